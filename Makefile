@@ -1,0 +1,50 @@
+# `make help` lists what can be done.  Needs Python >= 3.11 with venv (Debian 12: python3-venv).
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo test lint format docs bench lock clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+install: $(READY) ## the locked environment in .venv, with the package in it (editable)
+
+$(READY): requirements.txt setup.py
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "Python >= 3.11 is needed: make PYTHON=python3.11 ..." >&2; exit 1; }
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --requirement requirements.txt
+	$(BIN)/python -m pip install --editable . --no-deps --no-build-isolation
+	touch $@
+
+demo: $(READY) ## a learned trajectory of a real complex: demo/trajectory.dcd and demo/report.png
+	$(BIN)/python examples/demo.py
+
+test: $(READY) ## all tests
+	$(BIN)/python -m pytest
+
+lint: $(READY) ## style, format and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(READY) ## put the code in order
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+docs: $(READY) ## the documentation site in build/docs; warnings are errors
+	$(BIN)/mkdocs build --strict
+
+bench: $(READY) ## the benchmarks, each as a program of its own
+	@set -e; for program in benchmarks/*.py; do echo "== $$program"; $(BIN)/python $$program; done
+
+lock: $(READY) ## write requirements.txt anew from setup.py and requirements.in
+	$(BIN)/uv pip compile --universal --python-version 3.11 --extra dev --no-annotate \
+	  --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" \
+	  setup.py requirements.in --output-file requirements.txt
+
+clean: ## remove what was built here: .venv, build, demo, caches
+	rm -rf .venv build demo *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

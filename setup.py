@@ -1,0 +1,93 @@
+"""Metadata of the package.  The settings of the tools are in pyproject.toml."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+ROOT = Path(__file__).parent
+
+RUNTIME = [
+    "openmm>=8.6.1",  # PythonForce.setParticles
+    "openmmtools>=0.27",
+    # openmmtorch 1.5 is built for CUDA 12 and needs a torch of the same build, also without a GPU.
+    # Elsewhere the PythonForce backend works with any torch.
+    "torch>=2.9,<2.10; sys_platform == 'linux'",
+    "torch>=2.9; sys_platform != 'linux'",
+    "openmmtorch==1.5; sys_platform == 'linux'",
+    "torchdiffeq>=0.2.5",
+    "mdtraj>=1.11",
+    "pdbfixer>=1.12",
+    "rdkit>=2024.9",
+    "parmed>=4.3.1",
+    "h5py>=3.12",
+    "safetensors>=0.5",
+    "pydantic>=2.10",
+    "pyyaml>=6.0",
+    "typer>=0.15",
+    "rich>=13.9",
+    "matplotlib>=3.10",
+    "tensorboard>=2.18",
+    "numpy>=2.0",
+    "scipy>=1.14",
+]
+TEST = [
+    "pytest>=8.3",
+    "pytest-timeout>=2.3",
+    "hypothesis>=6.120",
+    "MDAnalysis>=2.9",
+]
+DOCS = [
+    "mkdocs>=1.6,<2",
+    "mkdocs-material>=9.6",
+    "mkdocstrings-python>=1.13",
+    "latex2mathml>=3.77",
+]
+CUDA = [
+    "openmm[cuda12]>=8.6.1",
+    "openmmtorch[cuda12]==1.5; sys_platform == 'linux'",
+]
+DEV = [
+    "ruff>=0.9",
+    "mypy>=1.14",
+    "types-PyYAML",
+    "pre-commit>=4.0",
+    "uv>=0.5",
+]
+
+
+def readme() -> str:
+    """The long description; a checkout without README.md can still be installed."""
+    path = ROOT / "README.md"
+    return path.read_text(encoding="utf-8") if path.exists() else ""
+
+
+setup(
+    name="openmm_neuralmd",
+    version="0.1.0",
+    description="Learned protein-ligand binding dynamics (NeuralMD) for OpenMM",
+    long_description=readme(),
+    long_description_content_type="text/markdown",
+    license="MIT",
+    license_files=["LICENSE", "NOTICE*"],
+    python_requires=">=3.11",
+    packages=find_packages(include=["openmm_neuralmd", "openmm_neuralmd.*"]),
+    package_data={"openmm_neuralmd": ["py.typed", "data/**", "models/**"]},
+    install_requires=RUNTIME,
+    extras_require={
+        "test": TEST,
+        "docs": DOCS,
+        "cuda12": CUDA,
+        "dev": TEST + DOCS + DEV,
+    },
+    entry_points={"console_scripts": ["neuralmd = openmm_neuralmd.cli:main"]},
+    classifiers=[
+        "Development Status :: 3 - Alpha",
+        "Intended Audience :: Science/Research",
+        "Operating System :: POSIX :: Linux",
+        "Programming Language :: Python :: 3",
+        "Topic :: Scientific/Engineering :: Chemistry",
+        "Typing :: Typed",
+    ],
+)
