@@ -1,0 +1,1 @@
+"""How right a trajectory is: pure NumPy on coordinates, knowing nothing of models."""

