@@ -1,0 +1,149 @@
+"""What the findings of `doctor` mean: pure judgement of facts that were gathered elsewhere."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+# Pattern in the loader's message, what it means, whether it can be ignored.
+_EXPLANATIONS = (
+    (r"libOpenCL\.so", "no OpenCL driver on this machine: only the OpenCL platform is lost", True),
+    (r"libOpenMM(OpenCL|CUDA|HIP)\.so", "follows from the platform above not being there", True),
+    (r"libcuda\.so", "no NVIDIA driver on this machine: only the CUDA platform is lost", True),
+    (r"amdhip|hiprtc|hipfft", "no AMD ROCm on this machine: only the HIP platform is lost", True),
+    (
+        r"lib(nvrtc|cufft|cudart)[^:]*\.so\.(\d+)",
+        "the plug-in is built for another CUDA than torch brings: "
+        "pip install torch==2.9.1 openmmtorch==1.5",
+        False,
+    ),
+    (
+        r"lib(torch|c10)\w*\.so",
+        "the plug-in does not find torch: pip install torch==2.9.1 openmmtorch==1.5",
+        False,
+    ),
+    (
+        r"undefined symbol",
+        "the plug-in is built for another version of OpenMM or torch: "
+        "pip install openmm==8.6.1 torch==2.9.1 openmmtorch==1.5",
+        False,
+    ),
+)
+
+
+@dataclass(frozen=True)
+class Package:
+    """An installed or missing distribution; `version` is None where it is missing."""
+
+    name: str
+    version: str | None
+    lost_without: str
+
+    @property
+    def required(self) -> bool:
+        """Whether nothing works without it."""
+        return not self.lost_without
+
+
+@dataclass(frozen=True)
+class PlatformInfo:
+    """An OpenMM platform: OpenMM's estimate of its speed and the defaults of its properties."""
+
+    name: str
+    speed: float
+    properties: dict[str, str]
+
+
+@dataclass(frozen=True)
+class PluginFailure:
+    """A plug-in library that OpenMM could not load, and what that means."""
+
+    library: str
+    reason: str
+    explanation: str
+    harmless: bool
+
+
+@dataclass(frozen=True)
+class Probe:
+    """A small harmonic force evaluated through one backend on one platform."""
+
+    backend: str
+    platform: str
+    works: bool
+    detail: str
+
+
+@dataclass(frozen=True)
+class DoctorReport:
+    """All findings; `status`, `exit_code` and `advice` follow from them."""
+
+    python: str
+    system: str
+    packages: tuple[Package, ...]
+    platforms: tuple[PlatformInfo, ...]
+    plugin_failures: tuple[PluginFailure, ...]
+    probes: tuple[Probe, ...]
+    torch_cuda_build: str | None
+    gpus: tuple[str, ...]
+    crash: str
+    """Why OpenMM and torch cannot even be imported together; empty where they can."""
+
+    @property
+    def missing(self) -> tuple[Package, ...]:
+        """Packages that are not installed."""
+        return tuple(package for package in self.packages if package.version is None)
+
+    @property
+    def status(self) -> str:
+        """How well this installation works.
+
+        'broken': nothing can run.  'degraded': something that this machine could do does not
+        work.  'ok': every platform that is here has at least one working backend, TorchForce
+        works, and no plug-in failed for a reason that matters.
+        """
+        works = [probe for probe in self.probes if probe.works]
+        if self.crash or not works or any(package.required for package in self.missing):
+            return "broken"
+        every_platform = {probe.platform for probe in works} == {p.name for p in self.platforms}
+        torch_force = any(probe.backend == "TorchForce" for probe in works)
+        plugins = all(failure.harmless for failure in self.plugin_failures)
+        gpu_used = not self.gpus or any(p.name in ("CUDA", "HIP") for p in self.platforms)
+        good = every_platform and torch_force and plugins and gpu_used and not self.missing
+        return "ok" if good else "degraded"
+
+    @property
+    def exit_code(self) -> int:
+        """0 for 'ok', 1 for 'degraded', 2 for 'broken'."""
+        return ("ok", "degraded", "broken").index(self.status)
+
+    @property
+    def advice(self) -> tuple[str, ...]:
+        """What to install, most urgent first; empty where all is well."""
+        lines = [
+            f"pip install {package.name}: missing, and "
+            + (f"with it {package.lost_without}" if package.lost_without else "required")
+            for package in sorted(self.missing, key=lambda package: not package.required)
+        ]
+        lines += [f"{f.library}: {f.explanation}" for f in self.plugin_failures if not f.harmless]
+        lines += [f"{p.backend} on {p.platform}: {p.detail}" for p in self.probes if not p.works]
+        if self.crash:
+            lines.append(f"OpenMM and torch cannot be loaded together: {self.crash}")
+        if self.gpus and not any(p.name in ("CUDA", "HIP") for p in self.platforms):
+            lines.append(
+                f"torch sees {self.gpus[0]} but OpenMM has no platform for it: "
+                "pip install 'openmm[cuda12]' 'openmmtorch[cuda12]==1.5'"
+            )
+        return tuple(dict.fromkeys(lines))
+
+
+def explain(message: str) -> PluginFailure:
+    """Turn a line of `openmm.Platform.getPluginLoadFailures()` into plain words."""
+    found = re.match(r"Error loading library (?P<path>.*?): (?P<reason>.*)", message, re.DOTALL)
+    library = Path(found["path"]).name if found else "?"
+    reason = found["reason"].strip() if found else message
+    for pattern, explanation, harmless in _EXPLANATIONS:
+        if re.search(pattern, reason):
+            return PluginFailure(library, reason, explanation, harmless)
+    return PluginFailure(library, reason, "not a known cause: see the message itself", False)
