@@ -1,0 +1,17 @@
+"""BindingNet: the network.  Lengths in Å, masses in amu, time in snapshot intervals Δ."""
+
+from .frames import frame_atoms
+from .inputs import ComplexTensors, collate, complex_tensors
+from .network import BindingNet, LigandVectorNet, Protein
+from .settings import BindingNetSettings
+
+__all__ = [
+    "BindingNet",
+    "BindingNetSettings",
+    "ComplexTensors",
+    "LigandVectorNet",
+    "Protein",
+    "collate",
+    "complex_tensors",
+    "frame_atoms",
+]

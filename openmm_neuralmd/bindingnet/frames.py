@@ -1,0 +1,112 @@
+"""Vector frames at three grains, and the projection on them (paper, 'Multi-grained vector frames').
+
+A frame is a (3, 3) tensor whose rows are its axes.  Axes are built with a length that is smooth
+at zero, so a frame whose axes are not defined (collinear or coincident points) fades to zero
+instead of becoming NaN.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+EPSILON = 1e-3
+"""Length (Å, or Å² for a cross product) below which a direction fades out."""
+
+
+def length(v: Tensor, epsilon: float = EPSILON) -> Tensor:
+    """Smooth length sqrt(|v|² + ε²) of vectors (..., 3): finite gradient at v = 0."""
+    return torch.sqrt((v * v).sum(-1) + epsilon * epsilon)
+
+
+def unit(v: Tensor) -> Tensor:
+    """Direction v / sqrt(|v|² + ε²) of vectors (..., 3); zero for the zero vector."""
+    return v / length(v).unsqueeze(-1)
+
+
+def complete(a: Tensor, b: Tensor) -> Tensor:
+    """Frame (..., 3, 3) with the rows a, b and a × b."""
+    return torch.stack((a, b, torch.linalg.cross(a, b)), dim=-2)
+
+
+def atom_frames(x: Tensor) -> Tensor:
+    """Frame of every ligand atom pair.
+
+    Parameters
+    ----------
+    x : Tensor (B, n, 3)
+        Ligand coordinates relative to the ligand's centroid, Å.  The paper's cross product
+        x_i × x_j depends on the origin; measured from the centroid it does not.
+
+    Returns
+    -------
+    Tensor (B, n, n, 3, 3)
+        Rows unit(x_i − x_j), unit(x_i × x_j) and their cross product.
+    """
+    xi, xj = torch.broadcast_tensors(x.unsqueeze(2), x.unsqueeze(1))
+    return complete(unit(xi - xj), unit(torch.linalg.cross(xi, xj)))
+
+
+def backbone_frames(n: Tensor, ca: Tensor, c: Tensor) -> Tensor:
+    """Gram–Schmidt frame (..., 3, 3) of CA − N and C − CA for backbone atoms (..., 3)."""
+    first = unit(ca - n)
+    w = c - ca
+    second = unit(w - (w * first).sum(-1, keepdim=True) * first)
+    return complete(first, second)
+
+
+def residue_frames(points: Tensor, isolated: Tensor) -> Tensor:
+    """Frame of each residue from three points of the chain.
+
+    Parameters
+    ----------
+    points : Tensor (..., 3, 3)
+        Cα of the previous, this and the next residue; for an isolated residue its own N, Cα, C.
+        A terminus has the points of its neighbour, and so its neighbour's frame.
+    isolated : Tensor (...), bool
+        Residues without a neighbour in their chain: they take their backbone frame.
+
+    Returns
+    -------
+    Tensor (..., 3, 3)
+        Rows unit(u_r − u_{r−1}), unit(u_r × u_{r−1}) and their cross product.
+    """
+    before, here, after = points.unbind(-2)
+    u_before, u_after = unit(here - before), unit(after - here)
+    chain = complete(unit(u_after - u_before), unit(torch.linalg.cross(u_after, u_before)))
+    alone = backbone_frames(before, here, after)
+    return torch.where(isolated[..., None, None], alone, chain)
+
+
+def frame_atoms(linked: Tensor) -> tuple[Tensor, Tensor]:
+    """Which backbone atoms the residue frames are built from.
+
+    Parameters
+    ----------
+    linked : Tensor (..., R), bool
+        Residue r is bonded to residue r + 1: no frame reaches across a chain end or a gap.
+
+    Returns
+    -------
+    atoms : Tensor (..., R, 3), int64
+        Indices into the backbone atoms in the order N, Cα, C of residue 0, 1, ...
+    isolated : Tensor (..., R), bool
+    """
+    residues = linked.shape[-1]
+    after = linked.clone()
+    if residues > 0:
+        after[..., -1] = False
+    before = torch.zeros_like(after)
+    before[..., 1:] = after[..., :-1]
+    interior = before & after
+    # A terminus (one neighbour) borrows the frame of that neighbour, if that one is interior.
+    borrow_next = torch.zeros_like(interior)
+    borrow_next[..., :-1] = after[..., :-1] & ~before[..., :-1] & interior[..., 1:]
+    borrow_last = torch.zeros_like(interior)
+    borrow_last[..., 1:] = before[..., 1:] & ~after[..., 1:] & interior[..., :-1]
+    isolated = ~(interior | borrow_next | borrow_last)
+    r = torch.arange(residues, device=linked.device).expand(linked.shape)
+    centre = r + borrow_next.long() - borrow_last.long()
+    chain = torch.stack((3 * centre - 2, 3 * centre + 1, 3 * centre + 4), dim=-1)
+    own = torch.stack((3 * r, 3 * r + 1, 3 * r + 2), dim=-1)
+    return torch.where(isolated.unsqueeze(-1), own, chain), isolated

@@ -1,0 +1,93 @@
+"""A complex as the tensors that the network reads."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import torch
+from torch import Tensor
+
+from ..units import to_angstrom
+from .frames import frame_atoms
+
+if TYPE_CHECKING:
+    from ..complexes import Complex
+
+
+class ComplexTensors(NamedTuple):
+    """One complex, or a padded batch of complexes.
+
+    Attributes
+    ----------
+    z : Tensor (B, n), int64
+        Atomic numbers of the ligand's heavy atoms.
+    mass : Tensor (B, n)
+        amu (1 on padding, so that a division by it stays finite).
+    mask : Tensor (B, n), bool
+        False on padding.
+    residue_type : Tensor (B, R), int64
+    backbone : Tensor (B, R, 3, 3)
+        N, Cα, C of each residue, Å.
+    frame_atoms, isolated : Tensor (B, R, 3), (B, R)
+        See `frames.frame_atoms`.
+    residue_mask : Tensor (B, R), bool
+        False on padding.
+    """
+
+    z: Tensor
+    mass: Tensor
+    mask: Tensor
+    residue_type: Tensor
+    backbone: Tensor
+    frame_atoms: Tensor
+    isolated: Tensor
+    residue_mask: Tensor
+
+    def expand(self, batch: int) -> ComplexTensors:
+        """The same single complex `batch` times, without copying."""
+        return ComplexTensors(*(t.expand(batch, *t.shape[1:]) for t in self))
+
+
+def complex_tensors(
+    complex: Complex, dtype: torch.dtype = torch.float32, device: torch.device | str = "cpu"
+) -> ComplexTensors:
+    """The tensors (B = 1) of a Complex at its own positions."""
+
+    def tensor(array: object, kind: torch.dtype) -> Tensor:
+        return torch.as_tensor(array, dtype=kind, device=device).unsqueeze(0)
+
+    heavy = complex.heavy
+    linked = tensor(complex.linked, torch.bool)
+    atoms, isolated = frame_atoms(linked)
+    backbone = tensor(to_angstrom(complex.positions[complex.backbone]), dtype)
+    return ComplexTensors(
+        z=tensor(complex.ligand_atomic_numbers[heavy], torch.int64),
+        mass=tensor(complex.ligand_masses[heavy], dtype),
+        mask=torch.ones(1, len(heavy), dtype=torch.bool, device=device),
+        residue_type=tensor(complex.residue_types, torch.int64),
+        backbone=backbone,
+        frame_atoms=atoms,
+        isolated=isolated,
+        residue_mask=torch.ones_like(linked),
+    )
+
+
+def _pad(t: Tensor, size: int, value: float) -> Tensor:
+    shape = (t.shape[0], size - t.shape[1], *t.shape[2:])
+    return torch.cat((t, torch.full(shape, value, dtype=t.dtype, device=t.device)), dim=1)
+
+
+def collate(items: list[ComplexTensors]) -> ComplexTensors:
+    """Pad complexes to a common size and stack them along the batch dimension."""
+    n = max(item.z.shape[1] for item in items)
+    residues = max(item.residue_type.shape[1] for item in items)
+    fill = ComplexTensors(0, 1.0, False, 20, 0.0, 0, True, False)  # type: ignore[arg-type]
+    ligand = {"z", "mass", "mask"}
+    return ComplexTensors(
+        *(
+            torch.cat(
+                [_pad(getattr(i, name), n if name in ligand else residues, value) for i in items]
+            )
+            for name, value in fill._asdict().items()
+        )
+    )

@@ -1,0 +1,121 @@
+"""BindingNet: forces on, or the energy of, a ligand in its pocket (paper, 'BindingNet')."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from .frames import residue_frames
+from .heads import HEADS
+from .interaction import InteractionNet
+from .layers import VectorHead
+from .ligand import LigandNet
+from .protein import ProteinNet
+from .settings import BindingNetSettings
+
+
+class Protein(NamedTuple):
+    """What a step needs of the protein; computed once for a rigid one.
+
+    Attributes
+    ----------
+    h : Tensor (B, R, h)
+        Representation of each residue.
+    ca : Tensor (B, R, 3)
+        Cα coordinates, Å.
+    frames : Tensor (B, R, 3, 3)
+        Residue frames, axes in rows.
+    mask : Tensor (B, R), bool
+        False on padding.
+    """
+
+    h: Tensor
+    ca: Tensor
+    frames: Tensor
+    mask: Tensor
+
+
+class BindingNet(nn.Module):
+    """Multi-grained SE(3)-equivariant network of a protein–ligand complex.
+
+    Parameters
+    ----------
+    settings : BindingNetSettings
+        `head` selects what comes out: 'force', a vector per ligand atom in amu Å/Δ² (equivariant,
+        not the gradient of an energy), or 'energy', one number in kJ/mol whose negative
+        gradient is the force.
+    """
+
+    def __init__(self, settings: BindingNetSettings) -> None:
+        super().__init__()
+        self.hidden = settings.hidden
+        self.protein = ProteinNet(settings)
+        self.ligand = LigandNet(settings)
+        self.interaction = InteractionNet(settings)
+        self.head = HEADS[settings.head](settings.hidden)
+
+    def encode_protein(
+        self, residue_type: Tensor, backbone: Tensor, frame_atoms: Tensor, isolated: Tensor,
+        mask: Tensor,
+    ) -> Protein:
+        """Everything about a rigid protein, once.
+
+        Parameters
+        ----------
+        residue_type : Tensor (B, R), int64
+        backbone : Tensor (B, R, 3, 3)
+            N, Cα and C of each residue, Å.
+        frame_atoms, isolated : Tensor (B, R, 3), (B, R)
+            See `frames.frame_atoms`.
+        mask : Tensor (B, R), bool
+        """
+        flat = frame_atoms.flatten(1).unsqueeze(-1).expand(-1, -1, 3)
+        points = torch.gather(backbone.flatten(1, 2), 1, flat).view_as(backbone)
+        h = self.protein(residue_type, backbone, mask)
+        return Protein(h, backbone[:, :, 1], residue_frames(points, isolated), mask)
+
+    def forward(self, z: Tensor, x: Tensor, mask: Tensor, protein: Protein) -> Tensor:
+        """Forces (B, n, 3) in amu Å/Δ², or energies (B,) in kJ/mol.
+
+        Parameters
+        ----------
+        z : Tensor (B, n), int64
+            Atomic numbers.
+        x : Tensor (B, n, 3)
+            Ligand coordinates, Å, in the frame of the protein's.
+        mask : Tensor (B, n), bool
+            False on padding.
+        protein : Protein
+            From `encode_protein`, or the same with moved `ca` and `frames`.
+        """
+        start = torch.zeros(x.shape[0], x.shape[1], 3, self.hidden, dtype=x.dtype, device=x.device)
+        s, vec = self.ligand(z, x, mask, start)
+        s_met, vec_met = self.interaction(
+            s, vec, x, protein.h, protein.ca, protein.frames, protein.mask
+        )
+        return self.head(s, vec, s_met, vec_met, mask.to(x.dtype).unsqueeze(-1))
+
+
+class LigandVectorNet(nn.Module):
+    """BindingNet-Ligand: one vector per atom from the ligand alone (velocity map and refinement).
+
+    Parameters
+    ----------
+    settings : BindingNetSettings
+    """
+
+    def __init__(self, settings: BindingNetSettings) -> None:
+        super().__init__()
+        self.ligand = LigandNet(settings)
+        self.input = nn.Parameter(torch.randn(settings.hidden) / settings.hidden**0.5)
+        self.head = VectorHead(settings.hidden)
+
+    def forward(self, z: Tensor, x: Tensor, mask: Tensor, vector: Tensor) -> Tensor:
+        """Vectors (B, n, 3) for ligands z (B, n) at x (B, n, 3) Å.
+
+        `vector` (B, n, 3) is a vector input on the real geometry (a velocity; zero for none).
+        """
+        s, vec = self.ligand(z, x, mask, vector.unsqueeze(-1) * self.input)
+        return self.head(s, vec) * mask.to(x.dtype).unsqueeze(-1)

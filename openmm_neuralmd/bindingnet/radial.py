@@ -1,0 +1,36 @@
+"""Radial basis and cutoff envelope."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+
+def envelope(d: Tensor, cutoff: float) -> Tensor:
+    """Weight u(d) in [0, 1] with u(c) = u'(c) = u''(c) = 0, zero beyond the cutoff c (Å)."""
+    t = (d / cutoff).clamp(max=1.0)
+    return 1.0 - t * t * t * (10.0 - t * (15.0 - 6.0 * t))
+
+
+class ExpNorm(nn.Module):
+    """Exponential-normal radial basis: Gaussians in exp(−α d), denser at short distance.
+
+    Parameters
+    ----------
+    size : int
+        Number of basis functions K.
+    cutoff : float
+        Cutoff c, Å.
+    """
+
+    def __init__(self, size: int, cutoff: float) -> None:
+        super().__init__()
+        self.alpha = 5.0 / cutoff
+        self.register_buffer("means", torch.linspace(math.exp(-5.0), 1.0, size))
+        self.beta = (2.0 / size * (1.0 - math.exp(-5.0))) ** -2
+
+    def forward(self, d: Tensor) -> Tensor:
+        """Distances (...) in Å to basis values (..., K), each in (0, 1]."""
+        return torch.exp(-self.beta * (torch.exp(-self.alpha * d).unsqueeze(-1) - self.means) ** 2)

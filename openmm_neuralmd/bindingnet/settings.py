@@ -1,0 +1,43 @@
+"""Architecture of a BindingNet, as stored in every model file."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class BindingNetSettings(BaseModel):
+    """Sizes and cutoffs; the defaults are the paper's (Supplementary E) where it has them.
+
+    Attributes
+    ----------
+    hidden : int
+        Width h of every representation.
+    vector_channels : int
+        Channels of an equivariant feature that are projected on a frame.
+    ligand_layers, complex_layers : int
+        Message-passing layers inside the ligand and between ligand and residues.
+    num_radial : int
+        Radial basis functions.
+    ligand_cutoff, backbone_cutoff, complex_cutoff : float
+        Å; ligand pairs, backbone pairs, ligand atom to Cα.  The paper's 5 Å between ligand atom
+        and Cα sees almost nothing (26 of ergotamine's 43 atoms: no residue), hence 10 Å.
+    backbone_neighbours, complex_neighbours : int
+        Fixed capacity of the neighbour lists: backbone atoms per backbone atom (the nearest
+        ones), residues per ligand atom (more than that within the cutoff is an error).
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    hidden: int = Field(128, ge=4)
+    vector_channels: int = Field(16, ge=1)
+    ligand_layers: int = Field(4, ge=1)
+    complex_layers: int = Field(1, ge=1)
+    num_radial: int = Field(96, ge=2)
+    ligand_cutoff: float = Field(5.0, gt=0)
+    backbone_cutoff: float = Field(5.0, gt=0)
+    complex_cutoff: float = Field(10.0, gt=0)
+    backbone_neighbours: int = Field(24, ge=1)
+    complex_neighbours: int = Field(40, ge=1)
+    head: Literal["force", "energy"] = "force"
