@@ -40,7 +40,7 @@ class ResidueNeighbours(nn.Module):
             d = torch.linalg.vector_norm(x.unsqueeze(2) - ca.unsqueeze(1), dim=-1)
             d = torch.where(mask.unsqueeze(1), d, torch.full_like(d, 1e6))
             capacity = min(self.capacity, ca.shape[1])
-            index = d.topk(capacity, dim=-1, largest=False)[1]
+            index = d.topk(capacity, dim=-1, largest=False, sorted=False)[1]
             too_many = (d < self.cutoff).sum(-1, keepdim=True) > capacity
             poison = torch.zeros_like(x[:, :, :1]).masked_fill(too_many, float("nan"))
         return index, poison

@@ -1,0 +1,108 @@
+"""State of an interrupted training run: safetensors for the numbers, JSON for the counters."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from ..errors import InputError
+from ..files import complete
+
+
+@dataclass
+class Counters:
+    """Where a run is.
+
+    Attributes
+    ----------
+    update : int
+        Optimiser updates done.
+    best, best_epoch : float, int
+        Lowest validation error so far and its epoch.
+    skipped : int
+        Updates in a row that were skipped because their gradient was not finite.
+    running : float
+        Sum of the losses of the present epoch.
+    history : list of dict
+        One row per finished epoch.
+    """
+
+    update: int = 0
+    best: float = float("inf")
+    best_epoch: int = -1
+    skipped: int = 0
+    running: float = 0.0
+    history: list[dict[str, Any]] = field(default_factory=list)
+
+
+def save_state(
+    path: Path,
+    settings: str,
+    counters: Counters,
+    weights: dict[str, dict[str, Tensor]],
+    optimizer: torch.optim.Optimizer,
+) -> None:
+    """Write everything that a resumed run needs to end bit for bit where this one would.
+
+    Parameters
+    ----------
+    settings : str
+        JSON of the settings; a run resumes only its own.
+    weights : dict
+        Named state dicts (the weights, their moving average, the best so far).
+    """
+    tensors = {f"{kind}/{key}": t for kind, state in weights.items() for key, t in state.items()}
+    for index, state in optimizer.state_dict()["state"].items():
+        tensors |= {f"optimizer/{index}/{key}": value for key, value in state.items()}
+    # safetensors refuses tensors that share memory.
+    tensors = {key: value.detach().clone().contiguous() for key, value in tensors.items()}
+    with complete(path) as temporary:
+        header = {"counters": json.dumps(asdict(counters)), "settings": settings}
+        save_file(tensors, str(temporary), header)
+
+
+def load_state(
+    path: Path, settings: str, optimizer: torch.optim.Optimizer
+) -> tuple[Counters, dict[str, dict[str, Tensor]]]:
+    """Read what `save_state` wrote; the optimiser's state is restored in place.
+
+    Raises
+    ------
+    InputError
+        If the file is damaged or belongs to a run with other settings.
+    """
+    try:
+        with safe_open(str(path), "pt") as file:
+            header = file.metadata() or {}
+            tensors = {key: file.get_tensor(key) for key in file.keys()}
+    except (SafetensorError, OSError) as error:
+        raise InputError(f"{path}: damaged training state: {error}; remove it to start") from error
+    if header.get("settings") != settings:
+        raise InputError(
+            f"{path}: belongs to a run with other settings; choose another output folder, "
+            "or remove it to start again"
+        )
+    weights: dict[str, dict[str, Tensor]] = {}
+    moments: dict[int, dict[str, Tensor]] = {}
+    for key, value in tensors.items():
+        kind, rest = key.split("/", 1)
+        if kind == "optimizer":
+            index, name = rest.split("/")
+            moments.setdefault(int(index), {})[name] = value
+        else:
+            weights.setdefault(kind, {})[rest] = value
+    groups = optimizer.state_dict()["param_groups"]
+    optimizer.load_state_dict({"state": moments, "param_groups": groups})
+    return Counters(**json.loads(header["counters"])), weights
+
+
+def copy_weights(module: nn.Module) -> dict[str, Tensor]:
+    """A detached copy of a module's state."""
+    return {key: value.detach().clone() for key, value in module.state_dict().items()}
