@@ -217,7 +217,7 @@ def best_window(segments: Sequence[Tensor], horizon: int, windows: Sequence[int]
 
     From every snapshot that has `horizon` snapshots after it in its segment (fewer where no
     segment is that long), the mean of the last w forecasts them all; the w with the least mean
-    RMSE wins, the shorter one if equal.
+    RMSE wins, the shorter one if they are equal to 1e-9 Å.
 
     Parameters
     ----------
@@ -232,7 +232,7 @@ def best_window(segments: Sequence[Tensor], horizon: int, windows: Sequence[int]
     ahead = min(horizon, max(len(segment) for segment in segments) - 1)
     usable = [segment for segment in segments if len(segment) > ahead]
     errors = {w: torch.cat([_origin_errors(s, w, ahead) for s in usable]).mean() for w in windows}
-    return min(windows, key=lambda w: (float(errors[w]), w))
+    return min(windows, key=lambda w: (round(float(errors[w]), 9), w))
 
 
 def _origin_errors(segment: Tensor, w: int, ahead: int) -> Tensor:
