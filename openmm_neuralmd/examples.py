@@ -1,0 +1,73 @@
+"""Complexes to try things on: a GPCR with its trajectory, and T4 lysozyme with force field."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from openmm_neuralmd.complexes import Complex
+from openmm_neuralmd.errors import InputError
+from openmm_neuralmd.trajectories import Snapshots, read_snapshots
+
+GPCR_FOLDER = Path(__file__).parent / "data" / "gpcr_ergotamine"
+"""topology.pdb, trajectory.xtc and ligand.sdf; from ProLIF, Apache-2.0, see NOTICE."""
+
+
+def example(name: str) -> Snapshots:
+    """Snapshots of a packaged example.
+
+    'gpcr-ergotamine': serotonin receptor 5-HT1B with ergotamine, all-atom MD by the authors of
+    ProLIF; 250 snapshots 6 ns apart in three replicas (84, 83, 83), protein heavy atoms only.
+
+    Raises
+    ------
+    InputError
+        Unknown name, or an example that has no trajectory.
+    """
+    complex_ = example_complex(name)
+    trajectory = _TRAJECTORIES.get(name)
+    if trajectory is None:
+        raise InputError(
+            f"example {name!r} has no trajectory; these have: {', '.join(_TRAJECTORIES)}"
+        )
+    return read_snapshots(trajectory, complex_)
+
+
+def example_complex(name: str) -> Complex:
+    """The complex of an example.
+
+    'gpcr-ergotamine' as in `example`; 't4l-p-xylene': T4 lysozyme L99A with p-xylene, 2,621 atoms,
+    whose Amber parameters are `openmmtools.testsystems.LysozymeImplicit` (needs openmmtools).
+
+    Raises
+    ------
+    InputError
+        Unknown name; the message lists the known ones.
+    """
+    if name not in _COMPLEXES:
+        raise InputError(f"no example {name!r}; there are: {', '.join(_COMPLEXES)}")
+    return _COMPLEXES[name]()
+
+
+def _gpcr() -> Complex:
+    return Complex.from_files(
+        GPCR_FOLDER / "topology.pdb",
+        ligand="LIG",
+        sdf=GPCR_FOLDER / "ligand.sdf",
+        name="gpcr-ergotamine",
+    )
+
+
+def _t4l() -> Complex:
+    try:
+        from openmmtools.testsystems import LysozymeImplicit
+    except ImportError as error:
+        raise InputError(
+            "example 't4l-p-xylene' comes from openmmtools; pip install openmmtools"
+        ) from error
+    system = LysozymeImplicit()
+    return Complex.from_openmm(system.topology, system.positions, ligand="TMP", name="t4l-p-xylene")
+
+
+_COMPLEXES: dict[str, Callable[[], Complex]] = {"gpcr-ergotamine": _gpcr, "t4l-p-xylene": _t4l}
+_TRAJECTORIES = {"gpcr-ergotamine": GPCR_FOLDER / "trajectory.xtc"}

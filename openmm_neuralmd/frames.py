@@ -1,0 +1,144 @@
+"""Raw frames of a trajectory file, through MDTraj, with damage found before it is believed."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import mdtraj
+import numpy as np
+
+from openmm_neuralmd.complexes import SMALLEST_BOX, Complex
+from openmm_neuralmd.dcd import DCDHeader, read_dcd_header
+from openmm_neuralmd.errors import InputError
+from openmm_neuralmd.structures import existing, one_line
+
+_HDF5 = {".h5", ".hdf5"}
+_STAMPED = {".xtc", ".trr", ".nc", ".netcdf", ".ncdf"} | _HDF5
+
+
+@dataclass(frozen=True, eq=False)
+class RawFrames:
+    """What a trajectory file holds of a complex; lengths in nm, times in ps.
+
+    Attributes
+    ----------
+    name : str
+        The file's name, for messages.
+    first : (N, 3) float64
+        All atoms of the first snapshot.
+    atoms : (M,) int64
+        Particle indices of the atoms in `selected`: Cα of each residue, then the ligand's heavy
+        atoms.
+    selected : (T, M, 3) float64
+    boxes : (T, 3, 3) float64 or None
+    times : (T,) float64 or None
+        None when the file does not say.
+    """
+
+    name: str
+    first: np.ndarray
+    atoms: np.ndarray
+    selected: np.ndarray
+    boxes: np.ndarray | None
+    times: np.ndarray | None
+
+
+def read_frames(path: Path, complex: Complex) -> RawFrames:  # noqa: A002
+    """Read the first snapshot whole and of the others only what is used.
+
+    Raises
+    ------
+    InputError
+        File missing, empty, damaged, truncated, of another system, or of fewer than two snapshots.
+    """
+    existing(path)
+    header = read_dcd_header(path) if path.suffix.lower() == ".dcd" else None
+    if header is not None:
+        _refuse_truncated(path, header)
+    topology = mdtraj.Topology.from_openmm(complex.topology)
+    _refuse_other_atoms(path, topology.n_atoms)
+    atoms = np.concatenate([complex.backbone[:, 1], complex.ligand_heavy])
+    order = np.argsort(atoms)  # MDTraj reads in file order
+    first = _load(path, topology, range(topology.n_atoms), frame=0)
+    every = _load(path, topology, atoms[order])
+    if every.n_frames < 2:
+        raise InputError(f"{path.name} has {every.n_frames} snapshot; two or more are needed")
+    selected = np.empty(every.xyz.shape, dtype=np.float64)
+    selected[:, order] = every.xyz
+    whole_first = first.xyz[0].astype(np.float64)
+    return RawFrames(
+        path.name, whole_first, atoms, selected, _boxes(every), _times(path, every, header)
+    )
+
+
+def _refuse_truncated(path: Path, header: DCDHeader) -> None:
+    if header.snapshots > header.complete or header.rest:
+        promised = f"its header promises {header.snapshots}" if header.snapshots else "then it ends"
+        raise InputError(
+            f"{path.name} is truncated: {header.complete} whole snapshots, {promised}; "
+            "copy it again, or cut it to whole snapshots"
+        )
+
+
+def _refuse_other_atoms(path: Path, expected: int) -> None:
+    try:
+        with _quiet(), mdtraj.open(str(path)) as file:
+            found = np.shape(file.read(n_frames=1)[0])[1]
+    except (ImportError, OSError, RuntimeError, ValueError, IndexError, TypeError) as error:
+        raise _unreadable(path, error) from error
+    if found != expected:
+        raise InputError(
+            f"{path.name} has {found} atoms, the complex has {expected}; "
+            "give the structure the trajectory was made with"
+        )
+
+
+def _load(
+    path: Path, topology: mdtraj.Topology, atoms: Sequence[int], frame: int | None = None
+) -> mdtraj.Trajectory:
+    # HDF5 carries a topology of its own and MDTraj refuses a second one
+    own = {} if path.suffix.lower() in _HDF5 else {"top": topology}
+    try:
+        with _quiet():
+            return mdtraj.load(str(path), atom_indices=np.asarray(atoms), frame=frame, **own)
+    except (ImportError, OSError, RuntimeError, ValueError, IndexError, TypeError) as error:
+        raise _unreadable(path, error) from error
+
+
+def _unreadable(path: Path, error: Exception) -> InputError:
+    if isinstance(error, ImportError):
+        return InputError(f"{path.name}: MDTraj needs PyTables for HDF5; pip install tables")
+    return InputError(f"cannot read {path.name}, it may be damaged or truncated: {one_line(error)}")
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """MDTraj's warnings about what is checked here anyway."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+def _boxes(trajectory: mdtraj.Trajectory) -> np.ndarray | None:
+    vectors = trajectory.unitcell_vectors
+    if vectors is None or np.linalg.norm(vectors, axis=-1).min() < SMALLEST_BOX:
+        return None
+    return vectors.astype(np.float64)
+
+
+def _times(
+    path: Path, trajectory: mdtraj.Trajectory, header: DCDHeader | None
+) -> np.ndarray | None:
+    """Time stamps in ps; None where MDTraj would make them up by counting."""
+    if header is not None:
+        if header.interval_ps is None:
+            return None
+        return header.interval_ps * np.arange(trajectory.n_frames)
+    if path.suffix.lower() not in _STAMPED:
+        return None
+    times = np.asarray(trajectory.time, dtype=np.float64)
+    return times if np.ptp(times) > 0 else None

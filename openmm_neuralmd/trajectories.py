@@ -1,0 +1,277 @@
+"""Snapshots of a complex: read, made whole, superposed on the protein; and written as DCD."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from openmm import app, unit
+
+from openmm_neuralmd.complexes import Complex, whole_molecules
+from openmm_neuralmd.errors import InputError
+from openmm_neuralmd.frames import RawFrames, read_frames
+from openmm_neuralmd.imaging import make_whole, spanning_tree, superpose
+from openmm_neuralmd.ligands import covalent_radius
+from openmm_neuralmd.residues import describe
+from openmm_neuralmd.units import nanometers, picoseconds, to_angstrom
+
+_STRETCHED = 2.0  # times the sum of covalent radii; a bond in MD stays below 1.3
+_CA_CA = 0.38  # nm
+_UNIFORM = 0.01  # relative spread of time steps that rounding in a file explains
+
+
+@dataclass(frozen=True, eq=False)
+class Snapshots:
+    """Ligand snapshots in the protein's frame, equally spaced in time.
+
+    Attributes
+    ----------
+    complex : Complex
+        Its positions are the first snapshot: the reference of the superposition, and the rigid
+        protein.
+    ligand : (T, n, 3) float64, Å
+        Heavy atoms in the order of `complex.ligand_heavy`, every snapshot superposed on the Cα
+        atoms of the first, the molecule whole and in the protein's image.
+    interval_ps : float
+        Time between snapshots, Δ.
+    breaks : tuple of int
+        Index of the first snapshot of each later replica.  No window may cross one.
+    """
+
+    complex: Complex
+    ligand: np.ndarray
+    interval_ps: float
+    breaks: tuple[int, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.ligand)
+
+    @property
+    def segments(self) -> list[range]:
+        """Snapshot indices of each replica."""
+        edges = [0, *self.breaks, len(self)]
+        return [range(a, b) for a, b in zip(edges[:-1], edges[1:], strict=True)]
+
+    def __getitem__(self, part: slice) -> Snapshots:
+        """A contiguous part, with its breaks; the complex and Δ stay.
+
+        Raises
+        ------
+        InputError
+            For a step other than 1, which would change Δ (use `read_snapshots(stride=)`), or an
+            empty part.
+        """
+        if not isinstance(part, slice):
+            raise TypeError("Snapshots are taken by slices; .ligand[i] is one snapshot")
+        start, stop, step = part.indices(len(self))
+        if step != 1:
+            raise InputError("a slice with a step changes the stride; use read_snapshots(stride=)")
+        if stop <= start:
+            raise InputError(f"no snapshots in [{start}:{stop}] of {len(self)}")
+        breaks = tuple(b - start for b in self.breaks if start < b < stop)
+        return replace(self, ligand=self.ligand[start:stop], breaks=breaks)
+
+    def split(self, fraction: float = 0.8) -> tuple[Snapshots, Snapshots]:
+        """The first `fraction` of the snapshots and the rest, in time order."""
+        cut = round(fraction * len(self))
+        if not 0 < cut < len(self):
+            raise InputError(f"split({fraction}) of {len(self)} snapshots leaves one part empty")
+        return self[:cut], self[cut:]
+
+
+def read_snapshots(
+    trajectory: str | Path,
+    complex: Complex,  # noqa: A002  (the contract's name)
+    *,
+    interval: Any = None,
+    boundaries: Iterable[int] | None = None,
+    stride: int = 1,
+) -> Snapshots:
+    """Read a trajectory of `complex` (DCD, XTC, NetCDF, HDF5 or whatever MDTraj reads).
+
+    Parameters
+    ----------
+    trajectory : path
+    complex : Complex
+        Of the same atoms in the same order.
+    interval : Quantity or float in ps, optional
+        Time between the file's snapshots; needed where the file does not say, and it overrides
+        what the file says.
+    boundaries : ints, optional
+        Index in the file of the first snapshot of each later replica.  By default a replica
+        starts wherever the time stamps do not increase.
+    stride : int
+        Keep every stride-th snapshot of each replica.
+
+    Raises
+    ------
+    InputError
+        File missing, damaged or truncated; other atoms than the complex; fewer than two
+        snapshots; NaN; time stamps that are not equally spaced; a ligand in pieces.
+    """
+    frames = read_frames(Path(trajectory), complex)
+    _refuse_nan(frames, complex)
+    given = None if boundaries is None else sorted({int(b) for b in boundaries})
+    breaks = _replicas(frames, given)
+    interval_ps = _interval(frames, breaks, interval)
+    kept, breaks = _strided(len(frames.selected), breaks, stride)
+    ligand, first = _in_protein_frame(frames, complex)
+    _refuse_pieces(frames.name, ligand, complex)
+    return Snapshots(complex.with_positions(first), ligand[kept], interval_ps * stride, breaks)
+
+
+def _replicas(frames: RawFrames, given: list[int] | None) -> tuple[int, ...]:
+    if given is not None:
+        if any(not 0 < b < len(frames.selected) for b in given):
+            raise InputError(
+                f"{frames.name}: boundaries {given} must lie between 0 and its "
+                f"{len(frames.selected)} snapshots"
+            )
+        return tuple(given)
+    if frames.times is None:
+        return ()
+    return tuple((np.flatnonzero(np.diff(frames.times) <= 0) + 1).tolist())
+
+
+def _interval(frames: RawFrames, breaks: tuple[int, ...], interval: Any) -> float:
+    """Δ from the caller, or from the time stamps within replicas; both must be possible."""
+    if interval is not None:
+        given = picoseconds(interval)
+        if not (np.isfinite(given) and given > 0):
+            raise InputError(f"interval={given} ps: the time between snapshots must be positive")
+    if frames.times is None:
+        if interval is None:
+            raise InputError(
+                f"{frames.name} does not say how much time lies between snapshots; "
+                "give interval= (ps)"
+            )
+        return given
+    steps = np.delete(np.diff(frames.times), np.array(breaks, dtype=int) - 1)
+    median = float(np.median(steps)) if len(steps) else 0.0
+    # float32 stamps are exact to 2^-24 of the largest
+    rounding = 2.0**-22 * float(np.abs(frames.times).max())
+    uneven = np.abs(steps - median) > _UNIFORM * abs(median) + rounding
+    if median <= 0 or uneven.any():
+        low, high = (float(steps.min()), float(steps.max())) if len(steps) else (0.0, 0.0)
+        raise InputError(
+            f"{frames.name}: the time between snapshots is not uniform ({low:g} to {high:g} ps); "
+            "mark replicas with boundaries= or write it again at one stride"
+        )
+    return given if interval is not None else median
+
+
+def _strided(
+    count: int, breaks: tuple[int, ...], stride: int
+) -> tuple[np.ndarray, tuple[int, ...]]:
+    """Indices of the kept snapshots, and the breaks among them."""
+    if stride < 1:
+        raise InputError(f"stride={stride} must be 1 or more")
+    edges = [0, *breaks, count]
+    parts = [np.arange(a, b, stride) for a, b in zip(edges[:-1], edges[1:], strict=True)]
+    starts = np.cumsum([len(part) for part in parts])[:-1]
+    return np.concatenate(parts), tuple(starts.tolist())
+
+
+def _refuse_nan(frames: RawFrames, complex: Complex) -> None:  # noqa: A002
+    bad = np.argwhere(~np.isfinite(frames.selected).all(axis=-1))
+    if len(bad):
+        snapshot, column = bad[0]
+        atom = list(complex.topology.atoms())[frames.atoms[column]]
+        raise InputError(
+            f"{frames.name}: snapshot {snapshot} has coordinates that are not numbers "
+            f"({atom.name} of {describe(atom.residue)}); cut the trajectory before it"
+        )
+
+
+def _in_protein_frame(frames: RawFrames, complex: Complex) -> tuple[np.ndarray, np.ndarray]:  # noqa: A002
+    """Ligand heavy atoms (T, n, 3) in Å on the first snapshot's Cα; that snapshot (N, 3) in nm."""
+    first, box = frames.first, None if frames.boxes is None else frames.boxes[0]
+    if box is not None:
+        first = whole_molecules(complex.topology, first, complex.backbone, complex.ligand, box)
+    alphas = complex.n_residues
+    if alphas < 3:
+        raise InputError(f"{complex.name}: {alphas} residues; superposition needs 3 or more Cα")
+    selected = frames.selected
+    if frames.boxes is not None:
+        tree = spanning_tree(first[frames.atoms], None)
+        selected = make_whole(selected, tree, frames.boxes)
+    _refuse_strange(frames.name, selected[:, :alphas], complex)
+    rotation, translation = superpose(selected[:, :alphas], first[frames.atoms[:alphas]])
+    moved = np.einsum("tai,tij->taj", selected[:, alphas:], rotation) + translation[:, None]
+    return to_angstrom(moved), first
+
+
+def _refuse_strange(name: str, alphas: np.ndarray, complex: Complex) -> None:  # noqa: A002
+    """Neighbouring Cα are 0.38 nm apart in every snapshot that holds this protein."""
+    links = np.flatnonzero(complex.linked)
+    if not len(links):
+        return
+    median = np.median(np.linalg.norm(alphas[:, links + 1] - alphas[:, links], axis=-1), axis=1)
+    strange = np.flatnonzero(np.abs(median - _CA_CA) > 0.3 * _CA_CA)
+    if len(strange):
+        raise InputError(
+            f"{name}: in snapshot {strange[0]} neighbouring Cα are {median[strange[0]]:.3g} nm "
+            f"apart, not {_CA_CA}: a damaged file, another unit, or another protein's"
+        )
+
+
+def _refuse_pieces(name: str, ligand: np.ndarray, complex: Complex) -> None:  # noqa: A002
+    bonds = complex.heavy_bonds
+    numbers = complex.ligand_atomic_numbers[complex.heavy]
+    radii = np.array([covalent_radius(number) for number in numbers])
+    length = np.linalg.norm(ligand[:, bonds[:, 0]] - ligand[:, bonds[:, 1]], axis=-1)
+    torn = np.argwhere(length > _STRETCHED * radii[bonds].sum(axis=1))
+    if len(torn):
+        snapshot, bond = torn[0]
+        atoms = list(complex.topology.atoms())
+        a, b = (atoms[complex.ligand_heavy[i]].name for i in bonds[bond])
+        raise InputError(
+            f"{name}: in snapshot {snapshot} the ligand's bond {a}–{b} is "
+            f"{length[snapshot, bond]:.1f} Å long; are these the same atoms, and are the "
+            "molecules whole? (gmx trjconv -pbc whole, cpptraj autoimage)"
+        )
+
+
+def write_trajectory(
+    path: str | Path,
+    complex: Complex,  # noqa: A002
+    positions_nm: np.ndarray,
+    interval_ps: Any,
+) -> Path:
+    """Write a DCD with its time step and, if the complex is periodic, its box.
+
+    The file appears under its name only when it is complete.
+
+    Parameters
+    ----------
+    path : path
+    complex : Complex
+    positions_nm : (T, N, 3) Quantity or nm
+    interval_ps : Quantity or ps
+        Time between snapshots.
+    """
+    path = Path(path)
+    snapshots = nanometers(positions_nm)
+    atoms = complex.topology.getNumAtoms()
+    if snapshots.ndim != 3 or snapshots.shape[1:] != (atoms, 3):
+        raise InputError(
+            f"{path.name}: positions have shape {snapshots.shape}, (snapshots, {atoms}, 3) is due"
+        )
+    if not np.isfinite(snapshots).all():
+        raise InputError(f"{path.name}: positions that are not numbers are not written")
+    partial = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        with partial.open("wb") as file:
+            dcd = app.DCDFile(file, complex.topology, picoseconds(interval_ps) * unit.picosecond)
+            for snapshot in snapshots:
+                dcd.writeModel(snapshot * unit.nanometer)
+        os.replace(partial, path)
+    except OSError as error:
+        raise InputError(f"cannot write {path}: {error.strerror}") from error
+    finally:
+        partial.unlink(missing_ok=True)
+    return path

@@ -1,0 +1,45 @@
+"""Fixtures shared by all tests: the two example complexes, and fixed seeds."""
+
+from __future__ import annotations
+
+import os
+
+os.environ.setdefault("OMP_NUM_THREADS", "2")
+
+import random
+
+import numpy as np
+import pytest
+import torch
+
+from openmm_neuralmd.complexes import Complex
+from openmm_neuralmd.examples import example, example_complex
+from openmm_neuralmd.trajectories import Snapshots
+
+torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
+
+
+@pytest.fixture(autouse=True)
+def _seeds() -> None:
+    """Every test starts from the same random state."""
+    random.seed(0)
+    np.random.seed(0)
+    torch.manual_seed(0)
+
+
+@pytest.fixture(scope="session")
+def gpcr() -> Snapshots:
+    """5-HT1B with ergotamine: 250 snapshots, 43 heavy ligand atoms, 302 residues."""
+    return example("gpcr-ergotamine")
+
+
+@pytest.fixture(scope="session")
+def gpcr_complex() -> Complex:
+    """5-HT1B with ergotamine, as its PDB has it."""
+    return example_complex("gpcr-ergotamine")
+
+
+@pytest.fixture(scope="session")
+def t4l() -> Complex:
+    """T4 lysozyme L99A with p-xylene: 2,621 atoms, 8 heavy ligand atoms, 162 residues."""
+    return example_complex("t4l-p-xylene")
