@@ -10,18 +10,19 @@ import warnings
 
 import numpy as np
 from openmm import app
+from openmm.app.topology import Atom, Residue
 from scipy.spatial import cKDTree
 
+from openmm_neuralmd.bonds import covalent_radius
 from openmm_neuralmd.errors import InputError
-from openmm_neuralmd.ligands import MINIMUM_HEAVY_ATOMS, covalent_radius
+from openmm_neuralmd.ligands import MINIMUM_HEAVY_ATOMS
 from openmm_neuralmd.residues import CAPS, OTHER, PARENT, WATER, Backbone, backbone_of, describe
-from openmm_neuralmd.units import to_angstrom, to_nm
-
-Residue = app.topology.Residue
+from openmm_neuralmd.units import to_angstrom
 
 _N_CA = 0.146  # nm, the length of the bond N–CA
 _OVERLAP = 0.05  # nm; the shortest bond there is, H–H, has 0.074
 _BONDED = 1.15  # times the sum of covalent radii
+_COVALENT_REACH = 0.35  # nm, beyond any bond
 _POCKET = 0.5  # nm from a ligand heavy atom
 
 
@@ -73,7 +74,7 @@ def check_overlaps(topology: app.Topology, positions: np.ndarray, name: str) -> 
     pairs = cKDTree(positions[index]).query_pairs(_OVERLAP, output_type="ndarray")
     if len(pairs):
         a, b = (atoms[i] for i in pairs[0])
-        distance = to_angstrom(np.linalg.norm(positions[a.index] - positions[b.index]))
+        distance = _angstrom(positions, a, b)
         raise InputError(
             f"{name}: atoms {_atom(a)} and {_atom(b)} are {distance:.2f} Å apart "
             f"({len(pairs)} overlapping pairs); remove duplicates or minimise the structure"
@@ -113,7 +114,7 @@ def check_not_covalent(topology: app.Topology, positions: np.ndarray, ligand: Re
     own = [a for a in ligand.atoms() if a.element.atomic_number > 1]
     near = [
         atom
-        for atom in _heavy_neighbours(topology, positions, ligand, to_nm(3.5))
+        for atom in _heavy_neighbours(topology, positions, ligand, _COVALENT_REACH)
         if backbone_of(atom.residue) is not None
     ]
     for a in own:
@@ -121,12 +122,12 @@ def check_not_covalent(topology: app.Topology, positions: np.ndarray, ligand: Re
             reach = covalent_radius(a.element.atomic_number) + covalent_radius(
                 b.element.atomic_number
             )
-            if np.linalg.norm(positions[a.index] - positions[b.index]) < to_nm(_BONDED * reach):
+            if _angstrom(positions, a, b) < _BONDED * reach:
                 _refuse_covalent(a, b, positions)
 
 
-def _refuse_covalent(a: app.topology.Atom, b: app.topology.Atom, positions: np.ndarray) -> None:
-    distance = to_angstrom(np.linalg.norm(positions[a.index] - positions[b.index]))
+def _refuse_covalent(a: Atom, b: Atom, positions: np.ndarray) -> None:
+    distance = _angstrom(positions, a, b)
     raise InputError(
         f"the ligand is bonded to its surroundings: {_atom(a)} – {_atom(b)}, {distance:.2f} Å; "
         "covalent ligands are not supported (or the pose clashes: minimise it)"
@@ -141,21 +142,20 @@ def warn_pocket(
     A warning, not an error: the network sees amino acids only, but a learned trajectory beside a
     structural zinc is still worth having.  Water is passed over: it is in every crystal pocket.
     """
-    own = np.array([a.index for a in ligand.atoms() if a.element.atomic_number > 1])
+    own = [atom for atom in ligand.atoms() if atom.element.atomic_number > 1]
     in_protein = set(backbone.atoms[:, 1].tolist())
-    nearest: dict[Residue, tuple[float, app.topology.Atom]] = {}
+    nearest: dict[Residue, tuple[float, Atom]] = {}
     for atom in _heavy_neighbours(topology, positions, ligand, _POCKET):
-        if atom.residue.name in PARENT | dict.fromkeys(WATER | CAPS):
+        if atom.residue.name in PARENT or atom.residue.name in WATER | CAPS:
             continue
-        distance = np.linalg.norm(positions[own] - positions[atom.index], axis=1).min()
-        best = nearest.get(atom.residue, (np.inf, atom))
-        nearest[atom.residue] = min(best, (distance, atom), key=lambda item: item[0])
+        distance = min(_angstrom(positions, atom, mine) for mine in own)
+        if distance < nearest.get(atom.residue, (np.inf, atom))[0]:
+            nearest[atom.residue] = distance, atom
     for residue, (distance, atom) in nearest.items():
         amino_acid = any(a.index in in_protein for a in residue.atoms())
         seen = f"counts as residue type '{OTHER}'" if amino_acid else "is invisible to the network"
         warnings.warn(
-            f"{_atom(atom)} is {to_angstrom(distance):.1f} Å from ligand {describe(ligand)} and "
-            f"{seen}",
+            f"{_atom(atom)} is {distance:.1f} Å from ligand {describe(ligand)} and {seen}",
             PocketWarning,
             stacklevel=2,
         )
@@ -163,7 +163,7 @@ def warn_pocket(
 
 def _heavy_neighbours(
     topology: app.Topology, positions: np.ndarray, ligand: Residue, reach: float
-) -> list[app.topology.Atom]:
+) -> list[Atom]:
     """Heavy atoms outside the ligand within `reach` nm of one of its heavy atoms."""
     own = [a.index for a in ligand.atoms() if a.element.atomic_number > 1]
     tree = cKDTree(positions)
@@ -178,5 +178,9 @@ def _heavy_neighbours(
     ]
 
 
-def _atom(atom: app.topology.Atom) -> str:
+def _atom(atom: Atom) -> str:
     return f"{atom.name} of {describe(atom.residue)}"
+
+
+def _angstrom(positions: np.ndarray, a: Atom, b: Atom) -> float:
+    return float(np.linalg.norm(to_angstrom(positions[a.index] - positions[b.index])))

@@ -10,10 +10,12 @@ from typing import Any
 
 import numpy as np
 from openmm import app, unit
+from openmm.app.topology import Atom
 
 from openmm_neuralmd import checks
+from openmm_neuralmd.bonds import find_bonds
 from openmm_neuralmd.imaging import make_whole, minimum_image, spanning_tree
-from openmm_neuralmd.ligands import find_bonds, find_ligand
+from openmm_neuralmd.ligands import find_ligand
 from openmm_neuralmd.residues import RESIDUE_TYPES, find_backbone
 from openmm_neuralmd.structures import Structure, read_structure
 from openmm_neuralmd.units import nanometers
@@ -161,7 +163,7 @@ class Complex:
         return _box(self.topology)
 
     @cached_property
-    def _ligand_atoms(self) -> list[app.topology.Atom]:
+    def _ligand_atoms(self) -> list[Atom]:
         atoms = list(self.topology.atoms())
         return [atoms[i] for i in self.ligand]
 

@@ -45,9 +45,7 @@ def read_dcd_header(path: Path) -> DCDHeader:
         order = "<" if head[:4] == struct.pack("<i", 84) else ">"
         control = struct.unpack(f"{order}20i", head[8:88])
         charmm = control[19] != 0
-        delta = struct.unpack(
-            f"{order}f" if charmm else f"{order}d", head[44 : 48 if charmm else 52]
-        )
+        (delta,) = struct.unpack_from(f"{order}{'f' if charmm else 'd'}", head, 44)
         try:
             (title,) = struct.unpack(f"{order}i", file.read(4))
             file.seek(title + 4, 1)
@@ -59,6 +57,6 @@ def read_dcd_header(path: Path) -> DCDHeader:
     if charmm:
         frame += 56 * (control[10] != 0) + (4 * atoms + 8) * (control[11] != 0)
     complete, rest = divmod(path.stat().st_size - start, frame)
-    placeholder = delta[0] in (0.0, 1.0) and control[2] <= 1
-    interval = None if placeholder else delta[0] * max(control[2], 1) * _AKMA_PS
+    placeholder = delta in (0.0, 1.0) and control[2] <= 1
+    interval = None if placeholder else delta * max(control[2], 1) * _AKMA_PS
     return DCDHeader(control[0], complete, rest, atoms, interval)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +14,8 @@ import numpy as np
 from openmm_neuralmd.complexes import SMALLEST_BOX, Complex
 from openmm_neuralmd.dcd import DCDHeader, read_dcd_header
 from openmm_neuralmd.errors import InputError
-from openmm_neuralmd.structures import existing, one_line
+from openmm_neuralmd.messages import one_line
+from openmm_neuralmd.structures import existing
 
 _HDF5 = {".h5", ".hdf5"}
 _STAMPED = {".xtc", ".trr", ".nc", ".netcdf", ".ncdf"} | _HDF5
@@ -47,7 +48,7 @@ class RawFrames:
     times: np.ndarray | None
 
 
-def read_frames(path: Path, complex: Complex) -> RawFrames:  # noqa: A002
+def read_frames(path: Path, complex: Complex) -> RawFrames:
     """Read the first snapshot whole and of the others only what is used.
 
     Raises
@@ -63,7 +64,7 @@ def read_frames(path: Path, complex: Complex) -> RawFrames:  # noqa: A002
     _refuse_other_atoms(path, topology.n_atoms)
     atoms = np.concatenate([complex.backbone[:, 1], complex.ligand_heavy])
     order = np.argsort(atoms)  # MDTraj reads in file order
-    first = _load(path, topology, range(topology.n_atoms), frame=0)
+    first = _load(path, topology, np.arange(topology.n_atoms), frame=0)
     every = _load(path, topology, atoms[order])
     if every.n_frames < 2:
         raise InputError(f"{path.name} has {every.n_frames} snapshot; two or more are needed")
@@ -98,13 +99,13 @@ def _refuse_other_atoms(path: Path, expected: int) -> None:
 
 
 def _load(
-    path: Path, topology: mdtraj.Topology, atoms: Sequence[int], frame: int | None = None
+    path: Path, topology: mdtraj.Topology, atoms: np.ndarray, frame: int | None = None
 ) -> mdtraj.Trajectory:
     # HDF5 carries a topology of its own and MDTraj refuses a second one
     own = {} if path.suffix.lower() in _HDF5 else {"top": topology}
     try:
         with _quiet():
-            return mdtraj.load(str(path), atom_indices=np.asarray(atoms), frame=frame, **own)
+            return mdtraj.load(str(path), atom_indices=atoms, frame=frame, **own)
     except (ImportError, OSError, RuntimeError, ValueError, IndexError, TypeError) as error:
         raise _unreadable(path, error) from error
 

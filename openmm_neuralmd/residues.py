@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from openmm import app
+from openmm.app.topology import Residue
 
 from openmm_neuralmd.errors import InputError
 from openmm_neuralmd.imaging import minimum_image
@@ -71,17 +72,17 @@ class Backbone:
     linked: np.ndarray
 
 
-def describe(residue: app.topology.Residue) -> str:
+def describe(residue: Residue) -> str:
     """Name a residue in a message: 'ALA A:52B'."""
     return f"{residue.name} {residue_key(residue)}"
 
 
-def residue_key(residue: app.topology.Residue) -> str:
+def residue_key(residue: Residue) -> str:
     """'CHAIN:NUMBER' with the insertion code appended to the number."""
     return f"{residue.chain.id}:{residue.id}{residue.insertionCode.strip()}"
 
 
-def backbone_of(residue: app.topology.Residue) -> tuple[int, int, int] | None:
+def backbone_of(residue: Residue) -> tuple[int, int, int] | None:
     """Particle indices of N, CA and C, or None when one of them is missing."""
     index = {atom.name: atom.index for atom in residue.atoms()}
     if not all(name in index for name in _BACKBONE_ATOMS):
@@ -132,7 +133,7 @@ def find_backbone(
     return Backbone(index, np.array(types, dtype=np.int64), linked)
 
 
-def _refuse_incomplete(residue: app.topology.Residue) -> None:
+def _refuse_incomplete(residue: Residue) -> None:
     if residue.name not in PARENT:
         return
     present = {atom.name for atom in residue.atoms()}

@@ -1,30 +1,27 @@
-"""Structure files: PDB, mmCIF and Amber prmtop + coordinates to Topology and positions.
-
-OpenMM's readers keep the first alternate location of an atom and say nothing.  Here one location
-per residue is chosen, that of the highest mean occupancy, and the choice is reported.
-"""
+"""Structure files: PDB, mmCIF and Amber prmtop + coordinates to Topology and positions."""
 
 from __future__ import annotations
 
 import io
-import warnings
-from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 from openmm import app, unit
 
+from openmm_neuralmd.alternates import (
+    alternate_atoms,
+    choose,
+    mmcif_location,
+    pdb_location,
+)
 from openmm_neuralmd.errors import InputError, NeuralMDError
+from openmm_neuralmd.messages import one_line
 
 _PDB = {".pdb", ".ent"}
 _MMCIF = {".cif", ".mmcif", ".pdbx"}
 _AMBER = {".prmtop", ".parm7"}
-
-
-class AlternateLocationWarning(UserWarning):
-    """Some atoms have alternate locations, and one of them was chosen."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,17 +39,6 @@ class Structure:
     topology: app.Topology
     positions: np.ndarray
     alternates: dict[str, list[str]] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class _Location:
-    """One alternate location of one atom; a residue has several names where mmCIF has two ids."""
-
-    residue: str
-    names: tuple[str, ...]
-    atom: str
-    label: str
-    occupancy: float
 
 
 def read_structure(path: str | Path, coordinates: str | Path | None = None) -> Structure:
@@ -105,23 +91,36 @@ def _parse(path: Path, reader: Callable[[Path], Structure]) -> Structure:
     return structure
 
 
-def one_line(error: BaseException) -> str:
-    """The first line of an exception's message, or its type when it has none."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip("# \t")]
-    return lines[0] if lines else type(error).__name__
-
-
 def _read_pdb(path: Path) -> Structure:
     lines = _first_model(path.read_text(errors="replace").splitlines(keepends=True))
-    found = [_pdb_location(line) for line in lines]
-    chosen = _choose(path, [location for location in found if location is not None])
+    found = [pdb_location(line) for line in lines]
+    chosen = choose(path.name, [location for location in found if location is not None])
     kept = [
         line
         for line, location in zip(lines, found, strict=True)
         if location is None or location.label == chosen[location.residue]
     ]
+    _refuse_duplicates(path, kept)
     pdb = app.PDBFile(io.StringIO("".join(kept)))
-    return Structure(pdb.topology, _nm(pdb.positions), _alternates(found))
+    return Structure(pdb.topology, _nm(pdb.positions), alternate_atoms(found))
+
+
+def _refuse_duplicates(path: Path, lines: list[str]) -> None:
+    """Two atoms of one name in a residue: OpenMM would drop the second and go on."""
+    current, names = "", set[str]()
+    for line in lines:
+        if not line.startswith(("ATOM", "HETATM")):
+            continue
+        residue = f"{line[17:20].strip()} {line[21].strip()}:{line[22:27].strip()}"
+        if residue != current:  # large systems reuse residue numbers later on
+            current, names = residue, set()
+        atom = line[12:16].strip()
+        if atom in names:
+            raise InputError(
+                f"{path.name}: residue {residue} has two atoms named {atom}; "
+                "give every atom of a residue a name of its own"
+            )
+        names.add(atom)
 
 
 def _first_model(lines: list[str]) -> list[str]:
@@ -130,19 +129,6 @@ def _first_model(lines: list[str]) -> list[str]:
     if not ends:
         return lines
     return lines[: ends[0] + 1] + lines[ends[-1] + 1 :]
-
-
-def _pdb_location(line: str) -> _Location | None:
-    """The alternate location an ATOM record stands for; None for every other record."""
-    if not line.startswith(("ATOM", "HETATM")) or not line[16:17].strip():
-        return None
-    return _Location(
-        residue=f"{line[21].strip()}:{line[22:27].strip()}",
-        names=(f"{line[17:20].strip()} {line[21].strip()}:{line[22:27].strip()}",),
-        atom=line[12:16].strip(),
-        label=line[16],
-        occupancy=float(line[54:60].strip() or 1),
-    )
 
 
 def _read_mmcif(path: Path) -> Structure:
@@ -157,8 +143,8 @@ def _read_mmcif(path: Path) -> Structure:
         raise InputError(f"cannot read {path.name}: it has no _atom_site records")
     column = {name: i for i, name in enumerate(atoms.getAttributeList())}
     rows = atoms.getRowList()
-    found = [_mmcif_location(row, column) for row in rows]
-    chosen = _choose(path, [location for location in found if location is not None])
+    found = [mmcif_location(row, column) for row in rows]
+    chosen = choose(path.name, [location for location in found if location is not None])
     rows[:] = [
         row
         for row, location in zip(rows, found, strict=True)
@@ -167,62 +153,7 @@ def _read_mmcif(path: Path) -> Structure:
     text = io.StringIO()
     PdbxWriter(text).write(blocks)
     cif = app.PDBxFile(io.StringIO(text.getvalue()) if chosen else str(path))
-    return Structure(cif.topology, _nm(cif.positions), _alternates(found))
-
-
-def _mmcif_location(row: list[str], column: dict[str, int]) -> _Location | None:
-    def value(*names: str) -> str:
-        cell = next((row[column[name]] for name in names if name in column), ".")
-        return "" if cell in (".", "?") else cell
-
-    label = value("label_alt_id")
-    if not label:
-        return None
-    number = value("auth_seq_id", "label_seq_id") + value("pdbx_PDB_ins_code")
-    name = value("auth_comp_id", "label_comp_id")
-    chains = (value("auth_asym_id", "label_asym_id"), value("label_asym_id"))
-    return _Location(
-        residue=f"{chains[0]}:{number}",
-        names=tuple(f"{name} {chain}:{number}" for chain in chains),
-        atom=value("auth_atom_id", "label_atom_id"),
-        label=label,
-        occupancy=float(value("occupancy") or 1),
-    )
-
-
-def _choose(path: Path, found: list[_Location]) -> dict[str, str]:
-    """One location per residue, so that its atoms fit each other: the highest mean occupancy."""
-    occupancies: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
-    for location in found:
-        occupancies[location.residue][location.label].append(location.occupancy)
-    chosen = {
-        residue: max(sorted(labels), key=lambda label: float(np.mean(labels[label])))
-        for residue, labels in occupancies.items()
-    }
-    if chosen:
-        warnings.warn(
-            f"{path.name}: alternate locations in {shown(chosen)}; "
-            "took the one of the highest occupancy in each residue",
-            AlternateLocationWarning,
-            stacklevel=2,
-        )
-    return chosen
-
-
-def _alternates(found: Iterable[_Location | None]) -> dict[str, list[str]]:
-    atoms: dict[str, list[str]] = defaultdict(list)
-    for location in found:
-        for name in location.names if location is not None else ():
-            if location.atom not in atoms[name]:
-                atoms[name].append(location.atom)
-    return dict(atoms)
-
-
-def shown(items: Iterable[str], most: int = 5) -> str:
-    """A list for a message, cut after a few items."""
-    every = list(items)
-    rest = f" and {len(every) - most} more" if len(every) > most else ""
-    return ", ".join(every[:most]) + rest
+    return Structure(cif.topology, _nm(cif.positions), alternate_atoms(found))
 
 
 def _read_amber(path: Path, coordinates: str | Path | None) -> Structure:

@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from openmm import app, unit
 
+from openmm_neuralmd.bonds import covalent_radius
 from openmm_neuralmd.complexes import Complex, whole_molecules
 from openmm_neuralmd.errors import InputError
+from openmm_neuralmd.files import complete
 from openmm_neuralmd.frames import RawFrames, read_frames
 from openmm_neuralmd.imaging import make_whole, spanning_tree, superpose
-from openmm_neuralmd.ligands import covalent_radius
 from openmm_neuralmd.residues import describe
+from openmm_neuralmd.timeline import find_interval, find_replicas, take_every
 from openmm_neuralmd.units import nanometers, picoseconds, to_angstrom
 
 _STRETCHED = 2.0  # times the sum of covalent radii; a bond in MD stays below 1.3
 _CA_CA = 0.38  # nm
-_UNIFORM = 0.01  # relative spread of time steps that rounding in a file explains
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,7 +55,7 @@ class Snapshots:
     def segments(self) -> list[range]:
         """Snapshot indices of each replica."""
         edges = [0, *self.breaks, len(self)]
-        return [range(a, b) for a, b in zip(edges[:-1], edges[1:], strict=True)]
+        return [range(a, b) for a, b in pairwise(edges)]
 
     def __getitem__(self, part: slice) -> Snapshots:
         """A contiguous part, with its breaks; the complex and Δ stay.
@@ -85,7 +86,7 @@ class Snapshots:
 
 def read_snapshots(
     trajectory: str | Path,
-    complex: Complex,  # noqa: A002  (the contract's name)
+    complex: Complex,
     *,
     interval: Any = None,
     boundaries: Iterable[int] | None = None,
@@ -116,67 +117,15 @@ def read_snapshots(
     frames = read_frames(Path(trajectory), complex)
     _refuse_nan(frames, complex)
     given = None if boundaries is None else sorted({int(b) for b in boundaries})
-    breaks = _replicas(frames, given)
-    interval_ps = _interval(frames, breaks, interval)
-    kept, breaks = _strided(len(frames.selected), breaks, stride)
+    breaks = find_replicas(frames.name, len(frames.selected), frames.times, given)
+    interval_ps = find_interval(frames.name, frames.times, breaks, interval)
+    kept, breaks = take_every(stride, len(frames.selected), breaks)
     ligand, first = _in_protein_frame(frames, complex)
     _refuse_pieces(frames.name, ligand, complex)
     return Snapshots(complex.with_positions(first), ligand[kept], interval_ps * stride, breaks)
 
 
-def _replicas(frames: RawFrames, given: list[int] | None) -> tuple[int, ...]:
-    if given is not None:
-        if any(not 0 < b < len(frames.selected) for b in given):
-            raise InputError(
-                f"{frames.name}: boundaries {given} must lie between 0 and its "
-                f"{len(frames.selected)} snapshots"
-            )
-        return tuple(given)
-    if frames.times is None:
-        return ()
-    return tuple((np.flatnonzero(np.diff(frames.times) <= 0) + 1).tolist())
-
-
-def _interval(frames: RawFrames, breaks: tuple[int, ...], interval: Any) -> float:
-    """Δ from the caller, or from the time stamps within replicas; both must be possible."""
-    if interval is not None:
-        given = picoseconds(interval)
-        if not (np.isfinite(given) and given > 0):
-            raise InputError(f"interval={given} ps: the time between snapshots must be positive")
-    if frames.times is None:
-        if interval is None:
-            raise InputError(
-                f"{frames.name} does not say how much time lies between snapshots; "
-                "give interval= (ps)"
-            )
-        return given
-    steps = np.delete(np.diff(frames.times), np.array(breaks, dtype=int) - 1)
-    median = float(np.median(steps)) if len(steps) else 0.0
-    # float32 stamps are exact to 2^-24 of the largest
-    rounding = 2.0**-22 * float(np.abs(frames.times).max())
-    uneven = np.abs(steps - median) > _UNIFORM * abs(median) + rounding
-    if median <= 0 or uneven.any():
-        low, high = (float(steps.min()), float(steps.max())) if len(steps) else (0.0, 0.0)
-        raise InputError(
-            f"{frames.name}: the time between snapshots is not uniform ({low:g} to {high:g} ps); "
-            "mark replicas with boundaries= or write it again at one stride"
-        )
-    return given if interval is not None else median
-
-
-def _strided(
-    count: int, breaks: tuple[int, ...], stride: int
-) -> tuple[np.ndarray, tuple[int, ...]]:
-    """Indices of the kept snapshots, and the breaks among them."""
-    if stride < 1:
-        raise InputError(f"stride={stride} must be 1 or more")
-    edges = [0, *breaks, count]
-    parts = [np.arange(a, b, stride) for a, b in zip(edges[:-1], edges[1:], strict=True)]
-    starts = np.cumsum([len(part) for part in parts])[:-1]
-    return np.concatenate(parts), tuple(starts.tolist())
-
-
-def _refuse_nan(frames: RawFrames, complex: Complex) -> None:  # noqa: A002
+def _refuse_nan(frames: RawFrames, complex: Complex) -> None:
     bad = np.argwhere(~np.isfinite(frames.selected).all(axis=-1))
     if len(bad):
         snapshot, column = bad[0]
@@ -187,7 +136,7 @@ def _refuse_nan(frames: RawFrames, complex: Complex) -> None:  # noqa: A002
         )
 
 
-def _in_protein_frame(frames: RawFrames, complex: Complex) -> tuple[np.ndarray, np.ndarray]:  # noqa: A002
+def _in_protein_frame(frames: RawFrames, complex: Complex) -> tuple[np.ndarray, np.ndarray]:
     """Ligand heavy atoms (T, n, 3) in Å on the first snapshot's Cα; that snapshot (N, 3) in nm."""
     first, box = frames.first, None if frames.boxes is None else frames.boxes[0]
     if box is not None:
@@ -205,7 +154,7 @@ def _in_protein_frame(frames: RawFrames, complex: Complex) -> tuple[np.ndarray, 
     return to_angstrom(moved), first
 
 
-def _refuse_strange(name: str, alphas: np.ndarray, complex: Complex) -> None:  # noqa: A002
+def _refuse_strange(name: str, alphas: np.ndarray, complex: Complex) -> None:
     """Neighbouring Cα are 0.38 nm apart in every snapshot that holds this protein."""
     links = np.flatnonzero(complex.linked)
     if not len(links):
@@ -219,7 +168,7 @@ def _refuse_strange(name: str, alphas: np.ndarray, complex: Complex) -> None:  #
         )
 
 
-def _refuse_pieces(name: str, ligand: np.ndarray, complex: Complex) -> None:  # noqa: A002
+def _refuse_pieces(name: str, ligand: np.ndarray, complex: Complex) -> None:
     bonds = complex.heavy_bonds
     numbers = complex.ligand_atomic_numbers[complex.heavy]
     radii = np.array([covalent_radius(number) for number in numbers])
@@ -238,7 +187,7 @@ def _refuse_pieces(name: str, ligand: np.ndarray, complex: Complex) -> None:  # 
 
 def write_trajectory(
     path: str | Path,
-    complex: Complex,  # noqa: A002
+    complex: Complex,
     positions_nm: np.ndarray,
     interval_ps: Any,
 ) -> Path:
@@ -263,15 +212,12 @@ def write_trajectory(
         )
     if not np.isfinite(snapshots).all():
         raise InputError(f"{path.name}: positions that are not numbers are not written")
-    partial = path.with_name(f".{path.name}.{os.getpid()}.part")
+    time_step = picoseconds(interval_ps) * unit.picosecond
     try:
-        with partial.open("wb") as file:
-            dcd = app.DCDFile(file, complex.topology, picoseconds(interval_ps) * unit.picosecond)
+        with complete(path) as partial, partial.open("wb") as file:
+            dcd = app.DCDFile(file, complex.topology, time_step)
             for snapshot in snapshots:
                 dcd.writeModel(snapshot * unit.nanometer)
-        os.replace(partial, path)
     except OSError as error:
         raise InputError(f"cannot write {path}: {error.strerror}") from error
-    finally:
-        partial.unlink(missing_ok=True)
     return path

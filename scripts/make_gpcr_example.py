@@ -15,6 +15,7 @@ import importlib.util
 import io
 import os
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 import mdtraj
@@ -30,6 +31,7 @@ from openmm_neuralmd.trajectories import read_snapshots
 TARGET = Path(__file__).parent.parent / "openmm_neuralmd" / "data" / "gpcr_ergotamine"
 BREAKS = (84, 167)
 INTERVAL_PS = 6000.0
+ORIGIN = "FROM PROLIF 2.2.3 (APACHE-2.0), HYDROGENS OF PROTEIN REMOVED"
 CHARGE = 1  # ergotamine, protonated at N6
 FORMULA = "C33H36N5O5+"
 
@@ -73,7 +75,7 @@ def write_pdb(path: Path, topology: app.Topology, positions_nm: np.ndarray) -> N
 def write_xtc(path: Path, trajectory: mdtraj.Trajectory) -> None:
     """Write with the right times, each replica from 0."""
     edges = [0, *BREAKS, trajectory.n_frames]
-    time = np.concatenate([np.arange(b - a) for a, b in zip(edges[:-1], edges[1:], strict=True)])
+    time = np.concatenate([np.arange(b - a) for a, b in pairwise(edges)])
     with XTCTrajectoryFile(str(path), "w") as file:
         file.write(
             trajectory.xyz,
@@ -106,7 +108,7 @@ def main() -> None:
         writer.write(molecule)
     snapshots = read_snapshots(TARGET / "trajectory.xtc", small)
     print(
-        f"{len(snapshots)} snapshots every {snapshots.interval_ps:g} ps, breaks {snapshots.breaks}, "
+        f"{len(snapshots)} snapshots, {snapshots.interval_ps:g} ps apart, {snapshots.breaks}; "
         f"{small.topology.getNumAtoms()} atoms; ligand {Chem.MolToSmiles(Chem.RemoveHs(molecule))}"
     )
     for path in sorted(TARGET.iterdir()):
