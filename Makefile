@@ -35,7 +35,7 @@ format: $(READY) ## put the code in order
 	$(BIN)/ruff format .
 
 docs: $(READY) ## the documentation site in build/docs; warnings are errors
-	$(BIN)/mkdocs build --strict
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 bench: $(READY) ## the benchmarks, each as a program of its own
 	@set -e; for program in benchmarks/*.py; do echo "== $$program"; $(BIN)/python $$program; done
