@@ -97,8 +97,8 @@ def test_what_stands_still_has_no_correlation_but_a_ratio() -> None:
 
 def test_displacement_by_hand() -> None:
     start = np.array([[0, 0, 0], [1, 0, 0]], dtype=float)
-    x = np.stack([start, start + [0, 0, 2], start + [[3, 0, 0], [0, 4, 0]]])
-    assert displacement(x, start) == pytest.approx([0.0, 2.0, math.sqrt(12.5)])
+    steps = np.array([[[0, 0, 0]] * 2, [[0, 0, 2]] * 2, [[3, 0, 0], [0, 4, 0]]], dtype=float)
+    assert displacement(start + steps, start) == pytest.approx([0.0, 2.0, math.sqrt(12.5)])
 
 
 @pytest.mark.parametrize(

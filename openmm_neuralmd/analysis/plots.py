@@ -1,0 +1,206 @@
+"""Figures of a report: how the ligand fluctuates, how far it goes, and its table of metrics.
+
+Everything is drawn with matplotlib's object interface on the Agg canvas: no display, no global
+state, safe in threads and in a test.  Colours are Okabe and Ito's, which colour-blind readers
+can tell apart; every curve also has its own dashes.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
+from numpy.typing import ArrayLike
+
+from openmm_neuralmd.analysis.fluctuation import WINDOW, displacement, rmsf_windows
+from openmm_neuralmd.analysis.table import TEXT_SIZE, Value, draw_table, table_inches
+from openmm_neuralmd.errors import InputError
+
+CURVES_INCHES = 3.9
+TRUTH_COLOUR = "#000000"
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
+"""Okabe and Ito's palette, in the order in which curves take them; yellow is too pale for lines."""
+DASHES = ("-", (0, (5, 1.5)), (0, (1, 1.2)), (0, (5, 1.5, 1, 1.5)), (0, (2.5, 1.2)), (0, (8, 2)))
+
+
+def draw_rmsf(
+    axes: Axes,
+    truth: ArrayLike,
+    predictions: Mapping[str, ArrayLike],
+    *,
+    first: int = 1,
+    window: int = WINDOW,
+) -> None:
+    """RMSF-ligand in sliding windows (the paper's Fig. 3): truth in black, one line a forecast.
+
+    Parameters
+    ----------
+    axes : Axes
+        Where to draw.
+    truth : array (S, n, 3)
+        True snapshots, Å.
+    predictions : mapping of str to array (S, n, 3)
+        Forecasts of the same snapshots by the names to show.
+    first : int
+        Number of the first snapshot; a window is drawn over the middle of its snapshots.
+    window : int
+        Snapshots in a window.
+    """
+    still = False
+    for name, x, style in _lines(truth, predictions):
+        windows = rmsf_windows(x, window)
+        middle = first + (window - 1) / 2 + np.arange(len(windows))
+        axes.plot(middle, windows.mean(1), label=name, **style)
+        if name == "truth":  # spread over the atoms, of the truth only: more would hide the curves
+            low, high = np.percentile(windows, [25, 75], axis=1)
+            shade: dict[str, Any] = {"color": TRUTH_COLOUR, "alpha": 0.10, "linewidth": 0}
+            axes.fill_between(middle, low, high, label="truth, middle half of the atoms", **shade)
+        elif windows.max() < 1e-6:
+            still = True
+    if still:
+        axes.annotate(
+            "forecasts that stand still",
+            (1, 0),
+            (0, 4),
+            xycoords="axes fraction",
+            textcoords="offset points",
+            ha="right",
+            color="#555555",
+            size=TEXT_SIZE - 1,
+        )
+    axes.set_xlabel("Snapshot")
+    axes.set_ylabel(f"RMSF-ligand over {window} snapshots (Å)")
+    _finish(axes)
+
+
+def draw_displacement(
+    axes: Axes,
+    truth: ArrayLike,
+    predictions: Mapping[str, ArrayLike],
+    start: ArrayLike,
+    *,
+    interval_ps: float,
+) -> None:
+    """How far the ligand is from where it started, in the protein's frame, over time.
+
+    Parameters
+    ----------
+    axes : Axes
+        Where to draw.
+    truth, predictions
+        As in `draw_rmsf`.
+    start : array (n, 3)
+        The last known snapshot, Å: the zero of time and of the distance.
+    interval_ps : float
+        Time between snapshots, ps.
+    """
+    scale, unit = (1e-3, "ns") if interval_ps * len(np.asarray(truth)) >= 1000 else (1.0, "ps")
+    for name, x, style in _lines(truth, predictions):
+        distance = np.concatenate([[0.0], displacement(x, start)])
+        axes.plot(scale * interval_ps * np.arange(len(distance)), distance, label=name, **style)
+    axes.set_xlabel(f"Time ahead ({unit})")
+    axes.set_ylabel("RMSD to the start (Å)")
+    axes.set_xlim(left=0)
+    _finish(axes)
+
+
+def report_figure(
+    path: str | os.PathLike[str],
+    *,
+    title: str,
+    truth: ArrayLike,
+    predictions: Mapping[str, ArrayLike],
+    start: ArrayLike,
+    interval_ps: float,
+    table: Mapping[str, Mapping[str, Value]],
+    first: int = 1,
+    footnote: str = "",
+) -> Path:
+    """Draw fluctuations, displacement and metric table into one PNG.
+
+    The file appears under its name only when it is complete.
+
+    Parameters
+    ----------
+    path : path
+        The PNG to write; its folder must exist.
+    title : str
+        Complex, model, what was forecast.
+    truth, predictions, start, interval_ps, first
+        As in `draw_rmsf` and `draw_displacement`.
+    table, footnote
+        As in `draw_table`.
+
+    Returns
+    -------
+    Path
+        Where the figure is.
+    """
+    target = Path(path)
+    if not target.parent.is_dir():
+        raise InputError(f"Cannot write {target}: the folder {target.parent} does not exist.")
+    height = table_inches(len(table), footnote) + 0.15
+    layout = ConstrainedLayoutEngine(w_pad=0.06, h_pad=0.06, hspace=0.04, wspace=0.04)
+    figure = Figure(figsize=(7.2, CURVES_INCHES + height), dpi=200, layout=layout)
+    canvas = FigureCanvasAgg(figure)
+    grid = figure.add_gridspec(2, 1, height_ratios=[CURVES_INCHES, height])
+    curves, below = figure.add_subfigure(grid[0]), figure.add_subfigure(grid[1])
+    left, right = curves.subplots(1, 2)
+    draw_rmsf(left, truth, predictions, first=first)
+    draw_displacement(right, truth, predictions, start, interval_ps=interval_ps)
+    for letter, axes in zip("ab", (left, right), strict=True):
+        axes.set_title(letter, loc="left", fontweight="bold", fontsize=10)
+    handles, labels = left.get_legend_handles_labels()
+    columns = math.ceil(len(labels) / math.ceil(len(labels) / 4))
+    curves.legend(
+        handles,
+        labels,
+        loc="outside lower center",
+        ncols=columns,
+        frameon=False,
+        fontsize=TEXT_SIZE,
+        handlelength=3.2,
+    )
+    curves.suptitle(title, fontsize=10, x=0.01, ha="left")
+    draw_table(below.subplots(), table, footnote=footnote)
+    partial = target.with_name(f".{target.name}.{os.getpid()}.part")
+    try:
+        canvas.print_png(partial)
+        partial.replace(target)
+    finally:
+        partial.unlink(missing_ok=True)
+    return target
+
+
+def _lines(
+    truth: ArrayLike, predictions: Mapping[str, ArrayLike]
+) -> Iterator[tuple[str, ArrayLike, dict[str, Any]]]:
+    """Name, snapshots and line style of every curve, the truth first."""
+    if len(predictions) > len(COLOURS):
+        raise InputError(
+            f"{len(predictions)} forecasts in one figure cannot be told apart: draw at most "
+            f"{len(COLOURS)}."
+        )
+    yield "truth", truth, {"color": TRUTH_COLOUR, "linewidth": 1.8, "clip_on": False}
+    styles = zip(COLOURS, DASHES, strict=True)
+    for (name, x), (colour, dash) in zip(predictions.items(), styles, strict=False):
+        yield name, x, {"color": colour, "linestyle": dash, "linewidth": 1.4, "clip_on": False}
+
+
+def _finish(axes: Axes) -> None:
+    """What all panels share: from zero, two spines, a faint grid."""
+    axes.set_ylim(bottom=0)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.grid(axis="y", color="#DDDDDD", linewidth=0.6)
+    axes.set_axisbelow(True)
+    axes.tick_params(labelsize=TEXT_SIZE)
+    for label in (axes.xaxis.label, axes.yaxis.label):
+        label.set_fontsize(TEXT_SIZE + 1)
