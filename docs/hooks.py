@@ -11,6 +11,8 @@ from latex2mathml.converter import convert
 from mkdocs.structure.files import File, Files
 
 PACKAGE = Path(__file__).parents[1] / "openmm_neuralmd"
+WRITTEN = {"Results": "results.md", "Errors": "errors.md"}
+"""Pages that tests and validation programs write or check; in the navigation once they exist."""
 INLINE = re.compile(r'<span class="arithmatex">\\\((.*?)\\\)</span>', re.DOTALL)
 DISPLAY = re.compile(r'<div class="arithmatex">\s*\\\[(.*?)\\\]\s*</div>', re.DOTALL)
 
@@ -23,7 +25,9 @@ def api_names() -> list[str]:
 
 
 def on_config(config: Any) -> Any:
-    """Append the API reference to the navigation."""
+    """Append the written pages and the API reference to the navigation."""
+    here = Path(config.docs_dir)
+    config.nav += [{title: name} for title, name in WRITTEN.items() if (here / name).exists()]
     pages = [{name: f"api/{name}.md"} for name in api_names()]
     config.nav.append({"API reference": pages})
     return config
