@@ -17,7 +17,7 @@ TEXT_SIZE = 8
 ROW_INCHES = 0.235
 HEADER, NOTE_LINE = 1.7, 0.65
 """Heights of the header and of a line of the footnote, in rows."""
-FOOTNOTE_WIDTH = 138
+FOOTNOTE_WIDTH = 124
 """Characters in a line of the footnote, for a figure 7 inches wide."""
 
 
@@ -78,7 +78,8 @@ def draw_table(
     for height, width in ((-HEADER - 0.5, 1.2), (-0.5, 0.7), (len(rows) - 0.5, 1.2)):
         axes.plot([0, 1], [height, height], color="black", linewidth=width, clip_on=False)
     for centre, column in zip(centres, columns, strict=True):
-        axes.text(centre, -0.5 - HEADER / 2, column.title, ha="center", va="center", size=TEXT_SIZE)
+        for y, line in zip((-1.45, -0.75), column.title.split("\n"), strict=False):
+            axes.text(centre, y, line, ha="center", va="baseline", size=TEXT_SIZE)
     best = {column: best_rows(rows, column) for column in columns}
     for y, (name, row) in enumerate(rows.items()):
         axes.text(0.005, y, name, ha="left", va="center", size=TEXT_SIZE)
