@@ -33,7 +33,8 @@ class EdgeLinear(nn.Module):
 
     def forward(self, e: Tensor) -> Tensor:
         """Apply the map."""
-        y = torch.matmul(self.weight, e.flatten(2))
+        # bmm, since matmul would transpose the large operand, which costs more than the product.
+        y = torch.bmm(self.weight.expand(e.shape[0], -1, -1), e.flatten(2))
         bias = self.bias
         if bias is not None:
             y = y + bias.unsqueeze(-1)

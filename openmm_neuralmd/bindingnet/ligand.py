@@ -17,6 +17,20 @@ from .settings import BindingNetSettings
 MAX_ATOMIC_NUMBER = 118
 
 
+def pull_together(w: Tensor, phi: Tensor, x: Tensor) -> Tensor:
+    """Vectors Σ_j w_ij φ_j (x_i − x_j), (B, h, n, 3), without a (B, h, n, n, 3) tensor.
+
+    Parameters
+    ----------
+    w : Tensor (B, h, n, n)
+    phi : Tensor (B, h, n, 1)
+    x : Tensor (B, n, 3)
+    """
+    x = x.unsqueeze(1)
+    sums = torch.matmul(w, torch.cat((phi, phi * x), dim=-1))
+    return x * sums[..., :1] - sums[..., 1:]
+
+
 class LigandLayer(nn.Module):
     """One equivariant message-passing layer.
 
@@ -27,7 +41,10 @@ class LigandLayer(nn.Module):
     def __init__(self, hidden: int) -> None:
         super().__init__()
         self.hidden = hidden
-        self.weights = EdgeLinear(hidden, 3 * hidden, bias=False)
+        # Three maps instead of one that is split: each result is contiguous for its product.
+        self.invariant = EdgeLinear(hidden, hidden, bias=False)
+        self.carry = EdgeLinear(hidden, hidden, bias=False)
+        self.create = EdgeLinear(hidden, hidden, bias=False)
         self.source = mlp(hidden, hidden, 2 * hidden)
         self.update = VectorUpdate(hidden)
 
@@ -39,13 +56,10 @@ class LigandLayer(nn.Module):
         `edges` (B, h, n, n) carry the envelope, `x` (B, n, 3) Å, `inverse` (B, 1, n, n) is
         1 / |x_i − x_j|.
         """
-        w0, w1, w2 = self.weights(edges).chunk(3, dim=1)
         phi0, phi1 = self.source(s).transpose(1, 2).unsqueeze(-1).chunk(2, dim=1)
-        ds = torch.matmul(w0, phi0).squeeze(-1).transpose(1, 2)
-        carried = torch.matmul(w1, vec.permute(0, 3, 1, 2))
-        # Σ_j w (x_i − x_j) = x_i Σ_j w − Σ_j w x_j: no (n, n, 3, h) tensor is ever formed.
-        w2 = w2 * inverse
-        created = x.unsqueeze(1) * torch.matmul(w2, phi1) - torch.matmul(w2, phi1 * x.unsqueeze(1))
+        ds = torch.matmul(self.invariant(edges), phi0).squeeze(-1).transpose(1, 2)
+        carried = torch.matmul(self.carry(edges), vec.permute(0, 3, 1, 2))
+        created = pull_together(self.create(edges) * inverse, phi1, x)
         return self.update(s + ds, vec + (carried + created).permute(0, 2, 3, 1))
 
 
@@ -68,9 +82,9 @@ class LigandNet(nn.Module):
         self.neighbour_weight = EdgeLinear(k, h)
         self.combine = nn.Linear(2 * h, h)
         self.feature = nn.Linear(h, channels, bias=False)
-        self.project = nn.Sequential(
-            EdgeLinear(6 * channels + k, h), nn.SiLU(), EdgeLinear(h, h), nn.SiLU()
-        )
+        self.seen = EdgeLinear(6 * channels, h)
+        self.distance = EdgeLinear(k, h, bias=False)
+        self.edge = nn.Sequential(nn.SiLU(), EdgeLinear(h, h), nn.SiLU())
         self.layers = nn.ModuleList([LigandLayer(h) for _ in range(settings.ligand_layers)])
 
     def forward(self, z: Tensor, x: Tensor, mask: Tensor, vec: Tensor) -> tuple[Tensor, Tensor]:
@@ -98,7 +112,8 @@ class LigandNet(nn.Module):
         around = around.squeeze(-1).transpose(1, 2)
         s = self.combine(torch.cat((self.embedding(z), around), dim=-1))
 
-        edges = self.project(torch.cat((self.scalarize(s, x, u, inverse), rbf), dim=1)) * u
+        seen = self.seen(self.scalarize(s, x, u, inverse))
+        edges = self.edge(seen + self.distance(rbf)) * u
         for layer in self.layers:
             s, vec = layer(s, vec, edges, x, inverse)
         return s, vec * weight.unsqueeze(-1)
@@ -109,8 +124,7 @@ class LigandNet(nn.Module):
         S_i = Σ_j unit(x_i − x_j) ⊗ s_j is the equivariant feature of atom i.
         """
         phi = self.feature(s).transpose(1, 2).unsqueeze(-1)
-        w = u * inverse
-        feature = x.unsqueeze(1) * torch.matmul(w, phi) - torch.matmul(w, phi * x.unsqueeze(1))
+        feature = pull_together((u * inverse).expand(-1, phi.shape[1], -1, -1), phi, x)
         frames = atom_frames(x)
         own = torch.einsum("bijkc,bhic->bkhij", frames, feature)
         other = torch.einsum("bijkc,bhjc->bkhij", frames, feature)
