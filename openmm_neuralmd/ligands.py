@@ -52,9 +52,10 @@ def find_ligand(
     if not found:
         raise InputError(f"{what}; name it with ligand='NAME' or ligand='CHAIN:NUMBER'")
     if len(found) > 1:
+        distinct = len({residue_key(r) for r in found}) == len(found)
+        way = f"choose one with ligand='{residue_key(found[0])}'" if distinct else "renumber them"
         raise InputError(
-            f"{len(found)} residues can be the ligand: {shown(map(describe, found))}; "
-            f"choose one with ligand='{residue_key(found[0])}'"
+            f"{len(found)} residues can be the ligand: {shown(map(describe, found))}; {way}"
         )
     return found[0]
 
