@@ -1,0 +1,130 @@
+"""What a force module evaluates: the parts of a model that run at every step, and no more.
+
+The protein's representation h_r enters as a constant; ProteinNet is not part of any field.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+from ..bindingnet import BindingNet, ComplexTensors
+from ..bindingnet.heads import EnergyHead
+from ..errors import ModelError
+
+
+class ShiftedNeighbours(nn.Module):
+    """A neighbour list measured from the ligand's centre: the same list, another expression.
+
+    TorchForce freezes its module, and `torch.jit.freeze` (torch 2.9) merges equal expressions
+    inside and outside a `no_grad` block: x.unsqueeze(2) of the neighbour list took the place of
+    that in the distances, whose gradient was lost, and forces were wrong by 4 % without a word.
+    """
+
+    def __init__(self, neighbours: nn.Module) -> None:
+        super().__init__()
+        self.neighbours = neighbours
+
+    def forward(self, x: Tensor, ca: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        """Indices (B, n, K) and poison (B, n, 1)."""
+        centre = x.mean(1, keepdim=True)
+        return self.neighbours(x - centre, ca - centre, mask)
+
+
+class PocketField(nn.Module):
+    """BindingNet without its protein part: force (1, n, 3) in amu Å/Δ², or energy (1,) in kJ/mol.
+
+    Parameters
+    ----------
+    network : BindingNet
+        Only its ligand, interaction and head are kept, and changed: pass a copy.
+    c : ComplexTensors
+        One complex (B = 1), of the network's dtype.
+    """
+
+    __constants__ = ["conservative"]
+
+    def __init__(self, network: BindingNet, c: ComplexTensors) -> None:
+        super().__init__()
+        with torch.no_grad():
+            protein = network.encode_protein(
+                c.residue_type, c.backbone, c.frame_atoms, c.isolated, c.residue_mask
+            )
+        self.hidden = network.hidden
+        self.conservative = isinstance(network.head, EnergyHead)
+        self.ligand = network.ligand
+        self.interaction = network.interaction
+        self.interaction.neighbours = ShiftedNeighbours(network.interaction.neighbours)
+        self.head = network.head
+        self.register_buffer("z", c.z)
+        self.register_buffer("mask", c.mask)
+        self.register_buffer("h_r", protein.h)
+        self.register_buffer("residue_mask", protein.mask)
+
+    def forward(self, x: Tensor, ca: Tensor, frames: Tensor) -> Tensor:
+        """Evaluate at ligand x (1, n, 3) Å, with Cα (1, R, 3) Å and residue frames (1, R, 3, 3)."""
+        start = torch.zeros(1, x.shape[1], 3, self.hidden, dtype=x.dtype, device=x.device)
+        s, vec = self.ligand(self.z, x, self.mask, start)
+        s_met, vec_met = self.interaction(s, vec, x, self.h_r, ca, frames, self.residue_mask)
+        if self.conservative:
+            # The energy does not use the last vectors.  TorchScript's derivative of chunk() is
+            # wrong ('shapes cannot be multiplied', torch 2.9) where one chunk has no gradient, so
+            # it is given one that is zero.
+            s_met = s_met + 0.0 * vec_met.sum(-2)
+        return self.head(s, vec, s_met, vec_met, self.mask.to(x.dtype).unsqueeze(-1))
+
+
+class RefinementField(nn.Module):
+    """The velocity refinement α R(z, x) of NeuralMD-ODE, (1, n, 3) in Å/Δ: the ligand alone."""
+
+    def __init__(self, network: nn.Module, coefficient: float, c: ComplexTensors) -> None:
+        super().__init__()
+        self.network = network
+        self.coefficient = coefficient
+        self.register_buffer("z", c.z)
+        self.register_buffer("mask", c.mask)
+
+    def forward(self, x: Tensor, ca: Tensor, frames: Tensor) -> Tensor:
+        """Evaluate at ligand x (1, n, 3) Å; the protein does not enter."""
+        return self.coefficient * self.network(self.z, x, self.mask, torch.zeros_like(x))
+
+
+def _force(dynamics: nn.Module, c: ComplexTensors) -> nn.Module:
+    return PocketField(dynamics.network, c)
+
+
+def _refinement(dynamics: nn.Module, c: ComplexTensors) -> nn.Module:
+    return RefinementField(dynamics.refinement, dynamics.settings.refinement, c)
+
+
+FIELDS: dict[str, Callable[[nn.Module, ComplexTensors], nn.Module]] = {
+    "force": _force,
+    "energy": _force,
+    "refinement": _refinement,
+}
+"""How each quantity is taken out of a dynamics.  'force' and 'energy' differ by the head."""
+
+
+def available_fields(dynamics: nn.Module) -> list[str]:
+    """Quantities a dynamics offers to OpenMM, the main one first."""
+    main = "energy" if isinstance(dynamics.network.head, EnergyHead) else "force"
+    refined = getattr(dynamics, "refinement", None) is not None
+    return [main, "refinement"] if refined else [main]
+
+
+def make_field(dynamics: nn.Module, name: str, c: ComplexTensors, dtype: torch.dtype) -> nn.Module:
+    """A frozen copy of one field in `dtype`; the dynamics itself stays as it is.
+
+    Raises
+    ------
+    ModelError
+        If the model has no such quantity.
+    """
+    offered = available_fields(dynamics)
+    if name not in offered:
+        raise ModelError(f"this model gives no '{name}'; it gives {', '.join(offered)}")
+    field = FIELDS[name](copy.deepcopy(dynamics).to(dtype), c).eval()
+    return field.requires_grad_(False)
