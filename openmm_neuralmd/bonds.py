@@ -179,6 +179,6 @@ def _refuse_pieces(ligand: Residue, bonds: np.ndarray) -> None:
             atom.name for atom, piece in zip(atoms, label, strict=True) if piece == smallest
         )
         raise InputError(
-            f"ligand {describe(ligand)} is not one connected molecule but {pieces}: {loose} "
-            "are not bonded to the rest; give its bonds with sdf= or repair its coordinates"
+            f"ligand {describe(ligand)} is not one connected molecule but {pieces}; "
+            f"not bonded to the rest: {loose}; give its bonds with sdf= or repair its coordinates"
         )

@@ -92,8 +92,8 @@ def check_ligand_atoms(ligand: Residue) -> None:
     heavy = sum(atom.element.atomic_number > 1 for atom in ligand.atoms())
     if heavy < MINIMUM_HEAVY_ATOMS:
         raise InputError(
-            f"ligand {describe(ligand)} has {heavy} heavy atoms, {MINIMUM_HEAVY_ATOMS} are needed; "
-            "is this an ion, water or fragment? choose another with ligand="
+            f"ligand {describe(ligand)} has {heavy} of the {MINIMUM_HEAVY_ATOMS} heavy atoms "
+            "it needs; is it an ion or water? choose another residue with ligand="
         )
 
 

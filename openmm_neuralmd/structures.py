@@ -109,6 +109,8 @@ def _refuse_duplicates(path: Path, lines: list[str]) -> None:
     """Two atoms of one name in a residue: OpenMM would drop the second and go on."""
     current, names = "", set[str]()
     for line in lines:
+        if line.startswith("TER"):  # a new chain for OpenMM
+            current = ""
         if not line.startswith(("ATOM", "HETATM")):
             continue
         residue = f"{line[17:20].strip()} {line[21].strip()}:{line[22:27].strip()}"

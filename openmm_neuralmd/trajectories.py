@@ -21,7 +21,7 @@ from openmm_neuralmd.residues import describe
 from openmm_neuralmd.timeline import find_interval, find_replicas, take_every
 from openmm_neuralmd.units import nanometers, picoseconds, to_angstrom
 
-_STRETCHED = 2.0  # times the sum of covalent radii; a bond in MD stays below 1.3
+_STRETCHED = 2.0  # times the sum of covalent radii; a bond in MD stays within 0.8 to 1.3
 _CA_CA = 0.38  # nm
 
 
@@ -120,7 +120,7 @@ def read_snapshots(
     breaks = find_replicas(frames.name, len(frames.selected), frames.times, given)
     interval_ps = find_interval(frames.name, frames.times, breaks, interval)
     kept, breaks = take_every(stride, len(frames.selected), breaks)
-    ligand, first = _in_protein_frame(frames, complex)
+    ligand, first = in_protein_frame(frames, complex)
     _refuse_pieces(frames.name, ligand, complex)
     return Snapshots(complex.with_positions(first), ligand[kept], interval_ps * stride, breaks)
 
@@ -136,7 +136,7 @@ def _refuse_nan(frames: RawFrames, complex: Complex) -> None:
         )
 
 
-def _in_protein_frame(frames: RawFrames, complex: Complex) -> tuple[np.ndarray, np.ndarray]:
+def in_protein_frame(frames: RawFrames, complex: Complex) -> tuple[np.ndarray, np.ndarray]:
     """Ligand heavy atoms (T, n, 3) in Å on the first snapshot's Cα; that snapshot (N, 3) in nm."""
     first, box = frames.first, None if frames.boxes is None else frames.boxes[0]
     if box is not None:
@@ -155,16 +155,18 @@ def _in_protein_frame(frames: RawFrames, complex: Complex) -> tuple[np.ndarray, 
 
 
 def _refuse_strange(name: str, alphas: np.ndarray, complex: Complex) -> None:
-    """Neighbouring Cα are 0.38 nm apart in every snapshot that holds this protein."""
+    """Neighbours in the chain stay neighbours in every snapshot that holds this protein."""
     links = np.flatnonzero(complex.linked)
-    if not len(links):
-        return
-    median = np.median(np.linalg.norm(alphas[:, links + 1] - alphas[:, links], axis=-1), axis=1)
-    strange = np.flatnonzero(np.abs(median - _CA_CA) > 0.3 * _CA_CA)
+    length = np.linalg.norm(alphas[:, links + 1] - alphas[:, links], axis=-1)
+    strange = np.argwhere((length < 0.5 * _CA_CA) | (length > 2 * _CA_CA))
     if len(strange):
+        snapshot, link = strange[0]
+        atoms = list(complex.topology.atoms())
+        a, b = (describe(atoms[complex.backbone[links[link] + k, 1]].residue) for k in (0, 1))
         raise InputError(
-            f"{name}: in snapshot {strange[0]} neighbouring Cα are {median[strange[0]]:.3g} nm "
-            f"apart, not {_CA_CA}: a damaged file, another unit, or another protein's"
+            f"{name}: in snapshot {snapshot} the Cα of {a} and {b} are "
+            f"{length[snapshot, link]:.3g} nm apart, not {_CA_CA}: a damaged file, a protein cut "
+            "by its box, another unit or another protein"
         )
 
 
@@ -173,7 +175,8 @@ def _refuse_pieces(name: str, ligand: np.ndarray, complex: Complex) -> None:
     numbers = complex.ligand_atomic_numbers[complex.heavy]
     radii = np.array([covalent_radius(number) for number in numbers])
     length = np.linalg.norm(ligand[:, bonds[:, 0]] - ligand[:, bonds[:, 1]], axis=-1)
-    torn = np.argwhere(length > _STRETCHED * radii[bonds].sum(axis=1))
+    ratio = length / radii[bonds].sum(axis=1)
+    torn = np.argwhere((ratio > _STRETCHED) | (ratio < 1 / _STRETCHED))
     if len(torn):
         snapshot, bond = torn[0]
         atoms = list(complex.topology.atoms())
