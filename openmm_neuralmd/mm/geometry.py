@@ -10,7 +10,7 @@ from ..bindingnet import frame_atoms
 from ..bindingnet.frames import residue_frames
 from ..complexes import Complex
 from ..errors import InputError
-from ..imaging import spanning_tree
+from ..imaging import minimum_image, spanning_tree
 from ..units import ANGSTROM_PER_NM, to_nm
 
 
@@ -113,3 +113,13 @@ def check_box(complex: Complex, cutoff: float) -> None:
             f"{complex.name}: the periodic box is {width:.2f} nm wide, but ligand and cutoff need "
             f"{needed:.2f} nm; use a larger box, or a structure without a box"
         )
+
+
+def nearest_alpha(
+    complex: Complex, positions: np.ndarray, box: np.ndarray | None
+) -> tuple[float, int]:
+    """Shortest distance in nm from a ligand heavy atom to a Cα, and that atom's particle index."""
+    ligand, alpha = positions[complex.ligand_heavy], positions[complex.backbone[:, 1]]
+    distances = np.linalg.norm(minimum_image(ligand[:, None] - alpha, box), axis=-1).min(axis=1)
+    atom = int(distances.argmin())
+    return float(distances[atom]), int(complex.ligand_heavy[atom])

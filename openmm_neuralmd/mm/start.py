@@ -1,0 +1,102 @@
+"""The state a simulation starts from: known snapshots, or the Context's own positions."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import openmm
+import torch
+from openmm import unit
+
+from ..bindingnet import complex_tensors
+from ..complexes import Complex
+from ..dynamics.state import State
+from ..errors import InputError
+from ..units import nanometers, to_angstrom, to_nm, velocity_factor
+
+if TYPE_CHECKING:
+    from ..training.checkpoints import Model
+
+
+def initialise(
+    context: openmm.Context | openmm.app.Simulation,
+    model: Model,
+    complex: Complex,
+    known: Any = None,
+) -> None:
+    """Set positions, velocities, memory, time 0 and step 0 of a NeuralMD simulation.
+
+    Parameters
+    ----------
+    context : Context or Simulation
+        With a `NeuralMDIntegrator`, or the CustomIntegrator that XML made of one.
+    known : Snapshots or array (T, n, 3) in Å, optional
+        Ligand heavy atoms up to the present, the present last, superposed on the complex.  Two
+        or more give a velocity, all of them the memory.  Without it the Context's own positions
+        are the only known snapshot, or the complex's if the Context has none.
+
+    Raises
+    ------
+    InputError
+        Another number of atoms, or values that are not numbers.
+    """
+    context = getattr(context, "context", context)
+    positions = complex.positions.copy()
+    if known is None:
+        positions = current_positions(context, complex)
+        known = to_angstrom(positions[complex.ligand_heavy])[None]
+    snapshots = check_known(known, complex)
+    state = start_state(model, complex, snapshots)
+    positions[complex.ligand_heavy] = to_nm(state.x[0].numpy())
+    velocities = np.zeros_like(positions)
+    velocities[complex.ligand_heavy] = state.v[0].numpy() * velocity_factor(model.card.interval_ps)
+    context.setPositions(positions)
+    context.computeVirtualSites()
+    context.setVelocities(velocities)
+    for p, y in enumerate(state.y[0]):
+        memory = np.zeros_like(positions)
+        memory[complex.ligand_heavy] = to_nm(y.numpy())
+        context.getIntegrator().setPerDofVariableByName(f"y{p}", memory)
+    context.setTime(0.0)
+    context.setStepCount(0)
+
+
+def current_positions(context: openmm.Context, complex: Complex) -> np.ndarray:
+    """Positions (N, 3) in nm of a Context; the complex's where none were set."""
+    try:
+        return nanometers(context.getState(positions=True).getPositions(asNumpy=True))
+    except openmm.OpenMMException:
+        return complex.positions.copy()
+
+
+def check_known(known: Any, complex: Complex) -> np.ndarray:
+    """Known snapshots as (T, n, 3) float64 Å."""
+    snapshots = getattr(known, "ligand", known)
+    if unit.is_quantity(snapshots):
+        snapshots = snapshots.value_in_unit(unit.angstrom)
+    snapshots = np.asarray(snapshots, dtype=np.float64)
+    n = len(complex.ligand_heavy)
+    if snapshots.ndim != 3 or snapshots.shape[0] < 1 or snapshots.shape[1:] != (n, 3):
+        raise InputError(
+            f"{complex.name}: known snapshots have shape {snapshots.shape}, expected (T, {n}, 3): "
+            "the ligand's heavy atoms in Å"
+        )
+    if not np.isfinite(snapshots).all():
+        raise InputError(f"{complex.name}: known snapshots hold values that are not numbers")
+    return snapshots
+
+
+def start_state(model: Model, complex: Complex, snapshots: np.ndarray) -> State:
+    """State (B = 1, float64) that the known snapshots (T, n, 3) in Å leave behind.
+
+    The model's precision is that of its weights; positions keep double precision.
+    """
+    dtype = next(model.dynamics.parameters()).dtype
+    c = complex_tensors(complex, dtype)
+    known = torch.as_tensor(snapshots, dtype=dtype).unsqueeze(0)
+    valid = torch.ones(known.shape[:2], dtype=torch.bool)
+    with torch.no_grad():
+        state = model.dynamics.start(c, known, valid)
+    present = torch.as_tensor(snapshots[-1:], dtype=torch.float64)
+    return State(present, state.v.double(), state.y.double())

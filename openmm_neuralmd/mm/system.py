@@ -1,0 +1,172 @@
+"""`create_system`: a rigid protein, a ligand whose heavy atoms the model moves, and its hydrogens."""
+
+from __future__ import annotations
+
+from itertools import combinations
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import openmm
+
+from ..complexes import Complex
+from ..errors import InputError
+from .fields import available_fields
+from .force import NeuralMDForce
+
+if TYPE_CHECKING:
+    from ..training.checkpoints import Model
+
+_COLLINEAR = 0.2
+"""Sine of the smallest angle between two bonds that may define a hydrogen's axes (12°)."""
+
+
+def create_system(
+    model: Model,
+    complex: Complex,
+    *,
+    backend: str | None = None,
+    precision: str = "single",
+    device: str = "auto",
+    forceGroup: int = 1,
+    file: str | Path | None = None,
+) -> openmm.System:
+    """Make a System in which the model moves the ligand.
+
+    Only the ligand's heavy atoms have a mass.  Everything else is frozen, and the ligand's
+    hydrogens are virtual sites on the heavy atoms around them, so they follow every jump.
+
+    Parameters
+    ----------
+    model : Model
+    complex : Complex
+    backend, precision, device
+        See `NeuralMDForce`.
+    forceGroup : int
+        Group of the learned force; a velocity refinement takes the next.
+    file : path, optional
+        Where to keep the exported force; a refinement goes beside it ('NAME.refinement.pt').
+
+    Raises
+    ------
+    ModelError, InputError
+        Model and complex do not fit; a hydrogen without three heavy atoms to define its place.
+    """
+    system = openmm.System()
+    for mass in particle_masses(complex):
+        system.addParticle(mass)
+    for particle, site in hydrogen_sites(complex).items():
+        system.setVirtualSite(particle, site)
+    if complex.box is not None:
+        system.setDefaultPeriodicBoxVectors(*complex.box)
+        system.addForce(molecule_bonds(complex))
+    for offset, quantity in enumerate(available_fields(model.dynamics)):
+        force = NeuralMDForce(
+            model,
+            complex,
+            quantity=quantity,
+            backend=backend,
+            forceGroup=forceGroup + offset,
+            precision=precision,
+            device=device,
+            file=file if file is None or offset == 0 else Path(file).with_suffix(f".{quantity}.pt"),
+        )
+        system.addForce(force)
+    return system
+
+
+def particle_masses(complex: Complex) -> np.ndarray:
+    """(N,) amu: the elements' masses for the ligand's heavy atoms, 0 for all others."""
+    masses = np.zeros(len(complex.positions))
+    masses[complex.ligand_heavy] = complex.ligand_masses[complex.heavy]
+    return masses
+
+
+def hydrogen_sites(complex: Complex) -> dict[int, openmm.LocalCoordinatesSite]:
+    """Virtual site of each ligand hydrogen, by particle index.
+
+    The axes are those of three heavy atoms, the hydrogen's parent first, so its bond keeps its
+    length whatever the model does to the heavy atoms.
+    """
+    heavy, neighbours = set(complex.heavy.tolist()), _neighbours(complex)
+    positions = complex.positions[complex.ligand]
+    sites = {}
+    for hydrogen in range(len(complex.ligand)):
+        if hydrogen not in heavy:
+            trio = _reference_atoms(complex, hydrogen, positions, neighbours, heavy)
+            local = _local_position(positions[hydrogen], positions[list(trio)])
+            particles = [int(complex.ligand[i]) for i in trio]
+            sites[int(complex.ligand[hydrogen])] = openmm.LocalCoordinatesSite(
+                particles, [1.0, 0.0, 0.0], [-1.0, 1.0, 0.0], [-1.0, 0.0, 1.0], local
+            )
+    return sites
+
+
+def _neighbours(complex: Complex) -> dict[int, list[int]]:
+    neighbours: dict[int, list[int]] = {i: [] for i in range(len(complex.ligand))}
+    for i, j in complex.ligand_bonds.tolist():
+        neighbours[i].append(j)
+        neighbours[j].append(i)
+    return neighbours
+
+
+def _reference_atoms(
+    complex: Complex,
+    hydrogen: int,
+    positions: np.ndarray,
+    neighbours: dict[int, list[int]],
+    heavy: set[int],
+) -> tuple[int, int, int]:
+    """The hydrogen's parent and the two heavy atoms nearest to it in bonds, not in one line."""
+    order = [atom for atom in _by_bonds(hydrogen, neighbours) if atom in heavy]
+    if order:
+        parent = order[0]
+        # Pairs in order of the farther atom: the nearest atoms that span a plane are taken.
+        for b, a in sorted((pair[::-1] for pair in combinations(range(1, len(order)), 2))):
+            first, second = positions[[order[a], order[b]]] - positions[parent]
+            area = np.linalg.norm(np.cross(first, second))
+            if area > _COLLINEAR * np.linalg.norm(first) * np.linalg.norm(second):
+                return parent, order[a], order[b]
+    atom = list(complex.topology.atoms())[complex.ligand[hydrogen]]
+    raise InputError(
+        f"{complex.name}: the ligand's hydrogen {atom.name} is not bonded to three heavy atoms "
+        "that span a plane; remove the ligand's hydrogens, the model does not need them"
+    )
+
+
+def _by_bonds(start: int, neighbours: dict[int, list[int]]) -> list[int]:
+    """Atoms of the molecule in order of their distance from `start` in bonds."""
+    order, seen = [start], {start}
+    for atom in order:
+        for other in sorted(neighbours[atom]):
+            if other not in seen:
+                seen.add(other)
+                order.append(other)
+    return order[1:]
+
+
+def _local_position(point: np.ndarray, trio: np.ndarray) -> np.ndarray:
+    """Coordinates of a point in OpenMM's axes: x to the second atom, z normal to the plane."""
+    x = trio[1] - trio[0]
+    z = np.cross(x, trio[2] - trio[0])
+    x, z = x / np.linalg.norm(x), z / np.linalg.norm(z)
+    return np.array([x, np.cross(z, x), z]) @ (point - trio[0])
+
+
+def molecule_bonds(complex: Complex) -> openmm.Force:
+    """Bonds of strength 0 that make ligand and protein one molecule for OpenMM.
+
+    Reporters wrap molecule by molecule into the periodic box; without bonds every atom would be
+    one, and the ligand could be written in another image than its pocket.
+    """
+    force = openmm.HarmonicBondForce()
+    force.setName("NeuralMDMolecule")
+    force.setUsesPeriodicBoundaryConditions(True)
+    pairs = [(bond.atom1.index, bond.atom2.index) for bond in complex.topology.bonds()]
+    pairs += complex.ligand[complex.ligand_bonds].tolist()
+    alpha = complex.backbone[:, 1].tolist()
+    chain = [*complex.ligand_heavy.tolist(), *alpha]
+    pairs += list(zip(chain, chain[1:]))
+    for i, j in pairs:
+        force.addBond(int(i), int(j), 0.0, 0.0)
+    return force
