@@ -57,6 +57,8 @@ def read_dcd_header(path: Path) -> DCDHeader:
     if charmm:
         frame += 56 * (control[10] != 0) + (4 * atoms + 8) * (control[11] != 0)
     complete, rest = divmod(path.stat().st_size - start, frame)
+    if control[8]:  # fixed atoms are in the first snapshot only, so lengths differ
+        complete, rest = control[0], 0
     placeholder = delta in (0.0, 1.0) and control[2] <= 1
     interval = None if placeholder else delta * max(control[2], 1) * _AKMA_PS
     return DCDHeader(control[0], complete, rest, atoms, interval)

@@ -24,13 +24,24 @@ def example(name: str) -> Snapshots:
     InputError
         Unknown name, or an example that has no trajectory.
     """
-    complex_ = example_complex(name)
-    trajectory = _TRAJECTORIES.get(name)
-    if trajectory is None:
+    return read_snapshots(example_trajectory(name), example_complex(name))
+
+
+def example_trajectory(name: str) -> Path:
+    """The trajectory file of an example.
+
+    Raises
+    ------
+    InputError
+        Unknown name, or an example that has no trajectory.
+    """
+    if name not in _COMPLEXES:
+        raise _unknown(name)
+    if name not in _TRAJECTORIES:
         raise InputError(
             f"example {name!r} has no trajectory; these have: {', '.join(_TRAJECTORIES)}"
         )
-    return read_snapshots(trajectory, complex_)
+    return _TRAJECTORIES[name]
 
 
 def example_complex(name: str) -> Complex:
@@ -45,8 +56,12 @@ def example_complex(name: str) -> Complex:
         Unknown name; the message lists the known ones.
     """
     if name not in _COMPLEXES:
-        raise InputError(f"no example {name!r}; there are: {', '.join(_COMPLEXES)}")
+        raise _unknown(name)
     return _COMPLEXES[name]()
+
+
+def _unknown(name: str) -> InputError:
+    return InputError(f"no example {name!r}; there are: {', '.join(_COMPLEXES)}")
 
 
 def _gpcr() -> Complex:

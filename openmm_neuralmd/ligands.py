@@ -10,6 +10,7 @@ from openmm_neuralmd.errors import InputError
 from openmm_neuralmd.imaging import minimum_image
 from openmm_neuralmd.messages import shown
 from openmm_neuralmd.residues import (
+    BUFFERS,
     NEVER_A_LIGAND,
     PARENT,
     backbone_of,
@@ -43,7 +44,11 @@ def find_ligand(
     residues = list(topology.residues())
     if selection is None:
         found = [r for r in residues if _may_be_ligand(r, residues, positions, box)]
-        what = "no ligand found: every residue is protein, water, ion, lipid, buffer or a cap"
+        additives = shown(describe(r) for r in residues if r.name in BUFFERS) or "none"
+        what = (
+            "no ligand found: every residue is protein, water, ion, cap or additive "
+            f"(additives here: {additives})"
+        )
     else:
         found = [r for r in residues if _selected(r, selection)]
         candidates = [r for r in residues if _may_be_ligand(r, residues, positions, box)]

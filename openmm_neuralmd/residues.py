@@ -28,9 +28,11 @@ _VARIANTS = {
     "MET": "MSE",
     "ARG": "ARN",
 }
-PARENT = {name: name for name in AMINO_ACIDS} | {
+_INTERNAL = {name: name for name in AMINO_ACIDS} | {
     variant: parent for parent, variants in _VARIANTS.items() for variant in variants.split()
 }
+# Amber's libraries name the residues at chain ends NALA, CALA
+PARENT = _INTERNAL | {end + name: _INTERNAL[name] for end in "NC" for name in _INTERNAL}
 """Residue name to amino acid: every name that is an amino acid in one of its protonation states."""
 
 CAPS = frozenset("ACE NME NMA NH2 FOR CT3 NAC".split())

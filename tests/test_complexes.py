@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import io
 import warnings
 from pathlib import Path
@@ -150,7 +151,7 @@ def test_sdf_in_another_order_gives_the_same_bonds(tmp_path: Path) -> None:
     [
         *[(n, "HIS") for n in ("HID", "HIE", "HIP", "HSD", "HSE", "HSP")],
         *[("CYX", "CYS"), ("CYM", "CYS"), ("ASH", "ASP"), ("GLH", "GLU"), ("LYN", "LYS")],
-        *[("MSE", "MET"), ("TPO", "other"), ("XYZ", "other")],
+        *[("MSE", "MET"), ("NALA", "ALA"), ("CHIE", "HIS"), ("TPO", "other"), ("XYZ", "other")],
     ],
 )
 def test_protonation_variants_map_to_their_parent(t4l: Complex, name: str, parent: str) -> None:
@@ -266,6 +267,13 @@ def test_a_metal_in_the_pocket_is_a_warning_with_its_distance(t4l: Complex) -> N
     with pytest.warns(PocketWarning, match=r"ZN of ZN M:1 is 4\.5 Å .* invisible"):
         found = Complex.from_openmm(zinc.topology, zinc.positions)
     assert np.array_equal(found.ligand, t4l.ligand)
+
+
+def test_a_modified_residue_in_the_pocket_is_a_warning(t4l: Complex) -> None:
+    topology = copy.deepcopy(t4l.topology)
+    next(r for r in topology.residues() if r.id == "99").name = "TPO"
+    with pytest.warns(PocketWarning, match=r"of TPO 1:99 is .* counts as residue type 'other'"):
+        Complex.from_openmm(topology, t4l.positions)
 
 
 @pytest.mark.parametrize(("name", "element", "nm"), [("HOH", "O", 0.45), ("ZN", "Zn", 0.6)])
