@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from openmm_neuralmd.analysis import geometry, metrics
+from openmm_neuralmd.bonded import bonded_pairs
 from openmm_neuralmd.errors import InputError
 
 # Two snapshots of three atoms.  Snapshot 0 is right but for atom 2, which is 3 Å (along x) off;
@@ -152,10 +153,10 @@ CHAIN = np.array([[0, 0, 0], [1.5, 0, 0], [2.25, 1.299038105676658, 0], [3.75, 1
 BONDS = np.array([[0, 1], [2, 1], [2, 3]])
 
 
-def test_near_pairs() -> None:
-    assert geometry.near_pairs(BONDS, 4).tolist() == [[0, 1], [0, 2], [1, 2], [1, 3], [2, 3]]
-    assert geometry.near_pairs([[0, 1], [1, 2], [2, 0]], 4).tolist() == [[0, 1], [0, 2], [1, 2]]
-    assert geometry.near_pairs([], 2).shape == (0, 2)
+def test_bonded_pairs() -> None:
+    assert bonded_pairs(BONDS, 4).tolist() == [[0, 1], [0, 2], [1, 2], [1, 3], [2, 3]]
+    assert bonded_pairs([[0, 1], [1, 2], [2, 0]], 4).tolist() == [[0, 1], [0, 2], [1, 2]]
+    assert bonded_pairs([], 2).shape == (0, 2)
 
 
 def test_validity_by_hand() -> None:
@@ -226,8 +227,8 @@ def test_table_adds_validity_where_it_can() -> None:
 @pytest.mark.parametrize(
     ("call", "says"),
     [
-        (lambda: geometry.near_pairs([[0, 4]], 4), "Bonds name atoms 0 to 4"),
-        (lambda: geometry.near_pairs([[1, 1]], 4), "joins an atom to itself"),
+        (lambda: bonded_pairs([[0, 4]], 4), "Bonds name atoms 0 to 4"),
+        (lambda: bonded_pairs([[1, 1]], 4), "joins an atom to itself"),
         (lambda: geometry.bond_angle_validity([CHAIN], BONDS, [CHAIN[:3]]), "reference has 3"),
         (lambda: geometry.collisions([CHAIN], BONDS, [0.7] * 3), "radii must be 4 positive"),
         (lambda: geometry.collisions([CHAIN], BONDS, [0.7] * 4, CHAIN), "protein_radii must be 4"),

@@ -12,7 +12,8 @@ from torch import Tensor
 from openmm_neuralmd.analysis.geometry import bond_angle_validity
 from openmm_neuralmd.analysis.metrics import matching, rmse, stability
 from openmm_neuralmd.analysis.statistics import rolling_origins
-from openmm_neuralmd.dynamics.projection import bonded_pairs, reference_lengths
+from openmm_neuralmd.bonded import bonded_pairs
+from openmm_neuralmd.dynamics.projection import reference_lengths
 from openmm_neuralmd.dynamics.trivial import (
     AR1,
     TRIVIAL,
@@ -203,7 +204,7 @@ def test_projection_repairs_the_recent_mean() -> None:
             for a in angles.tolist()
         ]
     )
-    pairs = bonded_pairs(BONDS, 6)
+    pairs = torch.from_numpy(bonded_pairs(BONDS, 6))
     plain = RecentMean(10).forecast(turning, 2)
     repaired = ProjectedRecentMean(10, pairs).forecast(turning, 2)
     bonds = BONDS.numpy()
@@ -254,7 +255,9 @@ def gpcr() -> tuple[Tensor, Tensor, list[range]]:
 def test_on_real_dynamics(name: str, gpcr: tuple[Tensor, Tensor, list[range]]) -> None:
     x, bonds, segments = gpcr
     forecaster, *expected = GPCR[name]
-    forecaster = forecaster or ProjectedRecentMean(10, bonded_pairs(bonds, x.shape[1]))
+    forecaster = forecaster or ProjectedRecentMean(
+        10, torch.from_numpy(bonded_pairs(bonds, x.shape[1]))
+    )
     origins = rolling_origins(segments, 20)
     assert len(origins) == 27
     rows, valid = [], []

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from openmm_neuralmd.analysis.coordinates import Array, checked
+from openmm_neuralmd.bonded import bonded_pairs, checked_bonds
 from openmm_neuralmd.errors import InputError
 
 
@@ -15,14 +16,6 @@ def covalent_radii(atomic_numbers: ArrayLike) -> Array:
 
     table = GetPeriodicTable()
     return np.array([table.GetRcovalent(int(z)) for z in np.asarray(atomic_numbers)])
-
-
-def near_pairs(bonds: ArrayLike, n: int) -> NDArray[np.int64]:
-    """Pairs of atoms that are bonded (1–2) or share a bonded neighbour (1–3): (p, 2), i < j."""
-    bonds = _checked_bonds(bonds, n)
-    adjacent = np.zeros((n, n), dtype=np.int64)
-    adjacent[bonds[:, 0], bonds[:, 1]] = adjacent[bonds[:, 1], bonds[:, 0]] = 1
-    return np.argwhere(np.triu(adjacent + adjacent @ adjacent, k=1) > 0)
 
 
 def bond_angle_validity(
@@ -47,7 +40,7 @@ def bond_angle_validity(
     n = snapshots.shape[1]
     if right.shape[1] != n:
         raise InputError(f"reference has {right.shape[1]} atoms, the snapshots {n}.")
-    first, second = near_pairs(bonds, n).T
+    first, second = bonded_pairs(bonds, n).T
     lengths = np.linalg.norm(right[:, first] - right[:, second], axis=-1).mean(0)
     distances = np.linalg.norm(snapshots[:, first] - snapshots[:, second], axis=-1)
     valid = (np.abs(distances - lengths) <= tolerance * lengths).all(-1)
@@ -83,7 +76,7 @@ def collisions(
     n = snapshots.shape[1]
     radius = _checked_radii(radii, n, "radii")
     free = np.triu(np.ones((n, n), dtype=bool), k=1)
-    bonded = np.sort(_checked_bonds(bonds, n), axis=1)
+    bonded = np.sort(checked_bonds(bonds, n), axis=1)
     free[bonded[:, 0], bonded[:, 1]] = False
     first, second = np.nonzero(free)
     distances = np.linalg.norm(snapshots[:, first] - snapshots[:, second], axis=-1)
@@ -110,18 +103,6 @@ def _protein_snapshots(protein: ArrayLike, snapshots: int) -> Array:
             "one for each snapshot."
         )
     return np.broadcast_to(atoms, (snapshots, *atoms.shape[1:]))
-
-
-def _checked_bonds(bonds: ArrayLike, n: int) -> NDArray[np.int64]:
-    array = np.asarray(bonds, dtype=np.int64).reshape(-1, 2)
-    if array.size and (array.min() < 0 or array.max() >= n):
-        raise InputError(
-            f"Bonds name atoms {array.min()} to {array.max()}, but the molecule's atoms are 0 to "
-            f"{n - 1}: pass bonds in the molecule's own numbering."
-        )
-    if (array[:, 0] == array[:, 1]).any():
-        raise InputError("A bond joins an atom to itself: remove it from the list of bonds.")
-    return array
 
 
 def _checked_radii(radii: ArrayLike | None, n: int, name: str) -> Array:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import torch
 from torch import Tensor
 
+from ..bonded import bonded_pairs
 from ..units import to_angstrom
 from .frames import frame_atoms
 
@@ -32,6 +33,8 @@ class ComplexTensors(NamedTuple):
         See `frames.frame_atoms`.
     residue_mask : Tensor (B, R), bool
         False on padding.
+    pairs : Tensor (B, p, 2), int64
+        Ligand atoms that are bonded or share a bonded neighbour (1–2 and 1–3); −1 on padding.
     """
 
     z: Tensor
@@ -42,6 +45,7 @@ class ComplexTensors(NamedTuple):
     frame_atoms: Tensor
     isolated: Tensor
     residue_mask: Tensor
+    pairs: Tensor
 
     def expand(self, batch: int) -> ComplexTensors:
         """The same single complex `batch` times, without copying."""
@@ -69,6 +73,7 @@ def complex_tensors(
         frame_atoms=atoms,
         isolated=isolated,
         residue_mask=torch.ones_like(linked),
+        pairs=tensor(bonded_pairs(complex.heavy_bonds, len(heavy)), torch.int64),
     )
 
 
@@ -79,15 +84,11 @@ def _pad(t: Tensor, size: int, value: float) -> Tensor:
 
 def collate(items: list[ComplexTensors]) -> ComplexTensors:
     """Pad complexes to a common size and stack them along the batch dimension."""
-    n = max(item.z.shape[1] for item in items)
-    residues = max(item.residue_type.shape[1] for item in items)
-    fill = ComplexTensors(0, 1.0, False, 20, 0.0, 0, True, False)  # type: ignore[arg-type]
-    ligand = {"z", "mass", "mask"}
+    fill = ComplexTensors(0, 1.0, False, 20, 0.0, 0, True, False, -1)  # type: ignore[arg-type]
+    columns = zip(fill, *items, strict=True)
     return ComplexTensors(
         *(
-            torch.cat(
-                [_pad(getattr(i, name), n if name in ligand else residues, value) for i in items]
-            )
-            for name, value in fill._asdict().items()
+            torch.cat([_pad(t, max(u.shape[1] for u in tensors), value) for t in tensors])
+            for value, *tensors in columns
         )
     )

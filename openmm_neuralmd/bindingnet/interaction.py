@@ -104,7 +104,13 @@ class InteractionNet(nn.Module):
         )
 
     def forward(
-        self, s: Tensor, vec: Tensor, x: Tensor, h_r: Tensor, ca: Tensor, frames: Tensor,
+        self,
+        s: Tensor,
+        vec: Tensor,
+        x: Tensor,
+        h_r: Tensor,
+        ca: Tensor,
+        frames: Tensor,
         mask: Tensor,
     ) -> tuple[Tensor, Tensor]:
         """Invariants (B, n, h) and vectors (B, n, 3, h).

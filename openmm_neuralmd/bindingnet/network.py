@@ -57,7 +57,11 @@ class BindingNet(nn.Module):
         self.head = HEADS[settings.head](settings.hidden)
 
     def encode_protein(
-        self, residue_type: Tensor, backbone: Tensor, frame_atoms: Tensor, isolated: Tensor,
+        self,
+        residue_type: Tensor,
+        backbone: Tensor,
+        frame_atoms: Tensor,
+        isolated: Tensor,
         mask: Tensor,
     ) -> Protein:
         """Everything about a rigid protein, once.

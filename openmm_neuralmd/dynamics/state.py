@@ -19,11 +19,14 @@ class State(NamedTuple):
         Å per Δ.
     y : Tensor (B, p, n, 3)
         Auxiliary positions of the p memory terms, Å.
+    lengths : Tensor (B, q)
+        Distances in Å that the ligand's bonds and angles keep (`ComplexTensors.pairs`).
     """
 
     x: Tensor
     v: Tensor
     y: Tensor
+    lengths: Tensor
 
 
 def last_step(known: Tensor, valid: Tensor) -> Tensor:
@@ -56,3 +59,12 @@ def remember(known: Tensor, valid: Tensor, tau: Tensor) -> Tensor:
     logits = -age / tau.unsqueeze(-1)
     logits = logits.unsqueeze(0).masked_fill(~valid.unsqueeze(1), float("-inf"))
     return torch.einsum("bpt,btnc->bpnc", torch.softmax(logits, dim=-1), known)
+
+
+def mean_lengths(known: Tensor, valid: Tensor, pairs: Tensor) -> Tensor:
+    """Mean distance (B, q) in Å of each pair (B, q, 2) over the known snapshots."""
+    index = pairs.clamp(min=0)[:, None, :, :, None].expand(-1, known.shape[1], -1, -1, 3)
+    ends = torch.gather(known.unsqueeze(2).expand(-1, -1, pairs.shape[1], -1, -1), 3, index)
+    distance = torch.linalg.vector_norm(ends[..., 0, :] - ends[..., 1, :], dim=-1)
+    weight = valid.to(known.dtype).unsqueeze(-1)
+    return (distance * weight).sum(1) / weight.sum(1)

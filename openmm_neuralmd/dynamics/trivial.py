@@ -15,7 +15,8 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from openmm_neuralmd.dynamics.projection import bonded_pairs, project, reference_lengths
+from openmm_neuralmd.bonded import bonded_pairs
+from openmm_neuralmd.dynamics.projection import project, reference_lengths
 from openmm_neuralmd.errors import InputError
 
 WINDOWS = (3, 5, 10, 20, 50)
@@ -118,7 +119,8 @@ class ProjectedRecentMean:
     @classmethod
     def fit(cls, segments: Sequence[Tensor], *, bonds: Tensor, horizon: int) -> ProjectedRecentMean:
         """Choose w as `RecentMean.fit` does, and note which distances to keep."""
-        return cls(best_window(segments, horizon), bonded_pairs(bonds, segments[0].size(1)))
+        pairs = torch.from_numpy(bonded_pairs(bonds.cpu(), segments[0].size(1)))
+        return cls(best_window(segments, horizon), pairs)
 
     def forecast(self, known: Tensor, snapshots: int) -> Tensor:
         """Repeat the repaired recent mean, see `Trivial.forecast`."""

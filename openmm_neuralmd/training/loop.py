@@ -1,4 +1,4 @@
-"""The training loop: deterministic, interruptible at any moment, and it never sees the test part."""
+"""The training loop: deterministic, interruptible at any moment, blind to the test part."""
 
 from __future__ import annotations
 
@@ -74,8 +74,13 @@ class Trainer:
         self.model = NeuralODE(settings.model)
         self.average = copy_weights(self.model)
         self.best = copy_weights(self.model)
+        coefficients = self.model.coefficients()
+        weights = [p for p in self.model.parameters() if all(p is not c for c in coefficients)]
         self.optimizer = torch.optim.AdamW(
-            self.model.parameters(), settings.learning_rate, weight_decay=settings.weight_decay
+            [
+                {"params": weights, "scale": 1.0, "weight_decay": settings.weight_decay},
+                {"params": coefficients, "scale": settings.coefficient_rate, "weight_decay": 0.0},
+            ]
         )
         self.counters = Counters()
         self.per_epoch = math.ceil(len(self.windows) / settings.batch_size)
@@ -127,7 +132,7 @@ class Trainer:
         generator = torch.Generator().manual_seed(settings.seed * 1_000_003 + epoch)
         indices = self.windows.batches(settings.batch_size, generator)[position]
         for group in self.optimizer.param_groups:
-            group["lr"] = self._learning_rate()
+            group["lr"] = self._learning_rate() * group["scale"]
         self.model.train()
         self.optimizer.zero_grad(set_to_none=True)
         loss = self._loss(self.windows.batch(indices))

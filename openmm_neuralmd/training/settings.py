@@ -90,6 +90,9 @@ class TrainingSettings(_Settings):
         At most so many known snapshots before a window.
     epochs, patience : int
         At most so many epochs; stop after so many without a better validation error.
+    coefficient_rate : float
+        Learning rate of the coefficients γ, k, τ, in learning rates of the networks: they are a
+        handful of numbers that have to move by their own size.
     batch_size, learning_rate, weight_decay, warmup, clip, ema
         Of the optimiser (AdamW, cosine schedule after `warmup` updates, gradient norm clipped,
         exponential moving average of the weights).
@@ -113,6 +116,7 @@ class TrainingSettings(_Settings):
     patience: int = Field(10, ge=1)
     batch_size: int = Field(8, ge=1)
     learning_rate: float = Field(1e-3, gt=0)
+    coefficient_rate: float = Field(20.0, gt=0)
     weight_decay: float = Field(1e-4, ge=0)
     warmup: int = Field(20, ge=0)
     clip: float = Field(1.0, gt=0)

@@ -1,0 +1,242 @@
+"""NeuralMD-ODE: solver order, friction, memory, and nothing from the future."""
+
+from __future__ import annotations
+
+import hypothesis.strategies as st
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from torch import Tensor, nn
+
+from openmm_neuralmd.bindingnet import (
+    BindingNetSettings,
+    ComplexTensors,
+    Protein,
+    collate,
+    complex_tensors,
+)
+from openmm_neuralmd.dynamics import DYNAMICS, TRIVIAL, dynamics
+from openmm_neuralmd.dynamics.ode import NeuralODE, NeuralODESettings
+from openmm_neuralmd.dynamics.state import State, last_step, remember
+from openmm_neuralmd.errors import InputError
+from openmm_neuralmd.trajectories import Snapshots
+
+SMALL = BindingNetSettings(hidden=8, vector_channels=2, ligand_layers=1, num_radial=8)
+
+
+class Spring(nn.Module):
+    """The network replaced by a force that has an analytic solution: F = −k x."""
+
+    def forward(self, z: Tensor, x: Tensor, mask: Tensor, protein: Protein) -> Tensor:
+        return -(2.0**2) * x
+
+
+class Nothing(nn.Module):
+    def forward(self, z: Tensor, x: Tensor, mask: Tensor, protein: Protein) -> Tensor:
+        return torch.zeros_like(x)
+
+
+def point() -> ComplexTensors:
+    """One atom of mass 1; the force above does not look at a protein."""
+    one = torch.ones(1, 1, dtype=torch.float64)
+    return ComplexTensors(
+        z=torch.full((1, 1), 6),
+        mass=one,
+        mask=one.bool(),
+        residue_type=torch.zeros(1, 1).long(),
+        backbone=torch.zeros(1, 1, 3, 3).double(),
+        frame_atoms=torch.zeros(1, 1, 3).long(),
+        isolated=one.bool(),
+        residue_mask=one.bool(),
+        pairs=torch.zeros(1, 0, 2).long(),
+    )
+
+
+def analytic_model(force: nn.Module, **kwargs) -> NeuralODE:
+    kwargs = {"memory": (), "velocity_map": False, "friction": 1e-13, **kwargs}
+    model = NeuralODE(NeuralODESettings(network=SMALL, **kwargs)).double()
+    model.network = force
+    return model
+
+
+def run(model: NeuralODE, x0: float, v0: float, snapshots: int, memory: Tensor | None = None):
+    x = torch.full((1, 1, 3), x0, dtype=torch.float64)
+    y = (
+        torch.zeros(1, 0, 1, 3).double()
+        if memory is None
+        else memory.view(1, -1, 1, 1).expand(-1, -1, 1, 3)
+    )
+    protein = Protein(*(torch.zeros(1, 1),) * 4)
+    start = State(x, torch.full_like(x, v0), y, torch.zeros(1, 0).double())
+    with torch.no_grad():
+        path, _ = model.integrate(point(), protein, start, snapshots)
+    return path[0, :, 0, 0].numpy()
+
+
+@pytest.mark.parametrize(("solver", "order"), [("euler", 1), ("midpoint", 2), ("rk4", 4)])
+def test_solver_order_on_the_harmonic_oscillator(solver: str, order: int) -> None:
+    exact = np.cos(2.0 * np.arange(1, 4))
+    steps = np.array([1 / 32, 1 / 64, 1 / 128])
+    errors = [
+        np.abs(run(analytic_model(Spring(), solver=solver, step=float(h)), 1.0, 0.0, 3) - exact)[-1]
+        for h in steps
+    ]
+    fitted = np.polyfit(np.log(steps), np.log(errors), 1)[0]
+    assert abs(fitted - order) <= 0.2
+
+
+def test_dopri5_reaches_its_tolerance() -> None:
+    exact = np.cos(2.0 * np.arange(1, 4))
+    path = run(analytic_model(Spring(), solver="dopri5"), 1.0, 0.0, 3)
+    assert np.abs(path - exact).max() < 1e-5
+
+
+def test_friction_damps_exponentially() -> None:
+    gamma = 0.7
+    path = run(analytic_model(Nothing(), friction=gamma, solver="rk4", step=0.125), 0.0, 1.0, 4)
+    exact = (1 - np.exp(-gamma * np.arange(1, 5))) / gamma
+    assert np.abs(path - exact).max() < 1e-5
+
+
+def test_memory_pulls_towards_the_past() -> None:
+    """With friction γ, one memory (k, τ): x − y decays, x moves to a point between x and y."""
+    model = analytic_model(
+        Nothing(), friction=2.0, memory=(4.0,), coupling=0.5, solver="rk4", step=0.125
+    )
+    path = run(model, 1.0, 0.0, 60, memory=torch.tensor([0.0]).double())
+    # dx/dt = v, dv/dt = −γ v − k l, dl/dt = v − l/τ for l = x − y: linear, so exact.
+    a = np.array([[0, 1, 0], [0, -2.0, -0.5], [0, 1, -0.25]])
+    values, vectors = np.linalg.eig(a)
+    start = np.linalg.solve(vectors, np.array([1.0, 0.0, 1.0]))
+    exact = np.array([(vectors @ (np.exp(values * t) * start)).real[0] for t in range(1, 61)])
+    assert np.abs(path - exact).max() < 1e-4
+    assert 0.0 < path[-1] < 1.0
+
+
+def test_adjoint_gives_the_same_gradient(gpcr: Snapshots) -> None:
+    gradients = []
+    for adjoint in (False, True):
+        torch.manual_seed(1)
+        settings_ = NeuralODESettings(network=SMALL, solver="rk4", step=0.125, adjoint=adjoint)
+        model = NeuralODE(settings_).double()
+        c = complex_tensors(gpcr.complex, torch.float64)
+        known = torch.as_tensor(gpcr.ligand[:4]).unsqueeze(0)
+        out = model(c, known, torch.ones(1, 4, dtype=torch.bool), 1)
+        out.square().mean().backward()
+        weight = model.network.interaction.layers[0].feature.weight
+        assert weight.grad is not None
+        gradients.append(weight.grad.clone())
+    assert (gradients[0] - gradients[1]).norm() <= 1e-2 * gradients[0].norm()
+
+
+@given(st.integers(2, 20), st.integers(0, 10))
+@settings(deadline=None, max_examples=25)
+def test_padding_of_a_history_changes_nothing(length: int, padding: int) -> None:
+    known = torch.randn(1, length, 3, 3, generator=torch.Generator().manual_seed(length)).double()
+    tau = torch.tensor([0.5, 7.0, 1e9]).double()
+    valid = torch.ones(1, length, dtype=torch.bool)
+    padded = torch.cat((torch.full((1, padding, 3, 3), 99.0).double(), known), dim=1)
+    mask = torch.cat((torch.zeros(1, padding, dtype=torch.bool), valid), dim=1)
+    assert torch.allclose(remember(padded, mask, tau), remember(known, valid, tau), atol=1e-12)
+    assert torch.equal(last_step(padded, mask), last_step(known, valid))
+
+
+def test_memory_of_a_long_time_is_the_mean() -> None:
+    known = torch.randn(1, 9, 4, 3).double()
+    valid = torch.ones(1, 9, dtype=torch.bool)
+    y = remember(known, valid, torch.tensor([1e12, 1e-3]).double())
+    assert torch.allclose(y[:, 0], known.mean(1), atol=1e-9)
+    assert torch.allclose(y[:, 1], known[:, -1], atol=1e-12)
+
+
+def test_one_known_snapshot_has_no_velocity() -> None:
+    known = torch.randn(1, 1, 4, 3)
+    assert torch.equal(last_step(known, torch.ones(1, 1, dtype=torch.bool)), torch.zeros(1, 4, 3))
+
+
+@pytest.mark.parametrize("name", list(DYNAMICS))
+def test_no_forecast_reads_the_future(name: str, gpcr: Snapshots) -> None:
+    """Every dynamics, given a trajectory whose future is replaced, forecasts the same."""
+    present = 40
+    real = torch.as_tensor(gpcr.ligand[:80])
+    other = real.clone()
+    other[present + 1 :] += 5.0 * torch.randn(other[present + 1 :].shape).double()
+    forecasts = []
+    for path in (real, other):
+        if name in TRIVIAL:
+            bonds = torch.as_tensor(gpcr.complex.heavy_bonds)
+            forecaster = TRIVIAL[name].fit([path[: present + 1]], bonds=bonds, horizon=5)
+            forecasts.append(forecaster.forecast(path[: present + 1], 5))
+        else:
+            torch.manual_seed(0)
+            model = dynamics(name)(NeuralODESettings(network=SMALL)).double()
+            known = path[None, : present + 1]
+            valid = torch.ones(known.shape[:2], dtype=torch.bool)
+            c = complex_tensors(gpcr.complex, torch.float64)
+            with torch.no_grad():
+                forecasts.append(model(c, known, valid, 5)[0])
+    assert torch.equal(forecasts[0], forecasts[1])
+    assert torch.isfinite(forecasts[0]).all()
+
+
+def test_unknown_dynamics_lists_the_known() -> None:
+    with pytest.raises(InputError, match=r"unknown dynamics 'magic'.*neuralmd-ode.*persistence"):
+        dynamics("magic")
+
+
+def test_protein_is_encoded_once_in_a_rollout(
+    gpcr: Snapshots, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = NeuralODE(NeuralODESettings(network=SMALL))
+    calls = {"protein": 0, "force": 0}
+    for part, name in ((model.network.protein, "protein"), (model.network.ligand, "force")):
+        part.register_forward_hook(lambda *_, name=name: calls.__setitem__(name, calls[name] + 1))
+    c = complex_tensors(gpcr.complex)
+    known = torch.as_tensor(gpcr.ligand[:5], dtype=torch.float32).unsqueeze(0)
+    with torch.no_grad():
+        model(c, known, torch.ones(1, 5, dtype=torch.bool), 6)
+    assert calls == {"protein": 1, "force": 12}
+
+
+def test_forecast_keeps_bonds_and_angles(gpcr: Snapshots) -> None:
+    """After a hard push every bond and angle is back within a few per cent of its length."""
+    torch.manual_seed(0)
+    deviation = {}
+    for sweeps in (0, 20):
+        model = NeuralODE(NeuralODESettings(network=SMALL, velocity_map=False, sweeps=sweeps))
+        c = complex_tensors(gpcr.complex, torch.float64)
+        known = torch.as_tensor(gpcr.ligand[:30]).unsqueeze(0)
+        state = model.double().start(c, known, torch.ones(1, 30, dtype=torch.bool))
+        push = torch.randn(state.v.shape, generator=torch.Generator().manual_seed(2)).double()
+        with torch.no_grad():
+            path, _ = model.integrate(c, model.encode(c), state._replace(v=push), 1)
+        i, j = c.pairs[0].unbind(-1)
+        lengths = (path[0, -1, i] - path[0, -1, j]).norm(dim=-1)
+        deviation[sweeps] = float((lengths / state.lengths[0] - 1).abs().max())
+    assert deviation[0] > 0.5 and deviation[20] < 0.15
+
+
+def test_projection_of_a_padded_batch_is_that_of_each(gpcr: Snapshots, t4l) -> None:
+    torch.manual_seed(0)
+    model = NeuralODE(NeuralODESettings(network=SMALL)).double()
+    singles = [complex_tensors(c, torch.float64) for c in (gpcr.complex, t4l)]
+    known = [
+        torch.as_tensor(10 * c.positions[c.ligand_heavy]).expand(1, 3, -1, -1)
+        for c in (gpcr.complex, t4l)
+    ]
+    valid = torch.ones(1, 3, dtype=torch.bool)
+    batch = collate(singles)
+    padded = torch.zeros(2, 3, batch.z.shape[1], 3).double()
+    for i, k in enumerate(known):
+        padded[i, :, : k.shape[2]] = k[0]
+    with torch.no_grad():
+        together = model(batch, padded, valid.expand(2, -1), 3)
+        for i, (c, k) in enumerate(zip(singles, known, strict=True)):
+            alone = model(c, k, valid, 3)
+            assert torch.allclose(together[i, :, : k.shape[2]], alone[0], atol=1e-9)
+
+
+def test_a_step_that_does_not_divide_the_interval_is_refused() -> None:
+    with pytest.raises(ValueError, match="does not divide the snapshot interval"):
+        NeuralODESettings(step=0.3)
