@@ -16,8 +16,8 @@ ABI_BROKEN = {"1.5"}
 """Versions of openmmtorch whose TorchForce crashes Python when a System is read back.
 
 OpenMM 8.6's SerializationNode.getStringProperty returns a string by value, where these wheels
-were compiled for a reference.  Reading XML, and so copy.deepcopy, Context checkpoints of openmmtools
-and ThermodynamicState, end in a segmentation fault.  Running works.
+were compiled for a reference.  Reading XML, and so copy.deepcopy and openmmtools'
+ThermodynamicState, end in a segmentation fault.  Running works.
 """
 
 

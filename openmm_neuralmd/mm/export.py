@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
@@ -36,7 +36,7 @@ class ForceModule(nn.Module):
 
     Parameters
     ----------
-    dynamics : nn.Module
+    dynamics : torch.nn.Module
         What `Model.dynamics` is.
     complex : Complex
         Its positions give the rigid protein's representation.
@@ -51,10 +51,12 @@ class ForceModule(nn.Module):
     """
 
     __constants__ = ["conservative", "periodic"]
+    if TYPE_CHECKING:  # TorchScript does not read postponed annotations
+        particles: Tensor
 
     def __init__(
         self,
-        dynamics: nn.Module,
+        dynamics: Any,
         complex: Complex,
         interval_ps: float,
         *,

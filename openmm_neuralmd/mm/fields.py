@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
@@ -46,6 +47,11 @@ class PocketField(nn.Module):
     """
 
     __constants__ = ["conservative"]
+    if TYPE_CHECKING:  # TorchScript does not read postponed annotations
+        z: Tensor
+        mask: Tensor
+        h_r: Tensor
+        residue_mask: Tensor
 
     def __init__(self, network: BindingNet, c: ComplexTensors) -> None:
         super().__init__()
@@ -57,7 +63,8 @@ class PocketField(nn.Module):
         self.conservative = isinstance(network.head, EnergyHead)
         self.ligand = network.ligand
         self.interaction = network.interaction
-        self.interaction.neighbours = ShiftedNeighbours(network.interaction.neighbours)
+        shifted: Any = ShiftedNeighbours(network.interaction.neighbours)
+        self.interaction.neighbours = shifted
         self.head = network.head
         self.register_buffer("z", c.z)
         self.register_buffer("mask", c.mask)
@@ -80,6 +87,10 @@ class PocketField(nn.Module):
 class RefinementField(nn.Module):
     """The velocity refinement α R(z, x) of NeuralMD-ODE, (1, n, 3) in Å/Δ: the ligand alone."""
 
+    if TYPE_CHECKING:
+        z: Tensor
+        mask: Tensor
+
     def __init__(self, network: nn.Module, coefficient: float, c: ComplexTensors) -> None:
         super().__init__()
         self.network = network
@@ -92,15 +103,15 @@ class RefinementField(nn.Module):
         return self.coefficient * self.network(self.z, x, self.mask, torch.zeros_like(x))
 
 
-def _force(dynamics: nn.Module, c: ComplexTensors) -> nn.Module:
+def _force(dynamics: Any, c: ComplexTensors) -> nn.Module:
     return PocketField(dynamics.network, c)
 
 
-def _refinement(dynamics: nn.Module, c: ComplexTensors) -> nn.Module:
+def _refinement(dynamics: Any, c: ComplexTensors) -> nn.Module:
     return RefinementField(dynamics.refinement, dynamics.settings.refinement, c)
 
 
-FIELDS: dict[str, Callable[[nn.Module, ComplexTensors], nn.Module]] = {
+FIELDS: dict[str, Callable[[Any, ComplexTensors], nn.Module]] = {
     "force": _force,
     "energy": _force,
     "refinement": _refinement,
@@ -108,14 +119,14 @@ FIELDS: dict[str, Callable[[nn.Module, ComplexTensors], nn.Module]] = {
 """How each quantity is taken out of a dynamics.  'force' and 'energy' differ by the head."""
 
 
-def available_fields(dynamics: nn.Module) -> list[str]:
+def available_fields(dynamics: Any) -> list[str]:
     """Quantities a dynamics offers to OpenMM, the main one first."""
     main = "energy" if isinstance(dynamics.network.head, EnergyHead) else "force"
     refined = getattr(dynamics, "refinement", None) is not None
     return [main, "refinement"] if refined else [main]
 
 
-def make_field(dynamics: nn.Module, name: str, c: ComplexTensors, dtype: torch.dtype) -> nn.Module:
+def make_field(dynamics: Any, name: str, c: ComplexTensors, dtype: torch.dtype) -> nn.Module:
     """A frozen copy of one field in `dtype`; the dynamics itself stays as it is.
 
     Raises

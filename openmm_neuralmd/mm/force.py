@@ -145,9 +145,10 @@ def find_forces(system: openmm.System) -> list[FoundForce]:
     """The NeuralMD forces of a System, also of one that was read from XML."""
     found = []
     for index, force in enumerate(system.getForces()):
-        parts = force.getName().split(":", 3)
-        if parts[0] == PREFIX and len(parts) == 4:
-            found.append(FoundForce(index, *parts[1:], force))
+        prefix, *parts = force.getName().split(":", 3)
+        if prefix == PREFIX and len(parts) == 3:
+            quantity, digest, path = parts
+            found.append(FoundForce(index, quantity, digest, path, force))
     return found
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import torch
 from torch import Tensor, nn
@@ -11,7 +13,7 @@ from ..bindingnet.frames import residue_frames
 from ..complexes import Complex
 from ..errors import InputError
 from ..imaging import minimum_image, spanning_tree
-from ..units import ANGSTROM_PER_NM, to_nm
+from ..units import ANGSTROM_PER_NM
 
 
 def box_shift(v: Tensor, box: Tensor) -> Tensor:
@@ -35,6 +37,14 @@ class PocketGeometry(nn.Module):
         Of the network.  Geometry itself is done in double, and coordinates are centred on the
         ligand before they are rounded: the error does not grow with the distance to the origin.
     """
+
+    if TYPE_CHECKING:  # TorchScript does not read postponed annotations
+        alpha: Tensor
+        frame: Tensor
+        isolated: Tensor
+        starts: Tensor
+        ends: Tensor
+        paths: Tensor
 
     def __init__(self, complex: Complex, dtype: torch.dtype) -> None:
         super().__init__()
@@ -107,7 +117,7 @@ def check_box(complex: Complex, cutoff: float) -> None:
     radius = np.linalg.norm(ligand - ligand.mean(axis=0), axis=1).max()
     # Widths of the cell: distances between its opposite faces.
     width = 1.0 / np.linalg.norm(np.linalg.inv(complex.box), axis=0).max()
-    needed = 2.0 * (radius + to_nm(np.float64(cutoff)))
+    needed = 2.0 * (radius + cutoff / ANGSTROM_PER_NM)
     if width < needed:
         raise InputError(
             f"{complex.name}: the periodic box is {width:.2f} nm wide, but ligand and cutoff need "

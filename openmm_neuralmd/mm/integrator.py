@@ -2,8 +2,9 @@
 
     dx/dt = v + α R,    dv/dt = F/m − γ v − Σ_p k_p (x − y_p),    dy_p/dt = (x − y_p)/τ_p
 
-One explicit Runge–Kutta step of Δ·step is written out from the solver's Butcher tableau; F and
-α R come from two force groups.
+One explicit Runge–Kutta step of Δ·step is written out from the solver's Butcher tableau, then the
+sweeps of the projection on bonds and angles.  F, α R and a sweep's displacement come from three
+force groups.
 """
 
 from __future__ import annotations
@@ -19,6 +20,10 @@ from ..units import strip
 
 if TYPE_CHECKING:
     from ..training.checkpoints import Model
+
+
+REFINEMENT_OFFSET, PROJECTION_OFFSET = 1, 2
+"""Force groups, counted from that of the learned force."""
 
 
 class Tableau(NamedTuple):
@@ -59,13 +64,12 @@ class NeuralMDIntegrator(openmm.CustomIntegrator):
     solver : str, optional
         'euler', 'midpoint' or 'rk4'; the model's own by default.
     forceGroup : int
-        Group of F; the velocity refinement, if the model has one, is in the next.
+        Group of F; the velocity refinement is in the next, the projection in the one after.
 
     Raises
     ------
     ModelError
-        Model of another kind, another temperature, unknown solver, or a step that does not
-        divide Δ.
+        Model of another kind, another temperature, or a solver that cannot run here.
     """
 
     def __init__(
@@ -76,11 +80,11 @@ class NeuralMDIntegrator(openmm.CustomIntegrator):
         *,
         forceGroup: int = 1,
     ) -> None:
-        dynamics = model.dynamics
+        dynamics: Any = model.dynamics
         _check_kind(model)
         _check_temperature(model, temperature)
-        steps = steps_per_snapshot(dynamics.settings.step)
-        tableau = _tableau(solver or dynamics.settings.solver)
+        settings, steps = dynamics.settings, dynamics.settings.steps
+        tableau = _tableau(solver or settings.solver)
         super().__init__(model.card.interval_ps / steps)
         interval = model.card.interval_ps
         coupling, memory = dynamics.coupling.tolist(), dynamics.memory.tolist()
@@ -92,6 +96,8 @@ class NeuralMDIntegrator(openmm.CustomIntegrator):
         self._steps = steps
         refined = dynamics.refinement is not None
         _write_step(self, tableau, derivatives(len(memory), forceGroup, refined))
+        for _ in range(settings.sweeps):
+            self.addComputePerDof("x", f"x+f{forceGroup + PROJECTION_OFFSET}")
 
     @property
     def stepsPerSnapshot(self) -> int:
@@ -103,7 +109,7 @@ def derivatives(memory: int, forceGroup: int, refined: bool) -> dict[str, str]:
     """Time derivative of each variable of the state, as CustomIntegrator expressions."""
     pull = "".join(f"-k{p}*(x-y{p})" for p in range(memory))
     return {
-        "x": f"v+f{forceGroup + 1}" if refined else "v",
+        "x": f"v+f{forceGroup + REFINEMENT_OFFSET}" if refined else "v",
         "v": f"f{forceGroup}/m-gamma*v{pull}",
         **{f"y{p}": f"(x-y{p})/tau{p}" for p in range(memory)},
     }
@@ -137,17 +143,6 @@ def _advance(
             if w != 0
         ]
         integrator.addComputePerDof(name, f"{name}_start+dt*({'+'.join(terms)})")
-
-
-def steps_per_snapshot(step: float) -> int:
-    """Solver steps in one snapshot interval, from the step in units of Δ."""
-    steps = round(1.0 / step)
-    if abs(steps * step - 1.0) > 1e-9:
-        raise ModelError(
-            f"the model's solver step of {step:g} Δ does not divide the snapshot interval; "
-            "use a step of 1/n (0.5, 0.25, ...)"
-        )
-    return steps
 
 
 def _tableau(solver: str) -> Tableau:

@@ -14,6 +14,7 @@ from ..complexes import Complex
 from ..dynamics.state import State
 from ..errors import InputError
 from ..units import nanometers, to_angstrom, to_nm, velocity_factor
+from .projection import set_lengths
 
 if TYPE_CHECKING:
     from ..training.checkpoints import Model
@@ -25,7 +26,7 @@ def initialise(
     complex: Complex,
     known: Any = None,
 ) -> None:
-    """Set positions, velocities, memory, time 0 and step 0 of a NeuralMD simulation.
+    """Set positions, velocities, memory, bond lengths, time 0 and step 0 of a simulation.
 
     Parameters
     ----------
@@ -42,12 +43,10 @@ def initialise(
         Another number of atoms, or values that are not numbers.
     """
     context = getattr(context, "context", context)
-    positions = complex.positions.copy()
     if known is None:
-        positions = current_positions(context, complex)
-        known = to_angstrom(positions[complex.ligand_heavy])[None]
-    snapshots = check_known(known, complex)
-    state = start_state(model, complex, snapshots)
+        complex = complex.with_positions(current_positions(context, complex))
+    state = start_state(model, complex, known_snapshots(known, complex))
+    positions = complex.positions.copy()
     positions[complex.ligand_heavy] = to_nm(state.x[0].numpy())
     velocities = np.zeros_like(positions)
     velocities[complex.ligand_heavy] = state.v[0].numpy() * velocity_factor(model.card.interval_ps)
@@ -58,6 +57,7 @@ def initialise(
         memory = np.zeros_like(positions)
         memory[complex.ligand_heavy] = to_nm(y.numpy())
         context.getIntegrator().setPerDofVariableByName(f"y{p}", memory)
+    set_lengths(context, state.lengths[0].numpy())
     context.setTime(0.0)
     context.setStepCount(0)
 
@@ -70,8 +70,10 @@ def current_positions(context: openmm.Context, complex: Complex) -> np.ndarray:
         return complex.positions.copy()
 
 
-def check_known(known: Any, complex: Complex) -> np.ndarray:
-    """Known snapshots as (T, n, 3) float64 Å."""
+def known_snapshots(known: Any, complex: Complex) -> np.ndarray:
+    """Known snapshots as (T, n, 3) float64 Å, checked; the complex's own ligand for None."""
+    if known is None:
+        return to_angstrom(complex.positions[complex.ligand_heavy])[None]
     snapshots = getattr(known, "ligand", known)
     if unit.is_quantity(snapshots):
         snapshots = snapshots.value_in_unit(unit.angstrom)
@@ -92,11 +94,12 @@ def start_state(model: Model, complex: Complex, snapshots: np.ndarray) -> State:
 
     The model's precision is that of its weights; positions keep double precision.
     """
-    dtype = next(model.dynamics.parameters()).dtype
+    dynamics: Any = model.dynamics
+    dtype = next(dynamics.parameters()).dtype
     c = complex_tensors(complex, dtype)
     known = torch.as_tensor(snapshots, dtype=dtype).unsqueeze(0)
     valid = torch.ones(known.shape[:2], dtype=torch.bool)
     with torch.no_grad():
-        state = model.dynamics.start(c, known, valid)
+        state = dynamics.start(c, known, valid)
     present = torch.as_tensor(snapshots[-1:], dtype=torch.float64)
-    return State(present, state.v.double(), state.y.double())
+    return State(present, state.v.double(), state.y.double(), state.lengths.double())

@@ -1,10 +1,10 @@
-"""`create_system`: a rigid protein, a ligand whose heavy atoms the model moves, and its hydrogens."""
+"""`create_system`: a rigid protein, a ligand whose heavy atoms the model moves, its hydrogens."""
 
 from __future__ import annotations
 
-from itertools import combinations
+from itertools import combinations, pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import openmm
@@ -13,6 +13,9 @@ from ..complexes import Complex
 from ..errors import InputError
 from .fields import available_fields
 from .force import NeuralMDForce
+from .integrator import PROJECTION_OFFSET, REFINEMENT_OFFSET
+from .projection import projection_force
+from .start import known_snapshots, start_state
 
 if TYPE_CHECKING:
     from ..training.checkpoints import Model
@@ -24,6 +27,7 @@ _COLLINEAR = 0.2
 def create_system(
     model: Model,
     complex: Complex,
+    known: Any = None,
     *,
     backend: str | None = None,
     precision: str = "single",
@@ -40,10 +44,14 @@ def create_system(
     ----------
     model : Model
     complex : Complex
+    known : Snapshots or array (T, n, 3) in Å, optional
+        Known snapshots, whose mean bond lengths and angles the projection keeps; the complex's
+        own without them.  `initialise` sets them too.
     backend, precision, device
         See `NeuralMDForce`.
     forceGroup : int
-        Group of the learned force; a velocity refinement takes the next.
+        Group of the learned force; a velocity refinement takes the next, the projection the one
+        after that.
     file : path, optional
         Where to keep the exported force; a refinement goes beside it ('NAME.refinement.pt').
 
@@ -52,6 +60,7 @@ def create_system(
     ModelError, InputError
         Model and complex do not fit; a hydrogen without three heavy atoms to define its place.
     """
+    dynamics: Any = model.dynamics
     system = openmm.System()
     for mass in particle_masses(complex):
         system.addParticle(mass)
@@ -60,18 +69,19 @@ def create_system(
     if complex.box is not None:
         system.setDefaultPeriodicBoxVectors(*complex.box)
         system.addForce(molecule_bonds(complex))
-    for offset, quantity in enumerate(available_fields(model.dynamics)):
-        force = NeuralMDForce(
-            model,
-            complex,
-            quantity=quantity,
-            backend=backend,
-            forceGroup=forceGroup + offset,
-            precision=precision,
-            device=device,
-            file=file if file is None or offset == 0 else Path(file).with_suffix(f".{quantity}.pt"),
+    options: dict[str, Any] = {"backend": backend, "precision": precision, "device": device}
+    for quantity in available_fields(dynamics):
+        refined = quantity == "refinement"
+        group = forceGroup + (REFINEMENT_OFFSET if refined else 0)
+        place = Path(file).with_suffix(".refinement.pt") if file and refined else file
+        system.addForce(
+            NeuralMDForce(
+                model, complex, quantity=quantity, forceGroup=group, file=place, **options
+            )
         )
-        system.addForce(force)
+    if dynamics.settings.sweeps > 0:
+        lengths = start_state(model, complex, known_snapshots(known, complex)).lengths[0].numpy()
+        system.addForce(projection_force(complex, lengths, forceGroup + PROJECTION_OFFSET))
     return system
 
 
@@ -122,7 +132,7 @@ def _reference_atoms(
     if order:
         parent = order[0]
         # Pairs in order of the farther atom: the nearest atoms that span a plane are taken.
-        for b, a in sorted((pair[::-1] for pair in combinations(range(1, len(order)), 2))):
+        for b, a in sorted(pair[::-1] for pair in combinations(range(1, len(order)), 2)):
             first, second = positions[[order[a], order[b]]] - positions[parent]
             area = np.linalg.norm(np.cross(first, second))
             if area > _COLLINEAR * np.linalg.norm(first) * np.linalg.norm(second):
@@ -166,7 +176,7 @@ def molecule_bonds(complex: Complex) -> openmm.Force:
     pairs += complex.ligand[complex.ligand_bonds].tolist()
     alpha = complex.backbone[:, 1].tolist()
     chain = [*complex.ligand_heavy.tolist(), *alpha]
-    pairs += list(zip(chain, chain[1:]))
+    pairs += pairwise(chain)
     for i, j in pairs:
         force.addBond(int(i), int(j), 0.0, 0.0)
     return force
