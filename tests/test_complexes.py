@@ -179,6 +179,17 @@ def test_insertion_codes_are_residues_of_their_own(t4l: Complex, tmp_path: Path)
     assert residue_key(residue) == "1:10A" and found.linked[9] and found.linked[10]
 
 
+def test_no_link_leads_from_one_chain_to_another(t4l: Complex, tmp_path: Path) -> None:
+    """Even where the file puts a chain's end a peptide bond away from the next one's start."""
+    lines = [
+        line[:21] + "B" + line[22:] if line.startswith("ATOM") and int(line[22:26]) > 80 else line
+        for line in pdb_text(t4l).splitlines()
+    ]
+    (tmp_path / "x.pdb").write_text("\n".join(lines))
+    found = Complex.from_files(tmp_path / "x.pdb")
+    assert np.flatnonzero(~found.linked).tolist() == [79, 161]
+
+
 def test_caps_are_not_residues(tmp_path: Path) -> None:
     """ACE and NME from a force field's own peptide, beside a ligand."""
     from openmmtools.testsystems import AlanineDipeptideVacuum

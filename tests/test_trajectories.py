@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from openmm import unit
+from openmm import app, unit
 
 from openmm_neuralmd.complexes import Complex
 from openmm_neuralmd.dcd import read_dcd_header
@@ -254,6 +254,22 @@ def test_other_formats_give_the_same_snapshots(t4l: Complex, tmp_path: Path, end
     dcd = read_snapshots(write_trajectory(tmp_path / "x.dcd", t4l, positions, 80.0), t4l)
     assert found.interval_ps == pytest.approx(80.0)
     assert np.allclose(found.ligand, dcd.ligand, rtol=0, atol=0.02 if ending == "xtc" else 1e-3)
+
+
+def test_a_ligand_before_the_protein_is_read_as_one_behind_it(t4l: Complex, tmp_path: Path) -> None:
+    """Atoms are found by their index, whatever the order of the molecules."""
+    protein = np.setdiff1d(np.arange(2621), t4l.ligand)
+    order = np.concatenate([t4l.ligand, protein])
+    front = app.Modeller(t4l.topology, t4l.positions * unit.nanometer)
+    front.delete([r for r in front.topology.residues() if r.name != "TMP"])
+    back = app.Modeller(t4l.topology, t4l.positions * unit.nanometer)
+    back.delete([r for r in back.topology.residues() if r.name == "TMP"])
+    front.add(back.topology, back.positions)
+    swapped = Complex.from_openmm(front.topology, front.positions)
+    positions = shaken(t4l, 4)
+    one = read_snapshots(write_trajectory(tmp_path / "a.dcd", t4l, positions, 80.0), t4l)
+    path = write_trajectory(tmp_path / "b.dcd", swapped, positions[:, order], 80.0)
+    assert np.allclose(read_snapshots(path, swapped).ligand, one.ligand, rtol=0, atol=1e-4)
 
 
 def test_box_is_written_for_a_periodic_complex(gpcr: Snapshots, tmp_path: Path) -> None:
