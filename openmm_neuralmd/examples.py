@@ -35,13 +35,18 @@ def example_trajectory(name: str) -> Path:
     InputError
         Unknown name, or an example that has no trajectory.
     """
-    if name not in _COMPLEXES:
-        raise _unknown(name)
-    if name not in _TRAJECTORIES:
+    if not has_trajectory(name):
         raise InputError(
             f"example {name!r} has no trajectory; these have: {', '.join(_TRAJECTORIES)}"
         )
     return _TRAJECTORIES[name]
+
+
+def has_trajectory(name: str) -> bool:
+    """Whether an example has a trajectory, and not a complex alone; InputError if unknown."""
+    if name not in _COMPLEXES:
+        raise _unknown(name)
+    return name in _TRAJECTORIES
 
 
 def example_complex(name: str) -> Complex:

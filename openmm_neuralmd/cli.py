@@ -1,0 +1,57 @@
+"""`neuralmd`: the command line.  It only calls the package; each command is a file of its own."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from .commands import doctor, info, simulate, train
+from .commands.command import Command
+
+app = typer.Typer(
+    name="neuralmd",
+    help="Learned protein-ligand binding dynamics in OpenMM.",
+    epilog="Example: neuralmd train --help",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from . import __version__
+
+        typer.echo(f"neuralmd {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show it and exit.")
+    ] = False,
+    debug: Annotated[
+        bool, typer.Option("--debug", help="Show tracebacks and the warnings of libraries.")
+    ] = False,
+) -> None:
+    """Take the options that come before a command; `Command` looks at --debug."""
+
+
+for module, function in (
+    (train, train.train),
+    (simulate, simulate.simulate),
+    (info, info.info),
+    (doctor, doctor.doctor),
+):
+    app.command(cls=Command, help=module.HELP, epilog=module.EXAMPLE)(function)
+
+
+def main() -> None:
+    """Run the command line (console script)."""
+    app()
+
+
+if __name__ == "__main__":
+    main()

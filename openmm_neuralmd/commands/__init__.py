@@ -1,0 +1,1 @@
+"""The commands of `neuralmd`, one file each; heavy imports happen inside them."""

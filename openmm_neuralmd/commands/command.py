@@ -1,0 +1,74 @@
+"""How every command ends: what goes wrong becomes one line on standard error and an exit code."""
+
+from __future__ import annotations
+
+import errno
+import os
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import typer
+from typer.core import TyperCommand
+
+from ..errors import NeuralMDError
+
+
+class Command(TyperCommand):
+    """A command without tracebacks, unless `neuralmd --debug` asks for them.
+
+    Exit codes: 0 done, 1 failed for the reason shown, 2 wrong usage (typer's own).
+    """
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command."""
+        debug = bool(ctx.find_root().params.get("debug"))
+        try:
+            with warnings.catch_warnings():
+                if not debug:
+                    _only_our_warnings()
+                return super().invoke(ctx)
+        except (typer.Exit, typer.Abort, typer.BadParameter):
+            raise
+        except KeyboardInterrupt:
+            say("interrupted")
+            raise typer.Exit(1) from None
+        except Exception as error:
+            if debug or getattr(error, "errno", None) == errno.EPIPE:
+                raise
+            say(f"error: {explain(error)}")
+            raise typer.Exit(1) from None
+
+
+def explain(error: Exception) -> str:
+    """An exception in one line: what is wrong, or where to find out."""
+    text = " ".join(str(error).split())
+    if isinstance(error, NeuralMDError):
+        return text
+    if isinstance(error, OSError) and error.errno is not None:
+        place = f"{error.filename}: " if error.filename else ""
+        return f"{place}{os.strerror(error.errno)}"
+    return f"unexpected {type(error).__name__}: {text}; run again with 'neuralmd --debug ...'"
+
+
+def say(text: str) -> None:
+    """One line on standard error; results go to standard output."""
+    typer.echo(f"neuralmd: {text}", err=True)
+
+
+@contextmanager
+def resumable(hint: str) -> Iterator[None]:
+    """Ctrl-C in this block ends with a line that says how to go on."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        say(f"interrupted; {hint}")
+        raise typer.Exit(1) from None
+
+
+def _only_our_warnings() -> None:
+    """Warnings about the user's input are shown in one line, those of libraries are not."""
+    warnings.simplefilter("ignore")
+    warnings.filterwarnings("always", category=UserWarning, module=r"openmm_neuralmd\.")
+    warnings.showwarning = lambda message, *_, **__: say(f"note: {' '.join(str(message).split())}")

@@ -1,0 +1,80 @@
+"""Options that several commands share: which complex, and which of its snapshots are known."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from .times import parse_time
+
+_COMPLEX = "Complex"
+
+ComplexFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--complex",
+        metavar="FILE",
+        help="The complex: PDB, mmCIF or Amber prmtop.",
+        rich_help_panel=_COMPLEX,
+    ),
+]
+Coordinates = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        help="Coordinates of a prmtop: inpcrd, rst7, PDB.",
+        rich_help_panel=_COMPLEX,
+    ),
+]
+Ligand = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        help="The ligand: residue name or CHAIN:NUMBER; guessed if only one can be it.",
+        rich_help_panel=_COMPLEX,
+    ),
+]
+Sdf = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="The ligand with its bonds.", rich_help_panel=_COMPLEX),
+]
+Trajectory = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        help="Known snapshots: DCD, XTC, NetCDF, HDF5, ...",
+        rich_help_panel=_COMPLEX,
+    ),
+]
+Interval = Annotated[
+    float | None,
+    typer.Option(
+        metavar="TIME",
+        parser=parse_time,
+        help="Time between the snapshots of the trajectory, where the file does not say: 80ps.",
+        rich_help_panel=_COMPLEX,
+    ),
+]
+Example = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        help="A packaged complex in place of files: gpcr-ergotamine, t4l-p-xylene.",
+        rich_help_panel=_COMPLEX,
+    ),
+]
+Seed = Annotated[int | None, typer.Option(min=0, metavar="N", help="Seed of all random numbers.")]
+Restart = Annotated[
+    bool, typer.Option("--restart", help="Start anew; what is there is moved aside, not deleted.")
+]
+
+
+def one_of(**given: object) -> None:
+    """Refuse, as wrong usage, anything but exactly one of some arguments."""
+    names = [name.replace("_", "-") for name in given]
+    present = [name for name, value in zip(names, given.values()) if value is not None]
+    if len(present) != 1:
+        what = f"{' and '.join(present)} exclude each other" if present else "nothing to work on"
+        raise typer.BadParameter(f"{what}; give one of: {', '.join(names)}")

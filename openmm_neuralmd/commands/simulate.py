@@ -1,0 +1,181 @@
+"""`neuralmd simulate`: a learned trajectory through OpenMM."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from . import options
+from .aside import set_aside
+from .command import resumable, say
+from .sources import Source
+from .times import parse_time, show_time, whole_strides
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from ..complexes import Complex
+    from ..mm.run import RunSettings
+    from ..training import Model
+    from ..trajectories import Snapshots
+
+HELP = """Simulate the ligand's motion with a trained model, through OpenMM.
+
+Writes a DCD, a PDB that matches it atom for atom, and a run.yaml.  Run the same command again
+after an interruption, and it goes on where it was.
+"""
+EXAMPLE = (
+    "Example: neuralmd simulate runs/gpcr/model.safetensors --example gpcr-ergotamine "
+    "--time 300ns -o traj.dcd"
+)
+
+
+def simulate(
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="Model file, or a bundled name.")],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="FILE.dcd", help="The trajectory to write.")
+    ],
+    time: Annotated[
+        float | None,
+        typer.Option(metavar="TIME", parser=parse_time, help="How long: 8ns, 500ps."),
+    ] = None,
+    snapshots: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="How many snapshots, instead of a time.")
+    ] = None,
+    complex_file: options.ComplexFile = None,
+    coordinates: options.Coordinates = None,
+    trajectory: options.Trajectory = None,
+    ligand: options.Ligand = None,
+    sdf: options.Sdf = None,
+    interval: options.Interval = None,
+    example: options.Example = None,
+    start: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            metavar="INDEX",
+            help="The last known snapshot of the trajectory, counted from 0; default: its last.",
+        ),
+    ] = None,
+    platform: Annotated[
+        str | None, typer.Option(metavar="NAME", help="OpenMM platform; default: the fastest.")
+    ] = None,
+    platform_property: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--property",
+            metavar="NAME=VALUE",
+            help="Of the platform: Precision=mixed, DeviceIndex=1, Threads=2. Can be repeated.",
+        ),
+    ] = None,
+    precision: Annotated[
+        str, typer.Option(metavar="single|double", help="Of the network.")
+    ] = "single",
+    backend: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="TorchForce or PythonForce; default: what works here."),
+    ] = None,
+    seed: options.Seed = None,
+    restart: options.Restart = False,
+) -> None:
+    """Check the request, gather complex and known snapshots, run."""
+    options.one_of(__time=time, __snapshots=snapshots)
+    source = Source(complex_file, example, trajectory, ligand, sdf, coordinates, interval)
+    source.check()
+    properties = _properties(platform_property, platform)
+    if output.suffix.lower() != ".dcd":
+        raise typer.BadParameter(f"{output}: the trajectory is a DCD file; name it NAME.dcd")
+    from ..mm.run import RunSettings
+    from ..training import load_model
+
+    loaded = load_model(model)
+    complex, known = source.read()
+    loaded.check(complex, None if known is None else known.interval_ps)
+    stride = loaded.card.interval_ps
+    count = snapshots if time is None else _whole(time, stride)
+    assert count is not None
+    _make_room(output, restart)
+    past = _past(known, start)
+    say(f"{count} snapshots, {show_time(stride)} apart: {show_time(count * stride)} in all")
+    settings = RunSettings(platform, properties, backend, precision, seed=seed)
+    _run(loaded, complex, past, count, output, settings)
+
+
+def _properties(given: list[str] | None, platform: str | None) -> dict[str, str]:
+    pairs = [text.partition("=") for text in given or []]
+    if any(not (name and equals and value) for name, equals, value in pairs):
+        raise typer.BadParameter("--property is NAME=VALUE, such as Precision=mixed")
+    if pairs and platform is None:
+        raise typer.BadParameter("--property needs --platform: properties differ between platforms")
+    return {name: value for name, _, value in pairs}
+
+
+def _whole(time: float, stride: float) -> int:
+    """Snapshots that cover a time; says so when they cover more."""
+    count = whole_strides(time, stride)
+    if abs(count * stride / time - 1) > 1e-6:
+        say(
+            f"note: {show_time(time)} is no whole number of {show_time(stride)} strides; rounded up"
+        )
+    return count
+
+
+def _make_room(output: Path, restart: bool) -> None:
+    """Nothing that is finished is overwritten."""
+    from ..errors import InputError
+
+    partial = output.with_name(f".{output.stem}.partial")
+    written = [output, output.with_suffix(".pdb"), output.with_suffix(".run.yaml")]
+    if restart:
+        moved = set_aside([*written, partial], output.with_name(f"{output.stem}.previous"))
+        say(f"the earlier run is now in {moved}" if moved else "nothing to set aside")
+    elif output.exists():
+        raise InputError(f"{output}: exists; choose another name, or --restart to set it aside")
+
+
+def _past(known: Snapshots | None, start: int | None) -> np.ndarray | None:
+    """Snapshots (T, n, 3) in Å of the replica of `start`, up to and with it."""
+    from ..errors import InputError
+
+    if known is None:
+        if start is not None:
+            raise typer.BadParameter("--start needs a trajectory")
+        say("no trajectory: from the structure alone, velocity and memory start at rest")
+        return None
+    last = len(known) - 1 if start is None else start
+    if last >= len(known):
+        raise InputError(f"--start {last}: the trajectory has snapshots 0 to {len(known) - 1}")
+    first = next(segment.start for segment in known.segments if last in segment)
+    say(f"known snapshots: {first} to {last} of the trajectory")
+    return known.ligand[first : last + 1]
+
+
+def _run(
+    model: Model,
+    complex: Complex,
+    past: np.ndarray | None,
+    count: int,
+    output: Path,
+    settings: RunSettings,
+) -> None:
+    from ..mm.run import simulate as run_simulation
+    from ..progress import progress_bar
+
+    hint = "run the same command again to go on from the last checkpoint"
+    with resumable(hint), progress_bar(output.stem, count, "snapshots") as advance:
+        run = run_simulation(
+            model, complex, past, count, output, settings=settings, progress=advance
+        )
+    made = run.snapshots - run.resumed_from
+    typer.echo(f"trajectory: {run.trajectory} ({run.snapshots} snapshots)")
+    typer.echo(f"topology: {run.topology}, provenance: {run.provenance}")
+    if run.resumed_from:
+        typer.echo(f"{run.resumed_from} snapshots are from the interrupted run")
+    if made and run.seconds > 0:
+        speed = made * model.card.interval_ps / run.seconds * 86400
+        typer.echo(
+            f"speed: {show_time(run.seconds / made * 1e12)} per snapshot, {show_time(speed)}/day"
+        )
+    typer.echo(f"next: vmd {run.topology} {run.trajectory}")

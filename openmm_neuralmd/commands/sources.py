@@ -1,0 +1,60 @@
+"""The complex and the known snapshots that a command line names."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from . import options
+
+if TYPE_CHECKING:
+    from ..complexes import Complex
+    from ..trajectories import Snapshots
+
+
+@dataclass(frozen=True)
+class Source:
+    """What was given on the command line; see `options`."""
+
+    complex_file: Path | None = None
+    example: str | None = None
+    trajectory: Path | None = None
+    ligand: str | None = None
+    sdf: Path | None = None
+    coordinates: Path | None = None
+    interval: float | None = None
+
+    def check(self) -> None:
+        """Refuse, as wrong usage, no complex, two, or an example mixed with files."""
+        options.one_of(__complex=self.complex_file, __example=self.example)
+        others = (self.trajectory, self.ligand, self.sdf, self.coordinates, self.interval)
+        if self.example is not None and any(value is not None for value in others):
+            raise typer.BadParameter("--example brings its own files; leave the other options out")
+
+    def read(self) -> tuple[Complex, Snapshots | None]:
+        """The complex, and its known snapshots where there is a trajectory."""
+        from ..complexes import Complex
+        from ..trajectories import read_snapshots
+
+        if self.example is not None:
+            return _example(self.example)
+        assert self.complex_file is not None
+        complex = Complex.from_files(
+            self.complex_file, ligand=self.ligand, sdf=self.sdf, coordinates=self.coordinates
+        )
+        if self.trajectory is None:
+            return complex, None
+        known = read_snapshots(self.trajectory, complex, interval=self.interval)
+        return known.complex, known
+
+
+def _example(name: str) -> tuple[Complex, Snapshots | None]:
+    from ..examples import example, example_complex, has_trajectory
+
+    if not has_trajectory(name):
+        return example_complex(name), None
+    snapshots = example(name)
+    return snapshots.complex, snapshots
