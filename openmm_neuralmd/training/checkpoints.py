@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from importlib import metadata, resources
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +23,6 @@ from ..files import complete, sha256
 
 FORMAT = 1
 """Version of the file format and of the architecture; another one is refused."""
-
-PACKAGES = ("openmm-neuralmd", "torch", "openmm", "torchdiffeq", "numpy")
 
 KINDS: dict[str, Callable[[dict[str, Any]], nn.Module]] = {
     "neuralmd-ode": lambda settings: NeuralODE(NeuralODESettings.model_validate(settings)),
@@ -116,11 +114,6 @@ class Model:
                 f"{complex.name}: snapshots every {interval_ps:g} ps, but model "
                 f"'{self.card.name}' was trained at {self.card.interval_ps:g} ps; use that stride"
             )
-
-
-def package_versions() -> dict[str, str]:
-    """Versions of the packages that a result depends on."""
-    return {name: metadata.version(name) for name in PACKAGES}
 
 
 def bundled_models() -> dict[str, Path]:

@@ -17,8 +17,9 @@ from ..dynamics.ode import NeuralODE
 from ..errors import ModelError
 from ..files import complete
 from ..progress import Advance, silent
+from ..provenance import package_versions
 from ..trajectories import Snapshots
-from .checkpoints import Model, ModelCard, package_versions
+from .checkpoints import Model, ModelCard
 from .objectives import objective
 from .settings import TrainingSettings
 from .state import Counters, copy_weights, load_state, save_state

@@ -1,0 +1,101 @@
+"""Forecasts scored over many origins, with intervals and paired differences."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+
+from openmm_neuralmd.analysis.coordinates import Array
+from openmm_neuralmd.analysis.metrics import metrics_table
+from openmm_neuralmd.analysis.statistics import bootstrap_mean, paired_difference
+
+Forecast = Callable[[Array, int], Array]
+"""Known snapshots (T, n, 3) and how many to forecast, to the forecast (S, n, 3), all in Å."""
+
+Scores = dict[str, list[dict[str, float]]]
+"""For each method its metrics at every origin, in order."""
+
+
+def score(
+    forecasts: Mapping[str, Forecast],
+    ligand: Array,
+    origins: Sequence[tuple[range, range]],
+    bonds: Array,
+    advance: Callable[[int, str], None] | None = None,
+) -> Scores:
+    """Every method at every origin.
+
+    A method is given the known snapshots alone, so it cannot read what comes after them.
+
+    Parameters
+    ----------
+    forecasts : mapping of str to callable
+        Methods by name.
+    ligand : array (T, n, 3)
+        The trajectory, Å.
+    origins : sequence of (range, range)
+        Known snapshots and those to forecast, see `statistics.rolling_origins`.
+    bonds : array (b, 2)
+        Bonds of the ligand, for the validity.
+    advance : callable, optional
+        Told about every forecast made.
+    """
+    scores: Scores = {name: [] for name in forecasts}
+    for known, future in origins:
+        history = ligand[known.start : known.stop].copy()
+        truth = ligand[future.start : future.stop]
+        for name, forecast in forecasts.items():
+            predicted = forecast(history, len(future))
+            scores[name].append(metrics_table(truth, predicted, bonds=bonds, reference=history))
+            if advance is not None:
+                advance(1, name)
+    return scores
+
+
+def summary(scores: Scores, clusters: Array | None = None) -> dict[str, dict[str, list[float]]]:
+    """For each method and metric the mean over origins and its 95 % interval.
+
+    Returns
+    -------
+    dict
+        ``{method: {metric: [mean, low, high]}}``; metrics that are undefined somewhere (the
+        correlation of a ligand that stands still) are left out.
+    """
+    result: dict[str, dict[str, list[float]]] = {}
+    for name, rows in scores.items():
+        columns = {key: np.array([row[key] for row in rows]) for key in rows[0]}
+        result[name] = {
+            key: list(bootstrap_mean(values, clusters=clusters))
+            for key, values in columns.items()
+            if np.isfinite(values).all()
+        }
+    return result
+
+
+def differences(
+    scores: Scores, method: str, metrics: Sequence[str], clusters: Array | None = None
+) -> dict[str, dict[str, list[float]]]:
+    """Paired difference of one method to each other one: ``{other: {metric: [mean, low, high]}}``.
+
+    Negative is better for errors, positive for stability.
+    """
+    own = {key: np.array([row[key] for row in scores[method]]) for key in metrics}
+    return {
+        other: {
+            key: list(paired_difference(own[key], [row[key] for row in rows], clusters=clusters))
+            for key in metrics
+        }
+        for other, rows in scores.items()
+        if other != method
+    }
+
+
+def average(runs: Sequence[Scores], method: str) -> Scores:
+    """Scores of one method averaged over runs (seeds), origin by origin."""
+    columns = zip(*(run[method] for run in runs), strict=True)
+    return {
+        method: [
+            {key: float(np.mean([row[key] for row in rows])) for key in rows[0]} for rows in columns
+        ]
+    }
