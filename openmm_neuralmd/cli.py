@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from typing import Annotated
 
 import typer
@@ -50,7 +52,17 @@ for module, function in (
 
 def main() -> None:
     """Run the command line (console script)."""
+    _keep_standard_output()
     app()
+
+
+def _keep_standard_output() -> None:
+    """Standard output for results alone: what C libraries print there (MDTraj's DCD) is dropped."""
+    sys.stdout.flush()
+    sys.stdout = os.fdopen(os.dup(1), "w", encoding=sys.stdout.encoding, errors="replace")
+    silence = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(silence, 1)
+    os.close(silence)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What is in a file: model, training state, structure, trajectory, exported force, run or settings."""
+"""What is in a file: model, structure, trajectory, exported force, run or settings."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def _table(values: dict[str, Any], prefix: str = "") -> Rows:
             for number, entry in enumerate(value):
                 rows += _table(entry, f"{prefix}{key}.{number}.")
         else:
-            rows.append((f"{prefix}{key}", _shown(value)))
+            rows += [] if value is None else [(f"{prefix}{key}", _shown(value))]
     return rows
 
 

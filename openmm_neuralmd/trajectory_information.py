@@ -14,6 +14,7 @@ from .dcd import read_dcd_header
 from .errors import InputError
 from .messages import one_line
 from .timeline import find_interval, find_replicas
+from .times import show_time
 from .trajectories import read_snapshots
 
 Rows = list[tuple[str, str]]
@@ -93,7 +94,10 @@ def _times(count: int, interval_ps: float | None, breaks: tuple[int, ...]) -> Ro
     if interval_ps is None:
         rows.append(("interval", "the file does not say"))
     else:
-        rows += [("interval", f"{interval_ps:g} ps"), ("time", f"{count * interval_ps:g} ps")]
+        rows += [
+            ("interval", show_time(interval_ps)),
+            ("time", show_time((count - len(breaks) - 1) * interval_ps)),
+        ]
     starts = [0, *breaks]
     lengths = np.diff([*starts, count]).tolist()
     if breaks:

@@ -69,6 +69,10 @@ def resumable(hint: str) -> Iterator[None]:
 
 def _only_our_warnings() -> None:
     """Warnings about the user's input are shown in one line, those of libraries are not."""
-    warnings.simplefilter("ignore")
-    warnings.filterwarnings("always", category=UserWarning, module=r"openmm_neuralmd\.")
-    warnings.showwarning = lambda message, *_, **__: say(f"note: {' '.join(str(message).split())}")
+
+    def show(message: Warning | str, category: type[Warning], *_: Any, **__: Any) -> None:
+        if category.__module__.startswith("openmm_neuralmd"):
+            say(f"note: {' '.join(str(message).split())}")
+
+    warnings.simplefilter("always")
+    warnings.showwarning = show

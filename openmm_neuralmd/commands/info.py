@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Annotated
 
 import typer
@@ -40,9 +41,9 @@ def info(
         ligand=ligand,
         coordinates=coordinates,
     )
-    table = Table(title=f"{file}: {found.kind}", title_justify="left", show_header=False, box=None)
+    typer.echo(f"{file}: {found.kind}")
+    table = Table(show_header=False, box=None)
     for name, value in found.rows:
         table.add_row(name, value)
-    console = Console()
     # Piped into a file or another program, a row stays one line.
-    console.print(table, width=None if console.is_terminal else 400, markup=False)
+    Console(width=None if sys.stdout.isatty() else 1000, markup=False).print(table)

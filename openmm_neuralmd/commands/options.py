@@ -7,9 +7,19 @@ from typing import Annotated
 
 import typer
 
-from .times import parse_time
+from ..errors import InputError
+from ..times import parse_time
 
 _COMPLEX = "Complex"
+
+
+def time_option(text: str | float) -> float:
+    """A time with a unit, in ps; anything else is wrong usage."""
+    try:
+        return parse_time(str(text))
+    except InputError as error:
+        raise typer.BadParameter(str(error)) from error
+
 
 ComplexFile = Annotated[
     Path | None,
@@ -52,8 +62,26 @@ Interval = Annotated[
     float | None,
     typer.Option(
         metavar="TIME",
-        parser=parse_time,
+        parser=time_option,
         help="Time between the snapshots of the trajectory, where the file does not say: 80ps.",
+        rich_help_panel=_COMPLEX,
+    ),
+]
+Stride = Annotated[
+    int | None,
+    typer.Option(
+        min=1,
+        metavar="N",
+        help="Take every N-th snapshot of the trajectory.",
+        rich_help_panel=_COMPLEX,
+    ),
+]
+Boundaries = Annotated[
+    list[int] | None,
+    typer.Option(
+        "--boundary",
+        metavar="INDEX",
+        help="First snapshot of a later replica, where times do not say; can be repeated.",
         rich_help_panel=_COMPLEX,
     ),
 ]

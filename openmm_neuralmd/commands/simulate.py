@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ..times import show_time, whole_strides
 from . import options
 from .aside import set_aside
 from .command import resumable, say
 from .sources import Source
-from .times import parse_time, show_time, whole_strides
 
 if TYPE_CHECKING:
     import numpy as np
@@ -23,8 +23,9 @@ if TYPE_CHECKING:
 
 HELP = """Simulate the ligand's motion with a trained model, through OpenMM.
 
-Writes a DCD, a PDB that matches it atom for atom, and a run.yaml.  Run the same command again
-after an interruption, and it goes on where it was.
+Writes a DCD, a PDB that matches it atom for atom, and a record of the run (YAML).
+
+Run the same command again after an interruption, and it goes on where it was.
 """
 EXAMPLE = (
     "Example: neuralmd simulate runs/gpcr/model.safetensors --example gpcr-ergotamine "
@@ -33,13 +34,13 @@ EXAMPLE = (
 
 
 def simulate(
-    model: Annotated[str, typer.Argument(metavar="MODEL", help="Model file, or a bundled name.")],
+    model: Annotated[str, typer.Argument(help="Model file, or a bundled name.")],
     output: Annotated[
         Path, typer.Option("--output", "-o", metavar="FILE.dcd", help="The trajectory to write.")
     ],
     time: Annotated[
         float | None,
-        typer.Option(metavar="TIME", parser=parse_time, help="How long: 8ns, 500ps."),
+        typer.Option(metavar="TIME", parser=options.time_option, help="How long: 8ns, 500ps."),
     ] = None,
     snapshots: Annotated[
         int | None, typer.Option(min=1, metavar="N", help="How many snapshots, instead of a time.")
@@ -50,6 +51,8 @@ def simulate(
     ligand: options.Ligand = None,
     sdf: options.Sdf = None,
     interval: options.Interval = None,
+    stride: options.Stride = None,
+    boundaries: options.Boundaries = None,
     example: options.Example = None,
     start: Annotated[
         int | None,
@@ -82,7 +85,17 @@ def simulate(
 ) -> None:
     """Check the request, gather complex and known snapshots, run."""
     options.one_of(__time=time, __snapshots=snapshots)
-    source = Source(complex_file, example, trajectory, ligand, sdf, coordinates, interval)
+    source = Source(
+        complex_file,
+        example,
+        trajectory,
+        ligand,
+        sdf,
+        coordinates,
+        interval,
+        stride,
+        tuple(boundaries) if boundaries else None,
+    )
     source.check()
     properties = _properties(platform_property, platform)
     if output.suffix.lower() != ".dcd":
@@ -93,12 +106,12 @@ def simulate(
     loaded = load_model(model)
     complex, known = source.read()
     loaded.check(complex, None if known is None else known.interval_ps)
-    stride = loaded.card.interval_ps
-    count = snapshots if time is None else _whole(time, stride)
+    step = loaded.card.interval_ps
+    count = snapshots if time is None else _whole(time, step)
     assert count is not None
     _make_room(output, restart)
     past = _past(known, start)
-    say(f"{count} snapshots, {show_time(stride)} apart: {show_time(count * stride)} in all")
+    say(f"{count} snapshots, {show_time(step)} apart: {show_time(count * step)} in all")
     settings = RunSettings(platform, properties, backend, precision, seed=seed)
     _run(loaded, complex, past, count, output, settings)
 
@@ -116,9 +129,8 @@ def _whole(time: float, stride: float) -> int:
     """Snapshots that cover a time; says so when they cover more."""
     count = whole_strides(time, stride)
     if abs(count * stride / time - 1) > 1e-6:
-        say(
-            f"note: {show_time(time)} is no whole number of {show_time(stride)} strides; rounded up"
-        )
+        strides = f"strides of {show_time(stride)}"
+        say(f"note: {show_time(time)} is no whole number of {strides}; rounded up")
     return count
 
 
@@ -170,12 +182,10 @@ def _run(
         )
     made = run.snapshots - run.resumed_from
     typer.echo(f"trajectory: {run.trajectory} ({run.snapshots} snapshots)")
-    typer.echo(f"topology: {run.topology}, provenance: {run.provenance}")
+    typer.echo(f"topology: {run.topology}, record: {run.provenance}")
     if run.resumed_from:
         typer.echo(f"{run.resumed_from} snapshots are from the interrupted run")
-    if made and run.seconds > 0:
-        speed = made * model.card.interval_ps / run.seconds * 86400
-        typer.echo(
-            f"speed: {show_time(run.seconds / made * 1e12)} per snapshot, {show_time(speed)}/day"
-        )
+    if made:
+        a_day = made * model.card.interval_ps / run.seconds * 86400
+        typer.echo(f"speed: {run.seconds / made:.3g} s per snapshot, {show_time(a_day)} a day")
     typer.echo(f"next: vmd {run.topology} {run.trajectory}")

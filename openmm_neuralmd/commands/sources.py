@@ -26,12 +26,13 @@ class Source:
     sdf: Path | None = None
     coordinates: Path | None = None
     interval: float | None = None
+    stride: int | None = None
+    boundaries: tuple[int, ...] | None = None
 
     def check(self) -> None:
         """Refuse, as wrong usage, no complex, two, or an example mixed with files."""
         options.one_of(__complex=self.complex_file, __example=self.example)
-        others = (self.trajectory, self.ligand, self.sdf, self.coordinates, self.interval)
-        if self.example is not None and any(value is not None for value in others):
+        if self.example is not None and self != Source(example=self.example):
             raise typer.BadParameter("--example brings its own files; leave the other options out")
 
     def read(self) -> tuple[Complex, Snapshots | None]:
@@ -47,7 +48,13 @@ class Source:
         )
         if self.trajectory is None:
             return complex, None
-        known = read_snapshots(self.trajectory, complex, interval=self.interval)
+        known = read_snapshots(
+            self.trajectory,
+            complex,
+            interval=self.interval,
+            boundaries=self.boundaries,
+            stride=self.stride or 1,
+        )
         return known.complex, known
 
 

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ..times import show_time
 from . import options
 from .aside import set_aside
 from .command import resumable, say
 from .sources import Source
-from .times import show_time
 
 if TYPE_CHECKING:
     from ..training import Model, Trainer, TrainingSettings
@@ -30,9 +30,7 @@ OUTPUTS = ("state.safetensors", "log.csv", "tensorboard", "model.safetensors")
 def train(
     settings_file: Annotated[
         Path | None,
-        typer.Argument(
-            metavar="[SETTINGS.yaml]", help="See examples/train.yaml.", show_default=False
-        ),
+        typer.Argument(metavar="SETTINGS.yaml", help="See examples/train.yaml."),
     ] = None,
     output: Annotated[
         Path | None,
@@ -44,19 +42,31 @@ def train(
         str | None, typer.Option(metavar="NAME", help="Of the model; default: the complex.")
     ] = None,
     complex_file: options.ComplexFile = None,
+    coordinates: options.Coordinates = None,
     trajectory: options.Trajectory = None,
     ligand: options.Ligand = None,
     sdf: options.Sdf = None,
     interval: options.Interval = None,
+    stride: options.Stride = None,
+    boundaries: options.Boundaries = None,
     example: options.Example = None,
     restart: options.Restart = False,
 ) -> None:
     """Settings from a file or from the options, then train."""
-    source = Source(complex_file, example, trajectory, ligand, sdf, None, interval)
-    overrides = {"name": name, "epochs": epochs, "seed": seed}
-    settings = _settings(
-        settings_file, source, {k: v for k, v in overrides.items() if v is not None}
+    source = Source(
+        complex_file,
+        example,
+        trajectory,
+        ligand,
+        sdf,
+        coordinates,
+        interval,
+        stride,
+        tuple(boundaries) if boundaries else None,
     )
+    overrides = {"name": name, "epochs": epochs, "seed": seed}
+    given = {key: value for key, value in overrides.items() if value is not None}
+    settings = _settings(settings_file, source, given)
     folder = output or Path("runs") / settings.name
     if restart:
         moved = set_aside([folder / file for file in OUTPUTS], folder / "previous")
@@ -72,9 +82,7 @@ def _settings(file: Path | None, source: Source, overrides: dict[str, Any]) -> T
             raise typer.BadParameter("with a settings file, the data belong in its 'data:' part")
         return read_settings(file, overrides)
     if source == Source():
-        raise typer.BadParameter(
-            "nothing to learn from; give SETTINGS.yaml, --complex or --example"
-        )
+        raise typer.BadParameter("nothing to learn from; give settings, --complex or --example")
     source.check()
     if source.complex_file is not None and source.trajectory is None:
         raise typer.BadParameter("--complex needs --trajectory: what is there to learn from?")
@@ -82,9 +90,12 @@ def _settings(file: Path | None, source: Source, overrides: dict[str, Any]) -> T
         "example": source.example,
         "topology": _absolute(source.complex_file),
         "trajectory": _absolute(source.trajectory),
+        "coordinates": _absolute(source.coordinates),
         "sdf": _absolute(source.sdf),
         "ligand": source.ligand,
         "interval": source.interval,
+        "stride": source.stride or 1,
+        "boundaries": source.boundaries,
     }
     name = source.example or (source.complex_file.stem if source.complex_file else "")
     return validated({"name": name, "data": data, **overrides}, "command line")
@@ -117,7 +128,9 @@ def _announce(trainer: Trainer, snapshots: Snapshots) -> None:
         f"{training}, early stopping on {validation}, the rest is not read"
     )
     done = trainer.counters.update
-    if done:
+    if done == trainer.total:
+        say(f"all {done} updates are done already; --restart trains anew")
+    elif done:
         say(f"going on from update {done} of {trainer.total} ({trainer.state_file})")
 
 
@@ -141,9 +154,14 @@ def _complex_options(data: DataSettings) -> list[str]:
         return ["--example", data.example]
     named = {
         "--complex": data.topology,
+        "--coordinates": data.coordinates,
         "--trajectory": data.trajectory,
         "--ligand": data.ligand,
         "--sdf": data.sdf,
         "--interval": None if data.interval is None else f"{data.interval:g}ps",
     }
-    return [word for key, value in named.items() if value is not None for word in (key, str(value))]
+    words = [
+        word for key, value in named.items() if value is not None for word in (key, str(value))
+    ]
+    words += [] if data.stride == 1 else ["--stride", str(data.stride)]
+    return words + [word for index in data.boundaries or () for word in ("--boundary", str(index))]

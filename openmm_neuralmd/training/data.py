@@ -30,7 +30,12 @@ def read_data(settings: DataSettings) -> tuple[Snapshots, dict[str, object]]:
         file, name = example_trajectory(settings.example), settings.example
     else:
         assert settings.topology is not None and settings.trajectory is not None
-        complex = Complex.from_files(settings.topology, ligand=settings.ligand, sdf=settings.sdf)
+        complex = Complex.from_files(
+            settings.topology,
+            ligand=settings.ligand,
+            sdf=settings.sdf,
+            coordinates=settings.coordinates,
+        )
         snapshots = read_snapshots(
             settings.trajectory,
             complex,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -224,19 +225,26 @@ class Trainer:
             writer.writerows(counters.history)
         self._save()
 
+    @property
+    def _identity(self) -> str:
+        """JSON of what a run is: it resumes only the same settings on the same data."""
+        return json.dumps({**self.settings.model_dump(mode="json"), "trajectory": self.data})
+
     def _save(self) -> None:
         weights = {"model": self.model.state_dict(), "average": self.average, "best": self.best}
-        settings = self.settings.model_dump_json()
-        save_state(self.state_file, settings, self.counters, weights, self.optimizer)
+        save_state(self.state_file, self._identity, self.counters, weights, self.optimizer)
 
     def _restore(self) -> None:
-        settings = self.settings.model_dump_json()
-        self.counters, weights = load_state(self.state_file, settings, self.optimizer)
+        self.counters, weights = load_state(self.state_file, self._identity, self.optimizer)
         self.model.load_state_dict(weights["model"])
         self.average, self.best = weights["average"], weights["best"]
 
     def _finish(self) -> Model:
         """The best average weights as a model file."""
+        if math.isinf(self.counters.best):
+            raise ModelError(
+                f"{self.folder}: no validation error was finite; lower learning_rate or horizon"
+            )
         self.model.load_state_dict(self.best)
         settings, complex = self.settings, self.snapshots.complex
         numbers = complex.ligand_atomic_numbers[complex.heavy]

@@ -25,6 +25,8 @@ class DataSettings(_Settings):
         Name of a packaged example.
     topology, trajectory : Path or None
         Files of the user's own complex; relative paths count from the settings file.
+    coordinates : Path or None
+        Of an Amber prmtop: inpcrd, rst7 or PDB.
     sdf : Path or None
         The ligand's chemistry.
     ligand : str or None
@@ -40,6 +42,7 @@ class DataSettings(_Settings):
     example: str | None = None
     topology: Path | None = None
     trajectory: Path | None = None
+    coordinates: Path | None = None
     sdf: Path | None = None
     ligand: str | None = None
     interval: float | None = Field(None, gt=0)
@@ -151,7 +154,7 @@ def read_settings(path: str | Path, overrides: dict[str, Any] | None = None) -> 
     content.update(overrides or {})
     data = content.get("data")
     if isinstance(data, dict):
-        for key in ("topology", "trajectory", "sdf"):
+        for key in ("topology", "trajectory", "coordinates", "sdf"):
             if data.get(key) is not None:
                 data[key] = (path.parent / data[key]).resolve()
     return validated(content, str(path))

@@ -54,7 +54,7 @@ def save_state(
     Parameters
     ----------
     settings : str
-        JSON of the settings; a run resumes only its own.
+        JSON of the settings and of the data's identity; a run resumes only its own.
     weights : dict
         Named state dicts (the weights, their moving average, the best so far).
     """
@@ -83,11 +83,11 @@ def load_state(
             header = file.metadata() or {}
             tensors = {key: file.get_tensor(key) for key in file.keys()}
     except (SafetensorError, OSError) as error:
-        raise InputError(f"{path}: damaged training state: {error}; remove it to start") from error
+        raise InputError(f"{path}: damaged training state: {error}; --restart sets it aside") from error
     if header.get("settings") != settings:
         raise InputError(
-            f"{path}: belongs to a run with other settings; choose another output folder, "
-            "or remove it to start again"
+            f"{path}: belongs to a run with other settings or data; choose another output folder, "
+            "or start anew with --restart (it sets the old state aside)"
         )
     weights: dict[str, dict[str, Tensor]] = {}
     moments: dict[int, dict[str, Tensor]] = {}
