@@ -53,7 +53,7 @@ class ForceCallback:
         box = tensor(state.getPeriodicBoxVectors(asNumpy=True)) if self.periodic else None
         with torch.enable_grad():  # an energy is differentiated, whatever the caller's setting
             energy, forces = module.evaluate(points, box)
-        return float(energy), forces.cpu().numpy()
+        return energy.item(), forces.cpu().numpy()
 
 
 @lru_cache(maxsize=16)

@@ -88,7 +88,7 @@ class NeuralMDIntegrator(openmm.CustomIntegrator):
         super().__init__(model.card.interval_ps / steps)
         interval = model.card.interval_ps
         coupling, memory = dynamics.coupling.tolist(), dynamics.memory.tolist()
-        self.addGlobalVariable("gamma", float(dynamics.friction) / interval)
+        self.addGlobalVariable("gamma", dynamics.friction.item() / interval)
         for p, (k, tau) in enumerate(zip(coupling, memory)):
             self.addGlobalVariable(f"k{p}", k / interval**2)
             self.addGlobalVariable(f"tau{p}", tau * interval)
