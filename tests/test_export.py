@@ -44,18 +44,17 @@ def test_force_is_the_networks_in_openmm_units(name, request):
     energy, forces = evaluate(module, complex.positions, complex.box)
     expected = network_output(model, complex)[2][0].detach().numpy()
     assert energy == 0.0
-    assert relative_error(
-        forces[complex.ligand_heavy], expected * acceleration_factor(INTERVAL)
-    ) < 1e-9
+    assert (
+        relative_error(forces[complex.ligand_heavy], expected * acceleration_factor(INTERVAL))
+        < 1e-9
+    )
     others = np.delete(forces, complex.ligand_heavy, axis=0)
     assert (others == 0.0).all()
 
 
 def test_refinement_is_a_velocity(t4l):
     model = make_model(refinement=0.3)
-    module = ForceModule(
-        model.dynamics, t4l, INTERVAL, quantity="refinement", precision="double"
-    )
+    module = ForceModule(model.dynamics, t4l, INTERVAL, quantity="refinement", precision="double")
     c, x, _ = network_output(model, t4l)
     expected = model.dynamics.refinement(c.z, x, c.mask, torch.zeros_like(x))[0].detach().numpy()
     forces = evaluate(module, t4l.positions)[1][t4l.ligand_heavy]
@@ -95,9 +94,7 @@ def test_energy_forces_are_its_finite_differences(t4l, tmp_path, frozen):
                 moved[particle, axis] += sign * step
                 ends.append(evaluate(script, moved)[0])
             slope = -(ends[0] - ends[1]) / (2 * step)
-            assert forces[particle, axis] == pytest.approx(
-                slope, abs=1e-6 * np.abs(forces).max()
-            )
+            assert forces[particle, axis] == pytest.approx(slope, abs=1e-6 * np.abs(forces).max())
 
 
 def test_energy_conserves_momentum_and_follows_the_protein(t4l):
@@ -117,9 +114,7 @@ def test_single_precision_does_not_lose_digits_far_from_the_origin(t4l, head):
     model = make_model(head)
     exact = ForceModule(model.dynamics, t4l, INTERVAL, precision="double")
     module = ForceModule(model.dynamics, t4l, INTERVAL)
-    near = relative_error(
-        evaluate(module, t4l.positions)[1], evaluate(exact, t4l.positions)[1]
-    )
+    near = relative_error(evaluate(module, t4l.positions)[1], evaluate(exact, t4l.positions)[1])
     far = relative_error(
         evaluate(module, t4l.positions + 1000.0)[1], evaluate(exact, t4l.positions)[1]
     )
@@ -130,9 +125,7 @@ def test_single_precision_does_not_lose_digits_far_from_the_origin(t4l, head):
 def test_the_protein_network_never_runs_in_a_force(t4l, monkeypatch):
     model, calls = make_model(), []
     original = ProteinNet.forward
-    monkeypatch.setattr(
-        ProteinNet, "forward", lambda *args: calls.append(1) or original(*args)
-    )
+    monkeypatch.setattr(ProteinNet, "forward", lambda *args: calls.append(1) or original(*args))
     module = ForceModule(model.dynamics, t4l, INTERVAL)
     assert len(calls) == 1
     for _ in range(3):

@@ -112,9 +112,13 @@ def test_python_force_needs_no_help_to_be_serialized(t4l):
     for twin in (copy.deepcopy(system), openmm.XmlSerializer.clone(system)):
         (found,) = verify(twin)
         assert (found.quantity, found.force.getForceGroup()) == ("force", 4)
-        assert relative_error(
-            energy_and_forces(twin, t4l.positions)[1], energy_and_forces(system, t4l.positions)[1]
-        ) == 0.0
+        assert (
+            relative_error(
+                energy_and_forces(twin, t4l.positions)[1],
+                energy_and_forces(system, t4l.positions)[1],
+            )
+            == 0.0
+        )
 
 
 @pytest.mark.xfail(
@@ -164,9 +168,7 @@ def test_own_force_group_by_default(t4l):
 @pytest.mark.parametrize("damage", ["changed", "missing"])
 def test_a_file_with_another_hash_is_refused(t4l, tmp_path, damage):
     path = tmp_path / "force.pt"
-    system = bare_system(
-        t4l, NeuralMDForce(make_model(), t4l, backend="PythonForce", file=path)
-    )
+    system = bare_system(t4l, NeuralMDForce(make_model(), t4l, backend="PythonForce", file=path))
     verify(system)
     if damage == "changed":
         path.write_bytes(path.read_bytes() + b"x")

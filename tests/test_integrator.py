@@ -185,7 +185,7 @@ def test_steps_and_interval():
 
 
 def test_dopri5_is_refused_with_the_solvers_that_work():
-    with pytest.raises(ModelError, match="'dopri5' does not run inside OpenMM.*euler, midpoint"):
+    with pytest.raises(ModelError, match=r"'dopri5' does not run inside OpenMM.*euler, midpoint"):
         NeuralMDIntegrator(make_model(solver="dopri5"))
 
 

@@ -81,7 +81,7 @@ class NeuralMDIntegrator(openmm.CustomIntegrator):
         forceGroup: int = 1,
     ) -> None:
         dynamics: Any = model.dynamics
-        _check_kind(model)
+        check_propagator(model)
         _check_temperature(model, temperature)
         settings, steps = dynamics.settings, dynamics.settings.steps
         tableau = _tableau(solver or settings.solver)
@@ -154,7 +154,8 @@ def _tableau(solver: str) -> Tableau:
     return TABLEAUS[solver]
 
 
-def _check_kind(model: Model) -> None:
+def check_propagator(model: Model) -> None:
+    """Refuse a model that gives forces but no dynamics of its own."""
     if not hasattr(model.dynamics, "friction"):
         raise ModelError(
             f"model '{model.card.name}' is a '{model.card.kind}', not a NeuralMD-ODE; "

@@ -13,7 +13,7 @@ from ..complexes import Complex
 from ..errors import InputError
 from .fields import available_fields
 from .force import NeuralMDForce
-from .integrator import PROJECTION_OFFSET, REFINEMENT_OFFSET
+from .integrator import PROJECTION_OFFSET, REFINEMENT_OFFSET, check_propagator
 from .projection import projection_force
 from .start import known_snapshots, start_state
 
@@ -60,6 +60,7 @@ def create_system(
     ModelError, InputError
         Model and complex do not fit; a hydrogen without three heavy atoms to define its place.
     """
+    check_propagator(model)
     dynamics: Any = model.dynamics
     system = openmm.System()
     for mass in particle_masses(complex):
