@@ -160,8 +160,7 @@ def _complex_options(data: DataSettings) -> list[str]:
         "--sdf": data.sdf,
         "--interval": None if data.interval is None else f"{data.interval:g}ps",
     }
-    words = [
-        word for key, value in named.items() if value is not None for word in (key, str(value))
-    ]
+    given = {key: str(value) for key, value in named.items() if value is not None}
+    words = [word for pair in given.items() for word in pair]
     words += [] if data.stride == 1 else ["--stride", str(data.stride)]
     return words + [word for index in data.boundaries or () for word in ("--boundary", str(index))]

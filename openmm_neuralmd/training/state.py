@@ -83,7 +83,8 @@ def load_state(
             header = file.metadata() or {}
             tensors = {key: file.get_tensor(key) for key in file.keys()}
     except (SafetensorError, OSError) as error:
-        raise InputError(f"{path}: damaged training state: {error}; --restart sets it aside") from error
+        reason = f"damaged training state: {error}; --restart sets it aside"
+        raise InputError(f"{path}: {reason}") from error
     if header.get("settings") != settings:
         raise InputError(
             f"{path}: belongs to a run with other settings or data; choose another output folder, "
