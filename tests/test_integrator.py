@@ -138,6 +138,27 @@ def test_velocity_comes_from_the_last_two_known_snapshots(t4l):
     assert not only_last.getState(velocities=True).getVelocities(asNumpy=True).any()
 
 
+def test_a_new_context_starts_from_the_complex(t4l):
+    model = make_model(**FULL)
+    for platform in ("Reference", "CPU"):
+        context = started(model, t4l, None, platform)
+        here = t4l.positions[t4l.ligand_heavy] * 10.0
+        assert np.abs(ligand(context, t4l) - here).max() < 1e-9
+
+
+def test_nothing_crosses_a_break_between_replicas(gpcr):
+    """Snapshots 80 to 90 hold a break at 84; only what follows it is known."""
+    model = make_model(**FULL)
+    across, after = (started(model, gpcr.complex, gpcr[a:90]) for a in (80, 84))
+    for name in ("x", "v"):
+        states = [c.getState(positions=True, velocities=True) for c in (across, after)]
+        pick = {"x": "getPositions", "v": "getVelocities"}[name]
+        a, b = (getattr(state, pick)(asNumpy=True)._value for state in states)
+        assert (a == b).all()
+    a, b = (np.array(c.getIntegrator().getPerDofVariableByName("y1")) for c in (across, after))
+    assert (a == b).all()
+
+
 def test_without_known_snapshots_the_context_is_the_only_one(t4l):
     model, known = make_model(**FULL), make_known(t4l)
     context = started(model, t4l, known)

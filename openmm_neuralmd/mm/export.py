@@ -6,6 +6,7 @@ representation of the residues is a constant in it.
 
 from __future__ import annotations
 
+import io
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -181,8 +182,12 @@ def export(module: ForceModule, path: str | Path, **metadata: Any) -> str:
         Kept in the file: hash of the model, interval, fingerprint of the complex.
     """
     content = json.dumps(describe(module, **metadata), sort_keys=True)
+    # Through memory: torch's own writer puts the file's name into the file, so that no two hashes
+    # are the same, and ends the process when the disk is full.
+    archive = io.BytesIO()
+    torch.jit.save(torch.jit.script(module), archive, _extra_files={METADATA: content})
     with complete(path) as temporary:
-        torch.jit.script(module).save(str(temporary), _extra_files={METADATA: content})
+        temporary.write_bytes(archive.getbuffer())
     return sha256(path)
 
 

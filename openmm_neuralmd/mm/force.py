@@ -50,7 +50,9 @@ def NeuralMDForce(
         'force', 'energy' or 'refinement'; the model's main one by default.
     backend : str, optional
         'TorchForce' or 'PythonForce'; both give the same numbers.  By default TorchForce where
-        the installed one can be copied and serialized, else PythonForce.
+        the installed one can be copied and serialized, else PythonForce.  A System with
+        openmmtorch 1.5's TorchForce runs, but copy.deepcopy and XmlSerializer.deserialize crash
+        Python on it; `serialize_system` writes XML that can be read.
     forceGroup : int
         Own group, 1 by default.
     precision : str

@@ -26,9 +26,9 @@ class PocketGeometry(nn.Module):
 
     Those particles are the ligand's heavy atoms, every Cα, and N and C of residues without a
     neighbour in their chain: the frames need no more.  Cα and frames follow the present positions,
-    so a drifting or flexible protein is followed.  No residue is left out beforehand: choosing
-    the near ones inside the network costs less than 2 % of an evaluation (benchmarks), and a
-    fixed choice would be wrong once the ligand moves.
+    so a drifting or flexible protein is followed.  No residue is left out beforehand: a fixed
+    choice would be wrong once the ligand moves, and all 302 residues of a GPCR cost 0.6 ms here
+    and in the network's search, of 5.5 ms (small network) or 32 ms (default) on one core.
 
     Parameters
     ----------

@@ -64,17 +64,18 @@ def initialise(
 
 def current_positions(context: openmm.Context, complex: Complex) -> np.ndarray:
     """Positions (N, 3) in nm of a Context; the complex's where none were set."""
-    try:
-        return nanometers(context.getState(positions=True).getPositions(asNumpy=True))
-    except openmm.OpenMMException:
-        return complex.positions.copy()
+    positions = nanometers(context.getState(positions=True).getPositions(asNumpy=True))
+    return positions if positions.any() else complex.positions  # a new Context has zeros
 
 
 def known_snapshots(known: Any, complex: Complex) -> np.ndarray:
-    """Known snapshots as (T, n, 3) float64 Å, checked; the complex's own ligand for None."""
+    """Known snapshots as (T, n, 3) float64 Å, checked; the complex's own ligand for None.
+
+    Of Snapshots with several replicas the last one counts: nothing crosses a break.
+    """
     if known is None:
         return to_angstrom(complex.positions[complex.ligand_heavy])[None]
-    snapshots = getattr(known, "ligand", known)
+    snapshots = known.ligand[known.segments[-1].start :] if hasattr(known, "segments") else known
     if unit.is_quantity(snapshots):
         snapshots = snapshots.value_in_unit(unit.angstrom)
     snapshots = np.asarray(snapshots, dtype=np.float64)
