@@ -1,0 +1,180 @@
+"""Write the tables of README.md and docs/results.md from validation/results/*.json.
+
+python validation/render.py           # rewrites what stands between the markers
+python validation/render.py --check   # exit 1 if that would change anything
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+RESULTS = ROOT / "validation" / "results"
+PAGES = (ROOT / "README.md", ROOT / "docs" / "results.md")
+MARKER = re.compile(r"(<!-- table: (\S+) -->\n).*?(<!-- end of table -->)", re.DOTALL)
+
+TITLES = {
+    "neuralmd-ode": "**NeuralMD-ODE**",
+    "persistence": "persistence",
+    "mean": "mean structure",
+    "recent-mean": "recent mean",
+    "projected-recent-mean": "projected recent mean",
+    "ar1": "AR(1)",
+}
+METRICS = {
+    "mae": ("MAE, Å", 3),
+    "rmse": ("RMSE, Å", 2),
+    "matching": ("Matching, Å", 2),
+    "stability": ("Stability, %", 1),
+    "bond_angle_validity": ("valid, %", 0),
+}
+
+
+def read(name: str) -> dict[str, Any]:
+    """A result file."""
+    content: dict[str, Any] = json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8"))
+    return content
+
+
+def markdown(header: list[str], rows: list[list[str]]) -> str:
+    """A Markdown table."""
+    lines = [header, ["---"] + ["---:"] * (len(header) - 1), *rows]
+    return "".join("| " + " | ".join(line) + " |\n" for line in lines)
+
+
+def interval(values: list[float], decimals: int) -> str:
+    """'mean (low to high)'."""
+    mean, low, high = (f"{value:.{decimals}f}" for value in values)
+    return mean if low == high else f"{mean} ({low} to {high})"
+
+
+def accuracy(name: str, protocol: str) -> str:
+    """Every method and metric of one protocol, the learned model with its spread over seeds."""
+    result = read(name)
+    content = result["protocols"][protocol]
+    rows = []
+    for method, title in TITLES.items():
+        cells = [title]
+        for metric, (_, decimals) in METRICS.items():
+            cell = interval(content["methods"][method][metric], decimals)
+            spread = content["seed_spread"].get(metric) if method == "neuralmd-ode" else None
+            cells.append(cell if spread is None else f"{cell} ± {spread:.{decimals}f}")
+        rows.append(cells)
+    return markdown(["", *(title for title, _ in METRICS.values())], rows)
+
+
+def against(name: str, protocol: str) -> str:
+    """Paired differences of the learned model to each trivial forecast."""
+    content = read(name)["protocols"][protocol]["differences"]
+    keys = [key for key in METRICS if key in next(iter(content.values()))]
+    rows = [
+        [TITLES[other], *(interval(content[other][key], METRICS[key][1] + 1) for key in keys)]
+        for other in TITLES
+        if other in content
+    ]
+    return markdown(["NeuralMD-ODE minus", *(METRICS[key][0] for key in keys)], rows)
+
+
+def autocorrelation(name: str) -> str:
+    """The data's memory, which bounds what any forecast can do."""
+    result = read(name)
+    rows = [[f"{value:.2f}" for value in result["lag_autocorrelation"].values()]]
+    lags = [
+        f"{int(lag) * result['interval_ps'] / 1000:g} ns" for lag in result["lag_autocorrelation"]
+    ]
+    return markdown(["lag", *lags], [["autocorrelation", *rows[0]]])
+
+
+def speed(name: str) -> str:
+    """ns/day of both sides and the ratio, with what moves."""
+    result = read(name)
+    ratios = result["ratio_to_fastest_all_atom"]
+    rows = []
+    for side, row in result["rows"].items():
+        ns = row["ns_per_day"]
+        ratio = ratios.get(side)
+        rows.append(
+            [
+                side,
+                f"{row['moving_atoms']:,}",
+                f"{ns['median']:,.3g}" if ns["median"] < 1000 else f"{ns['median']:,.0f}",
+                f"{100 * (ns['greatest'] - ns['least']) / ns['median']:.0f} %",
+                "1 (the fastest)" if ratio is None else f"{ratio['at_model_interval']:,.0f}",
+                "" if ratio is None else f"{ratio['at_80_ps']:,.0f}",
+            ]
+        )
+    fastest = max(
+        (r["ns_per_day"]["median"], s) for s, r in result["rows"].items() if s not in ratios
+    )
+    for cells in rows:
+        if cells[0] not in ratios and cells[0] != fastest[1]:
+            cells[4] = ""
+    interval_ns = result["interval_ps"] / 1000
+    header = [
+        "",
+        "atoms that move",
+        "ns/day",
+        "range of repeats",
+        f"ratio at {interval_ns:g} ns per snapshot",
+        "ratio if it were 80 ps",
+    ]
+    return markdown(header, rows)
+
+
+def caveats(name: str) -> str:
+    """What the two sides of the speed table do, in words."""
+    return "".join(f"- {sentence}\n" for sentence in read(name)["in_words"])
+
+
+def machine(name: str) -> str:
+    """Machine, versions and command of a result."""
+    origin = read(name)["provenance"]
+    where = origin["machine"]
+    versions = ", ".join(f"{package} {version}" for package, version in origin["versions"].items())
+    return (
+        f"`{origin['command']}` on {where['processor']}, {where['cores']} cores, "
+        f"{where['system']}; Python {where['python']}, {versions}.\n"
+    )
+
+
+TABLES: dict[str, Callable[[], str]] = {
+    "accuracy-single": lambda: accuracy("accuracy-gpcr-ergotamine", "single"),
+    "accuracy-rolling": lambda: accuracy("accuracy-gpcr-ergotamine", "rolling"),
+    "differences-rolling": lambda: against("accuracy-gpcr-ergotamine", "rolling"),
+    "autocorrelation": lambda: autocorrelation("accuracy-gpcr-ergotamine"),
+    "accuracy-machine": lambda: machine("accuracy-gpcr-ergotamine"),
+    "speed": lambda: speed("speedup-t4l-p-xylene"),
+    "speed-caveats": lambda: caveats("speedup-t4l-p-xylene"),
+    "speed-machine": lambda: machine("speedup-t4l-p-xylene"),
+}
+
+
+def rendered(text: str) -> str:
+    """The text with every table between markers made anew."""
+    return MARKER.sub(lambda m: m[1] + "\n" + TABLES[m[2]]() + "\n" + m[3], text)
+
+
+def main() -> None:
+    """Rewrite the pages, or check them."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
+    parser.add_argument("--check", action="store_true")
+    check = parser.parse_args().check
+    stale = []
+    for page in PAGES:
+        text = page.read_text(encoding="utf-8")
+        if rendered(text) != text:
+            stale.append(page.name)
+            if not check:
+                page.write_text(rendered(text), encoding="utf-8")
+    if check and stale:
+        sys.exit(f"stale tables in {', '.join(stale)}: run python validation/render.py")
+
+
+if __name__ == "__main__":
+    main()
