@@ -1,0 +1,238 @@
+"""MISATO's HDF5 layout, read lazily: one entry at a time, its snapshots block by block."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+from openmm_neuralmd.errors import InputError
+from openmm_neuralmd.messages import one_line, shown
+from openmm_neuralmd.misato.codes import (
+    ATOM_ARRAYS,
+    BEGINS,
+    RESIDUES,
+    STRUCTURE,
+    TRAJECTORY,
+    TYPES,
+)
+from openmm_neuralmd.structures import existing
+
+_BLOCK_BYTES = 16 * 2**20
+
+
+@dataclass(frozen=True, eq=False)
+class Entry:
+    """One complex of a MISATO file: its small arrays; the snapshots stay on disk.
+
+    Attributes
+    ----------
+    path : Path
+    name : str
+        PDB code as the file has it.
+    element, number, residue, type : (N,) int64
+        MISATO's `atoms_*` arrays; `number` are atomic numbers, the others codes.
+    begins : (M,) int64
+        First atom of each molecule; the ligand is the last molecule.
+    snapshots : int
+        0 for an entry that has one structure and no trajectory.
+    interval_ps : float or None
+        Only files written by this package say it.
+    """
+
+    path: Path
+    name: str
+    element: np.ndarray
+    number: np.ndarray
+    residue: np.ndarray
+    type: np.ndarray
+    begins: np.ndarray
+    snapshots: int
+    interval_ps: float | None
+
+    @property
+    def label(self) -> str:
+        """File and entry, for messages."""
+        return f"{self.path.name}: entry {self.name}"
+
+    @property
+    def molecules(self) -> list[range]:
+        """Atoms of each molecule."""
+        edges = [*self.begins.tolist(), len(self.number)]
+        return [range(a, b) for a, b in zip(edges[:-1], edges[1:], strict=True)]
+
+    @property
+    def has_ligand(self) -> bool:
+        """False where the last molecule begins behind the last atom: a protein alone."""
+        return len(self.begins) > 1 and int(self.begins[-1]) < len(self.number)
+
+    @property
+    def peptide_ligand(self) -> bool:
+        """Whether the ligand is made of amino acids, as in 1,430 of MISATO's entries."""
+        return self.has_ligand and bool((self.residue[self.begins[-1] :] != 0).any())
+
+    def structure(self) -> np.ndarray:
+        """The first snapshot, or the only structure, (N, 3) float64 in Å."""
+        with _opened(self.path) as file:
+            group = file[self.name]
+            data = group[TRAJECTORY][0] if self.snapshots else group[STRUCTURE][:]
+        return np.asarray(data, dtype=np.float64)
+
+    def blocks(self) -> Iterator[np.ndarray]:
+        """All snapshots in blocks (t, N, 3) float64 in Å, a few at a time."""
+        if not self.snapshots:
+            raise InputError(f"{self.label} has one structure and no {TRAJECTORY}")
+        with _opened(self.path) as file:
+            data = file[self.name][TRAJECTORY]
+            step = _block_length(data)
+            for start in range(0, self.snapshots, step):
+                try:
+                    yield np.asarray(data[start : start + step], dtype=np.float64)
+                except OSError as error:
+                    raise InputError(
+                        f"{self.label}: snapshots from {start} on cannot be read, the file is "
+                        f"damaged: {one_line(error)}"
+                    ) from error
+
+
+def _block_length(data: h5py.Dataset) -> int:
+    """As many whole chunks of snapshots as fit into 16 MB, one chunk at least."""
+    chunk = data.chunks[0] if data.chunks else 1
+    frame = 8 * data.shape[1] * 3
+    return max(1, _BLOCK_BYTES // (frame * chunk)) * chunk
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[h5py.File]:
+    existing(path)
+    try:
+        file = h5py.File(path, "r")
+    except OSError as error:
+        raise InputError(
+            f"{path.name} is not an HDF5 file, or is damaged or cut short: {one_line(error)}"
+        ) from error
+    with file:
+        yield file
+
+
+def list_entries(path: str | Path) -> list[str]:
+    """Names of the entries of a MISATO file; reads no arrays.
+
+    Raises
+    ------
+    InputError
+        No such file, not HDF5, damaged, or no entry in it.
+    """
+    path = Path(path)
+    with _opened(path) as file:
+        names = [name for name in file if BEGINS in _group(file, name)]
+    if not names:
+        raise InputError(f"{path.name} has no entry in MISATO's layout (none has {BEGINS})")
+    return names
+
+
+def _group(file: h5py.File, name: str) -> h5py.Group | tuple[()]:
+    try:
+        group = file[name]
+    except (KeyError, OSError, RuntimeError):  # a link that leads nowhere
+        return ()
+    return group if isinstance(group, h5py.Group) else ()
+
+
+def read_entry(path: str | Path, name: str) -> Entry:
+    """One entry, without its snapshots; upper or lower case of the name does not matter.
+
+    Raises
+    ------
+    InputError
+        No such file or entry, an array missing, or arrays that do not fit each other.
+    """
+    path = Path(path)
+    with _opened(path) as file:
+        found = next((n for n in (name, name.upper(), name.lower()) if n in file), None)
+        if found is None:
+            raise InputError(
+                f"{path.name} has no entry {name!r}; it has {len(file)}: {shown(file)}"
+            )
+        group = file[found]
+        missing = [array for array in (*ATOM_ARRAYS, BEGINS) if array not in _keys(group)]
+        if missing or not {TRAJECTORY, STRUCTURE} & _keys(group):
+            lacks = ", ".join(missing) or f"{TRAJECTORY} (or {STRUCTURE})"
+            raise InputError(f"{path.name}: entry {found} lacks {lacks}; not MISATO's layout")
+        try:
+            element, number, residue, kind, begins = (
+                np.asarray(group[array], dtype=np.int64).ravel() for array in (*ATOM_ARRAYS, BEGINS)
+            )
+            interval = group.attrs.get("interval_ps")
+        except OSError as error:
+            raise InputError(
+                f"{path.name}: entry {found} cannot be read, the file is damaged: {one_line(error)}"
+            ) from error
+        shape = group[TRAJECTORY].shape if TRAJECTORY in group else None
+        single = group[STRUCTURE].shape if STRUCTURE in group else None
+    entry = Entry(
+        path,
+        found,
+        element,
+        number,
+        residue,
+        kind,
+        begins,
+        shape[0] if shape else 0,
+        None if interval is None else float(interval),
+    )
+    _check_sizes(entry, shape or single)
+    _check_codes(entry)
+    return entry
+
+
+def _keys(group: h5py.Group | h5py.Dataset) -> set[str]:
+    return set(group) if isinstance(group, h5py.Group) else set()
+
+
+def _check_sizes(entry: Entry, coordinates: tuple[int, ...]) -> None:
+    atoms = len(entry.number)
+    arrays = {
+        "atoms_element": entry.element.shape,
+        "atoms_residue": entry.residue.shape,
+        "atoms_type": entry.type.shape,
+        "the coordinates": coordinates[-2:-1],
+    }
+    wrong = [f"{shape} in {name}" for name, shape in arrays.items() if shape != (atoms,)]
+    if wrong or coordinates[-1] != 3 or not atoms:
+        what = ", ".join(wrong) or f"coordinates of shape {coordinates}"
+        raise InputError(f"{entry.label} has ({atoms},) atoms in atoms_number, but {what}")
+    begins = entry.begins
+    if not len(begins) or begins[0] != 0 or (np.diff(begins) <= 0).any() or begins[-1] > atoms:
+        raise InputError(
+            f"{entry.label}: {BEGINS} {begins.tolist()} must start at 0, increase, and stay within "
+            f"{atoms} atoms"
+        )
+
+
+def _check_codes(entry: Entry) -> None:
+    """Codes of another version of the maps are noticed here, not as strange residues."""
+    for array, codes, most in (
+        ("atoms_residue", entry.residue, len(RESIDUES) - 1),
+        ("atoms_type", entry.type, len(TYPES)),
+        ("atoms_number", entry.number, 118),
+    ):
+        bad = np.flatnonzero((codes < 0) | (codes > most))
+        if len(bad):
+            raise InputError(
+                f"{entry.label}: {array} of atom {bad[0]} is {codes[bad[0]]}, not within 0 to "
+                f"{most}; was the file written with other maps?"
+            )
+
+
+def read_names(path: str | Path) -> list[str]:
+    """Entry names of a split file or of peptides.txt: one per line, in upper case as in MD.hdf5."""
+    names = [line.strip().upper() for line in existing(path).read_text().splitlines()]
+    found = [name for name in names if name]
+    if not found:
+        raise InputError(f"{Path(path).name} names no entry; one PDB code per line is due")
+    return found

@@ -1,0 +1,96 @@
+"""From an entry to a `Complex` and its `Snapshots`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from scipy.spatial import cKDTree
+
+from openmm_neuralmd import trajectories
+from openmm_neuralmd.complexes import Complex
+from openmm_neuralmd.errors import InputError
+from openmm_neuralmd.frames import RawFrames
+from openmm_neuralmd.misato.codes import LIGAND_RESIDUE
+from openmm_neuralmd.misato.reader import Entry
+from openmm_neuralmd.misato.topology import build_topology
+from openmm_neuralmd.residues import residue_key
+from openmm_neuralmd.trajectories import Snapshots
+from openmm_neuralmd.units import picoseconds, to_nm
+
+INTERVAL_PS = 80.0
+"""8 ns over 100 snapshots, as MISATO's paper says; a file of MISATO itself does not say it."""
+
+_LEFT = 15.0  # Å from the nearest Cα; bound ligands stay within 8
+
+
+def read_complex(entry: Entry) -> Complex:
+    """The entry's first snapshot as a `Complex`; the ligand's bonds are perceived, see `chemistry`.
+
+    Raises
+    ------
+    InputError
+        A protein without ligand, a ligand covalently bound or in pieces, or what else
+        `Complex.from_openmm` refuses.
+    """
+    if not entry.has_ligand:
+        raise InputError(f"{entry.label} has no ligand: its last molecule begins behind all atoms")
+    positions = entry.structure()
+    topology = build_topology(entry, positions)
+    ligand = list(topology.residues())[-1]
+    key = f"{residue_key(ligand)}:{LIGAND_RESIDUE}"
+    try:
+        return Complex.from_openmm(topology, to_nm(positions), ligand=key, name=entry.name)
+    except InputError as error:
+        raise InputError(f"{entry.label}: {error}") from error
+
+
+def read_misato(entry: Entry, *, interval: Any = None, stop: int | None = None) -> Snapshots:
+    """The entry's snapshots, superposed; memory: the ligand and the Cα atoms, and one block.
+
+    Parameters
+    ----------
+    entry : Entry
+    interval : Quantity or float in ps, optional
+        What the file says (only files of this package do), else 80 ps.
+    stop : int, optional
+        Read only the snapshots before this one.
+
+    Raises
+    ------
+    InputError
+        No trajectory, fewer than two snapshots, NaN, a protein in pieces, or a ligand that leaves.
+    """
+    complex = read_complex(entry)
+    atoms = np.concatenate([complex.backbone[:, 1], complex.ligand_heavy])
+    selected = np.concatenate([block[:, atoms] for block in entry.blocks()])[:stop]
+    if len(selected) < 2:
+        raise InputError(f"{entry.label} has {len(selected)} snapshot; two or more are needed")
+    frames = RawFrames(entry.label, complex.positions, atoms, to_nm(selected), None, None)
+    trajectories._refuse_nan(frames, complex)
+    _refuse_departure(entry, selected, complex.n_residues)
+    ligand, _ = trajectories.in_protein_frame(frames, complex)
+    trajectories._refuse_pieces(entry.label, ligand, complex)
+    return Snapshots(complex, ligand, entry_interval(entry, interval))
+
+
+def entry_interval(entry: Entry, interval: Any = None) -> float:
+    """Time between snapshots in ps: the caller's word, the file's, or MISATO's 80."""
+    if interval is None:
+        return entry.interval_ps or INTERVAL_PS
+    given = picoseconds(interval)
+    if not 0 < given < np.inf:
+        raise InputError(f"interval={given} ps: the time between snapshots must be positive")
+    return given
+
+
+def _refuse_departure(entry: Entry, selected: np.ndarray, alphas: int) -> None:
+    """A ligand that dissociated, or that imaging put beside another copy of the box."""
+    for snapshot, points in enumerate(selected):
+        reach = cKDTree(points[:alphas]).query(points[alphas:])[0].min()
+        if reach > _LEFT:
+            raise InputError(
+                f"{entry.label}: in snapshot {snapshot} the ligand is {reach:.0f} Å from the "
+                "nearest Cα: it left, or stands beside another periodic image (MISATO keeps no "
+                f"box); leave the entry out, or read the snapshots before with stop={snapshot}"
+            )
