@@ -140,7 +140,8 @@ def test_a_full_disk_is_one_line_and_leaves_no_half_file(folder: Path, tmp_path:
     )  # fmt: skip
     assert done.returncode == 1
     assert "Traceback" not in done.stderr
-    assert "neuralmd: error: " in done.stderr.splitlines()[-1]
+    last = done.stderr.splitlines()[-1]
+    assert last.startswith("neuralmd: error: ") and "File too large" in last
     assert not list(tmp_path.glob("[!.]*"))
 
 
@@ -279,6 +280,7 @@ def test_info_of_every_kind_of_file(folder: Path, tmp_path: Path) -> None:
         loaded.card.interval_ps,
     )
     digest = export(module, tmp_path / "force.pt", interval_ps=6000.0)
+    assert export(module, tmp_path / "again.pt", interval_ps=6000.0) == digest
     force = values(call("info", tmp_path / "force.pt"))
     assert force["sha256"] == digest and force["interval_ps"] == "6000"
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import errno
+import logging
 import os
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import typer
@@ -25,9 +26,7 @@ class Command(TyperCommand):
         """Run the command."""
         debug = bool(ctx.find_root().params.get("debug"))
         try:
-            with warnings.catch_warnings():
-                if not debug:
-                    _only_our_warnings()
+            with nullcontext() if debug else _only_our_warnings():
                 return super().invoke(ctx)
         except (typer.Exit, typer.Abort, typer.BadParameter):
             raise
@@ -67,12 +66,20 @@ def resumable(hint: str) -> Iterator[None]:
         raise typer.Exit(1) from None
 
 
-def _only_our_warnings() -> None:
-    """Warnings about the user's input are shown in one line, those of libraries are not."""
+@contextmanager
+def _only_our_warnings() -> Iterator[None]:
+    """Warnings about the user's input are shown in one line; warnings and logs of libraries not."""
 
     def show(message: Warning | str, category: type[Warning], *_: Any, **__: Any) -> None:
         if category.__module__.startswith("openmm_neuralmd"):
             say(f"note: {' '.join(str(message).split())}")
 
-    warnings.simplefilter("always")
-    warnings.showwarning = show
+    before = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("always")
+            warnings.showwarning = show
+            yield
+    finally:
+        logging.disable(before)

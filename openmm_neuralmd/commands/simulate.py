@@ -109,8 +109,8 @@ def simulate(
     step = loaded.card.interval_ps
     count = snapshots if time is None else _whole(time, step)
     assert count is not None
-    _make_room(output, restart)
     past = _past(known, start)
+    _make_room(output, restart)
     say(f"{count} snapshots, {show_time(step)} apart: {show_time(count * step)} in all")
     settings = RunSettings(platform, properties, backend, precision, seed=seed)
     _run(loaded, complex, past, count, output, settings)
