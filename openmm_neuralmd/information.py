@@ -218,7 +218,7 @@ def _yaml(request: _Request) -> Information:
         content = yaml.safe_load(request.path.read_text(encoding="utf-8"))
     except (UnicodeDecodeError, yaml.YAMLError) as error:
         raise InputError(f"{request.path}: not YAML: {' '.join(str(error).split())}") from error
-    if isinstance(content, dict) and {"model", "snapshots", "versions"} <= content.keys():
+    if isinstance(content, dict) and {"command", "versions"} <= content.keys():
         return Information("record of a run", _table(content))
     if isinstance(content, dict) and "data" in content:
         from .training.settings import read_settings

@@ -232,6 +232,7 @@ def test_simulate_writes_a_trajectory_with_true_times(folder: Path, tmp_path: Pa
     assert (found["snapshots"], found["interval"]) == ("4", "6 ns")
     record = yaml.safe_load((tmp_path / "t.run.yaml").read_text())
     assert record["snapshots"] == 4 and record["platform"]["name"] == "Reference"
+    assert values(call("info", tmp_path / "t.run.yaml"))["model.name"] == "tiny"
     again = call(*request, "--time", "24ns")
     assert again.exit_code == 1 and "exists" in again.stderr
     before = output.read_bytes()
