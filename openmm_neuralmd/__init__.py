@@ -18,6 +18,11 @@ if TYPE_CHECKING:
     from .errors import SimulationError as SimulationError
     from .examples import example as example
     from .examples import example_complex as example_complex
+    from .mm.force import NeuralMDForce as NeuralMDForce
+    from .mm.integrator import NeuralMDIntegrator as NeuralMDIntegrator
+    from .mm.run import simulate as simulate
+    from .mm.start import initialise as initialise
+    from .mm.system import create_system as create_system
     from .training import load_model as load_model
     from .trajectories import Snapshots as Snapshots
     from .trajectories import read_snapshots as read_snapshots
@@ -31,6 +36,11 @@ _WHERE = {
     "example": "examples",
     "example_complex": "examples",
     "load_model": "training",
+    "NeuralMDForce": "mm.force",
+    "NeuralMDIntegrator": "mm.integrator",
+    "create_system": "mm.system",
+    "initialise": "mm.start",
+    "simulate": "mm.run",
     "rollout": "dynamics",
     "NeuralMDError": "errors",
     "InputError": "errors",

@@ -34,15 +34,17 @@ class ResidueNeighbours(nn.Module):
 
         The poison is 0, or NaN for an atom that has more than K residues within the cutoff:
         an answer that silently leaves residues out would be worse, and an exception would force
-        a GPU to synchronise at every step.  `overflow` in network.py words it for people.
+        a GPU to synchronise at every step.  `ForceModule` (mm/export.py) words it for people.
         """
-        with torch.no_grad():
-            d = torch.linalg.vector_norm(x.unsqueeze(2) - ca.unsqueeze(1), dim=-1)
-            d = torch.where(mask.unsqueeze(1), d, torch.full_like(d, 1e6))
-            capacity = min(self.capacity, ca.shape[1])
-            index = d.topk(capacity, dim=-1, largest=False, sorted=False)[1]
-            too_many = (d < self.cutoff).sum(-1, keepdim=True) > capacity
-            poison = torch.zeros_like(x[:, :, :1]).masked_fill(too_many, float("nan"))
+        # Detached rather than under no_grad: torch.jit.freeze (torch 2.9) merges equal expressions
+        # inside and outside a no_grad block, and the distances' own gradient would be lost.
+        r = x.detach().unsqueeze(2) - ca.detach().unsqueeze(1)
+        d = torch.linalg.vector_norm(r, dim=-1)
+        d = torch.where(mask.unsqueeze(1), d, torch.full_like(d, 1e6))
+        capacity = min(self.capacity, ca.shape[1])
+        index = d.topk(capacity, dim=-1, largest=False, sorted=False)[1]
+        too_many = (d < self.cutoff).sum(-1, keepdim=True) > capacity
+        poison = torch.zeros_like(x[:, :, :1]).masked_fill(too_many, float("nan"))
         return index, poison
 
 

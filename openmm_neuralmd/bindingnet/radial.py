@@ -25,6 +25,8 @@ class ExpNorm(nn.Module):
         Cutoff c, Å.
     """
 
+    means: Tensor
+
     def __init__(self, size: int, cutoff: float) -> None:
         super().__init__()
         self.alpha = 5.0 / cutoff

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..errors import InputError
 from .ode import NeuralODE, NeuralODESettings
-from .rollout import rollout
+from .rollouts import Propagator, rollout
 from .state import State
 from .trivial import TRIVIAL
 
@@ -19,4 +19,13 @@ def dynamics(name: str) -> type:
     return DYNAMICS[name]
 
 
-__all__ = ["DYNAMICS", "TRIVIAL", "NeuralODE", "NeuralODESettings", "State", "dynamics", "rollout"]
+__all__ = [
+    "DYNAMICS",
+    "TRIVIAL",
+    "NeuralODE",
+    "NeuralODESettings",
+    "Propagator",
+    "State",
+    "dynamics",
+    "rollout",
+]

@@ -13,6 +13,11 @@ from typing import Optional
 import torch
 from torch import Tensor
 
+OMEGA = 1.9
+"""Over-relaxation of a sweep; below 2, where it stops to converge."""
+SOFTENING = 1e-6
+"""Å², added to every squared distance: a finite gradient where atoms coincide."""
+
 
 def project(
     x: Tensor,
@@ -20,6 +25,8 @@ def project(
     lengths: Tensor,
     sweeps: int = 20,
     masses: Optional[Tensor] = None,  # noqa: UP045  (TorchScript reads this form everywhere)
+    omega: float = OMEGA,
+    softening: float = SOFTENING,
 ) -> Tensor:
     """Move atoms towards a geometry whose `pairs` have the given `lengths`.
 
@@ -43,6 +50,8 @@ def project(
         the worst distance of 95 % of the snapshots within 4 / 8 / 14 % (TYK2's ligand).
     masses : Tensor (n,), optional
         Heavier atoms move less; equal weights without.
+    omega, softening : float
+        See the constants of these names.
 
     Returns
     -------
@@ -58,9 +67,8 @@ def project(
     valence = torch.zeros(n, dtype=x.dtype, device=x.device)
     valence = valence.index_add(0, first, ones).index_add(0, second, ones)
     pull = valence * weights
-    relaxation = 1.9 / (pull[first] + pull[second])
-    # Both distances softened alike: exact where they agree, finite gradient where atoms coincide.
-    softening = 1e-6
+    relaxation = omega / (pull[first] + pull[second])
+    # Both distances softened alike: exact where they agree.
     target = torch.sqrt(lengths.to(x) ** 2 + softening)
     for _ in range(sweeps):
         vector = x.index_select(-2, first) - x.index_select(-2, second)

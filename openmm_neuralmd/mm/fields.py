@@ -17,24 +17,6 @@ from ..bindingnet.heads import EnergyHead
 from ..errors import ModelError
 
 
-class ShiftedNeighbours(nn.Module):
-    """A neighbour list measured from the ligand's centre: the same list, another expression.
-
-    TorchForce freezes its module, and `torch.jit.freeze` (torch 2.9) merges equal expressions
-    inside and outside a `no_grad` block: x.unsqueeze(2) of the neighbour list took the place of
-    that in the distances, whose gradient was lost, and forces were wrong by 4 % without a word.
-    """
-
-    def __init__(self, neighbours: nn.Module) -> None:
-        super().__init__()
-        self.neighbours = neighbours
-
-    def forward(self, x: Tensor, ca: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-        """Indices (B, n, K) and poison (B, n, 1)."""
-        centre = x.mean(1, keepdim=True)
-        return self.neighbours(x - centre, ca - centre, mask)
-
-
 class PocketField(nn.Module):
     """BindingNet without its protein part: force (1, n, 3) in amu Å/Δ², or energy (1,) in kJ/mol.
 
@@ -63,8 +45,6 @@ class PocketField(nn.Module):
         self.conservative = isinstance(network.head, EnergyHead)
         self.ligand = network.ligand
         self.interaction = network.interaction
-        shifted: Any = ShiftedNeighbours(network.interaction.neighbours)
-        self.interaction.neighbours = shifted
         self.head = network.head
         self.register_buffer("z", c.z)
         self.register_buffer("mask", c.mask)

@@ -13,11 +13,11 @@ import openmm
 
 from ..bonded import bonded_pairs
 from ..complexes import Complex
+from ..dynamics import projection
 from ..units import to_nm
 
 NAME = "NeuralMDProjection"
-OMEGA = 1.9  # as in dynamics.projection.project, and so is ε
-SOFTENING = to_nm(to_nm(np.array(1e-6))).item()  # Å² in nm²
+SOFTENING = to_nm(to_nm(np.array(projection.SOFTENING))).item()  # Å² in nm²
 
 
 def projection_force(complex: Complex, lengths: np.ndarray, forceGroup: int) -> openmm.Force:
@@ -39,7 +39,7 @@ def projection_force(complex: Complex, lengths: np.ndarray, forceGroup: int) -> 
     force.addPerBondParameter("target")
     for (i, j), target in zip(pairs, targets(lengths), strict=True):
         particles = complex.ligand_heavy[[i, j]].tolist()
-        force.addBond(*particles, [OMEGA / (count[i] + count[j]), target])
+        force.addBond(*particles, [projection.OMEGA / (count[i] + count[j]), target])
     return force
 
 

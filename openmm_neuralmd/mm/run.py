@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-import platform as machine
 import shutil
-import sys
 import time
 from dataclasses import asdict, dataclass, field
-from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +19,7 @@ from ..complexes import Complex
 from ..errors import InputError
 from ..files import complete
 from ..progress import Advance, silent
+from ..provenance import provenance
 from ..units import to_angstrom
 from .backends import choose_backend
 from .guard import check_pocket, guard
@@ -32,8 +30,6 @@ from .system import create_system
 
 if TYPE_CHECKING:
     from ..training.checkpoints import Model
-
-PACKAGES = ("openmm-neuralmd", "openmm", "torch", "openmmtorch", "numpy", "torchdiffeq")
 
 
 @dataclass(frozen=True)
@@ -214,7 +210,6 @@ def _provenance(
     platform = context.getPlatform()
     used = {name: platform.getPropertyValue(context, name) for name in platform.getPropertyNames()}
     return {
-        "command": sys.argv,
         "model": {"name": model.card.name, "kind": model.card.kind, "sha256": model.sha256},
         "complex": {"name": complex.name, "fingerprint": complex.fingerprint()},
         "settings": {**asdict(settings), "backend": choose_backend(settings.backend)},
@@ -223,19 +218,8 @@ def _provenance(
         "snapshots": run.snapshots,
         "resumed_from": run.resumed_from,
         "seconds": round(run.seconds, 3),
-        "versions": _versions(),
-        "machine": {"system": machine.platform(), "python": machine.python_version()},
+        **provenance(),
     }
-
-
-def _versions() -> dict[str, str]:
-    versions = {}
-    for name in PACKAGES:
-        try:
-            versions[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            versions[name] = "not installed"
-    return versions
 
 
 def _publish(partial: PartialRun, complex: Complex, run: Run, provenance: dict[str, Any]) -> None:

@@ -2,17 +2,34 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol, cast
 
 import numpy as np
 import torch
+from torch import Tensor
 
-from ..bindingnet import Protein, complex_tensors
+from ..bindingnet import ComplexTensors, Protein, complex_tensors
 from ..errors import InputError
+from .state import State
 
 if TYPE_CHECKING:
     from ..complexes import Complex
     from ..training.checkpoints import Model
+
+
+class Propagator(Protocol):
+    """What a learned dynamics offers: encode the protein, start from snapshots, go on."""
+
+    def encode(self, c: ComplexTensors) -> Protein:
+        """The rigid protein, once."""
+
+    def start(self, c: ComplexTensors, known: Tensor, valid: Tensor) -> State:
+        """State at the last known snapshot (B, T, n, 3), reading nothing later."""
+
+    def integrate(
+        self, c: ComplexTensors, protein: Protein, state: State, snapshots: int
+    ) -> tuple[Tensor, State]:
+        """The next snapshots (B, S, n, 3) in Å, and the state at the last of them."""
 
 
 def rollout(
@@ -65,7 +82,7 @@ def rollout(
     batch = histories.shape[0]
     valid = torch.ones(histories.shape[:2], dtype=torch.bool, device=device)
     with torch.no_grad():
-        dynamics = model.dynamics.to(device)
+        dynamics = cast(Propagator, model.dynamics.to(device))
         protein = Protein(*(t.expand(batch, *t.shape[1:]) for t in dynamics.encode(single)))
         wide = single.expand(batch)
         x = dynamics.integrate(wide, protein, dynamics.start(wide, histories, valid), snapshots)[0]
