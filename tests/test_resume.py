@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -30,15 +31,15 @@ def run(*words: object) -> str:
 def kill_after_change(watched: Path, *words: object) -> None:
     """Start a command and kill it as soon as `watched` is written (anew)."""
     before = watched.stat().st_mtime_ns if watched.exists() else None
-    process = subprocess.Popen(
-        command(*words), env=ONE_THREAD, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
-    deadline = time.monotonic() + LIMIT
-    while not watched.exists() or watched.stat().st_mtime_ns == before:
-        assert process.poll() is None, "it ended before it could be killed"
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
-    process.kill()
+    with tempfile.TemporaryFile("w+") as said:
+        process = subprocess.Popen(command(*words), env=ONE_THREAD, stdout=said, stderr=said)
+        deadline = time.monotonic() + LIMIT
+        while not watched.exists() or watched.stat().st_mtime_ns == before:
+            if process.poll() is not None or time.monotonic() > deadline:
+                said.seek(0)
+                pytest.fail(f"it could not be killed at work: {said.read()}")
+            time.sleep(0.005)
+        process.kill()
     assert process.wait() == -signal.SIGKILL
 
 
