@@ -22,7 +22,7 @@ DEFINITIONS = {
 
 _PROBE = 0.14  # nm
 _POINTS = 240
-_TOUCH = 0.8  # nm; two atoms farther apart than 2 (r + probe) do not cover each other
+_TOUCH = 0.7  # nm; two atoms farther apart than 2 (r + probe) do not cover each other
 _BORE = 2 * _TOUCH
 
 
@@ -45,9 +45,7 @@ def centre_distance(snapshots: np.ndarray, masses: np.ndarray, ligand: np.ndarra
     return np.linalg.norm(centres[0] - centres[1], axis=-1)
 
 
-def buried_area(
-    snapshots: np.ndarray, topology: mdtraj.Topology, ligand: np.ndarray
-) -> np.ndarray:
+def buried_area(snapshots: np.ndarray, topology: mdtraj.Topology, ligand: np.ndarray) -> np.ndarray:
     """Solvent-accessible area (T,) that ligand and receptor bury between them, both sides, Å².
 
     Only receptor atoms near the ligand are looked at: the exposure of the others is the same with

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import h5py
@@ -61,9 +62,9 @@ class Entry:
 
     @property
     def molecules(self) -> list[range]:
-        """Atoms of each molecule."""
+        """Atoms of each molecule; some files close the list with the number of atoms."""
         edges = [*self.begins.tolist(), len(self.number)]
-        return [range(a, b) for a, b in zip(edges[:-1], edges[1:], strict=True)]
+        return [range(a, b) for a, b in pairwise(edges) if a < b]
 
     @property
     def has_ligand(self) -> bool:

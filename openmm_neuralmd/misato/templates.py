@@ -30,6 +30,8 @@ class Template:
     ----------
     name : str
         Amber's name without the N or C of a chain end: 'HID', 'ALA'.
+    end : str
+        'N' or 'C' at an end of a chain, else ''.
     atoms : tuple of str
     types : tuple of str
         Of each atom, ff14SB.
@@ -41,6 +43,7 @@ class Template:
     """
 
     name: str
+    end: str
     atoms: tuple[str, ...]
     types: tuple[str, ...]
     elements: tuple[str, ...]
@@ -58,6 +61,7 @@ class Template:
         place = {old: new for new, old in enumerate(kept)}
         return Template(
             self.name,
+            self.end,
             tuple(self.atoms[i] for i in kept),
             tuple(self.types[i] for i in kept),
             tuple(self.elements[i] for i in kept),
@@ -96,6 +100,7 @@ def templates() -> tuple[Template, ...]:
         ]
         template = Template(
             _short(str(residue.get("name"))),
+            str(residue.get("name"))[:1] if len(str(residue.get("name"))) == 4 else "",
             tuple(names),
             tuple(kind.removeprefix(_PREFIX) for kind in types),
             tuple(str(elements[kind]) for kind in types),

@@ -1,0 +1,145 @@
+"""`convert`: MISATO's layout to files of a complex, and back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import mdtraj
+import numpy as np
+
+from openmm_neuralmd.complexes import Complex
+from openmm_neuralmd.errors import InputError
+from openmm_neuralmd.frames import read_frames
+from openmm_neuralmd.messages import one_line
+from openmm_neuralmd.misato.folder import (
+    PDB,
+    SDF,
+    TRAJECTORY,
+    read_settings,
+    settings_codes,
+    write_folder,
+)
+from openmm_neuralmd.misato.layout import LigandCodes
+from openmm_neuralmd.misato.reader import list_entries, read_entry
+from openmm_neuralmd.misato.writer import write_entry
+from openmm_neuralmd.timeline import find_interval, find_replicas
+
+_HDF5 = {".h5", ".hdf5", ".hdf"}
+_BLOCK = 20  # snapshots
+
+
+def is_hdf5(path: str | Path) -> bool:
+    """Whether a name says HDF5."""
+    return Path(path).suffix.lower() in _HDF5
+
+
+def convert(
+    source: str | Path,
+    target: str | Path,
+    *,
+    entries: Sequence[str] | None = None,
+    trajectory: str | Path | None = None,
+    ligand: str | None = None,
+    sdf: str | Path | None = None,
+    coordinates: str | Path | None = None,
+    interval: Any = None,
+    replace: bool = False,
+) -> list[Path]:
+    """Convert between MISATO's layout and files of a complex; the ending .hdf5 says which is which.
+
+    Parameters
+    ----------
+    source : path
+        A MISATO file; or a complex folder as this function writes it; or a structure (PDB, mmCIF,
+        prmtop) with `trajectory`.
+    target : path
+        A folder for `source` in HDF5, else the HDF5 file to add to.
+    entries : names, optional
+        Which entries to read; all of them go to subfolders by their names unless there is one
+        entry.  Without it the file must hold one entry only.  On the way back: the entry's name.
+    trajectory, ligand, sdf, coordinates
+        As in `Complex.from_files` and `read_snapshots`.
+    interval : Quantity or float in ps, optional
+        Overrides what the files say, or MISATO's 80 ps.
+    replace : bool
+        Whether an entry of the same name in the target may be replaced.
+
+    Returns
+    -------
+    list of Path
+        The folders, or the file.
+    """
+    if is_hdf5(source) == is_hdf5(target):
+        raise InputError(
+            "convert needs MISATO's layout on one side and files on the other: one of source and "
+            "target must end in .hdf5"
+        )
+    if is_hdf5(source):
+        return _to_folders(Path(source), Path(target), entries, interval)
+    source = Path(source)
+    codes: LigandCodes | None = None
+    if source.is_dir():
+        settings = read_settings(source)
+        codes, ligand = settings_codes(settings), ligand or settings.get("ligand")
+        name = str(settings.get("name", source.name))
+        trajectory, sdf = trajectory or source / TRAJECTORY, sdf or source / SDF
+        interval = interval or settings.get("interval_ps")
+        source = source / PDB
+    else:
+        name = source.stem
+    if trajectory is None:
+        raise InputError(f"{source.name} alone has no snapshots; give its trajectory")
+    if entries:
+        name = entries[0]
+    complex = Complex.from_files(source, ligand=ligand, sdf=sdf, coordinates=coordinates, name=name)
+    step = _interval(Path(trajectory), complex, interval)
+    blocks = _blocks(Path(trajectory), complex)
+    return [write_entry(target, name, complex, blocks, step, ligand=codes, replace=replace)]
+
+
+def _to_folders(
+    source: Path, target: Path, entries: Sequence[str] | None, interval: Any
+) -> list[Path]:
+    names = list(entries) if entries else list_entries(source)
+    if not entries and len(names) > 1:
+        raise InputError(
+            f"{source.name} has {len(names)} entries; name those to convert ({names[0]}, ...)"
+        )
+    single = len(names) == 1
+    return [
+        write_folder(
+            read_entry(source, name), target if single else target / name, interval=interval
+        )
+        for name in names
+    ]
+
+
+def _interval(trajectory: Path, complex: Complex, interval: Any) -> float:
+    """The time step, and a check that these are snapshots of this complex and of one run."""
+    frames = read_frames(trajectory, complex)
+    breaks = find_replicas(frames.name, len(frames.selected), frames.times, None)
+    if breaks:
+        raise InputError(
+            f"{frames.name} holds {len(breaks) + 1} replicas (times start again before snapshot "
+            f"{breaks[0]}); an entry of MISATO is one run, convert them one by one"
+        )
+    return find_interval(frames.name, frames.times, breaks, interval)
+
+
+def _blocks(trajectory: Path, complex: Complex) -> Iterator[np.ndarray]:
+    """All atoms of a few snapshots at a time, (t, N, 3) nm, molecules whole and together."""
+    topology = mdtraj.Topology.from_openmm(complex.topology)
+    own = {} if trajectory.suffix.lower() in {".h5", ".hdf5"} else {"top": topology}
+    for part in mdtraj.iterload(str(trajectory), chunk=_BLOCK, **own):
+        part.topology = topology
+        if part.unitcell_vectors is not None and topology.n_bonds:
+            try:
+                part.image_molecules(inplace=True)
+            except ValueError as error:
+                raise InputError(
+                    f"{trajectory.name}: molecules cannot be made whole: {one_line(error)}; "
+                    "give a trajectory of whole molecules"
+                ) from error
+        yield part.xyz.astype(np.float64)
