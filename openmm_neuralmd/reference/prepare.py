@@ -1,0 +1,267 @@
+"""From a protein structure and a ligand's SDF to a complex folder that can be simulated."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import openmm
+from openmm import app, unit
+from openmm.app.element import Element
+from rdkit import Chem
+
+from ..complexes import Complex
+from ..errors import InputError
+from ..files import sha256
+from ..units import to_angstrom
+from . import soundness
+from .charges import METHODS, assign_charges, default_method
+from .chemistry import RESIDUE, Ligand, read_ligand
+from .folder import ComplexFolder, check_absent, write_folder
+from .forcefield import Parameters, check_matched, choose_parameters, make_forcefield
+from .gaff import gaff_template
+from .programs import AmberTools, find_ambertools
+from .protein import ProteinOptions, complete_protein, positions_of
+from .relax import make_context, minimise
+from .solvents import Solvent, add_water, build_system, choose_solvent
+
+Note = Callable[[str], None]
+
+
+def _silent(line: str) -> None:
+    """Show nothing."""
+
+
+@dataclass(frozen=True)
+class PrepareSettings:
+    """Choices of `prepare`.
+
+    Attributes
+    ----------
+    ph : float
+        For residues of the protein that have no hydrogens in the file.  The ligand is taken as its
+        SDF has it.
+    charges : str, optional
+        'am1bcc', 'am1bcc-sp', 'mmff94' or 'gasteiger'; by default 'am1bcc-sp' where sqm is found,
+        else 'mmff94'.
+    solvent : str
+        'vacuum', 'obc2', 'gbn2' or 'explicit'.
+    waters : 'keep' or 'drop', optional
+        Water of the file; by default kept in explicit solvent and dropped otherwise.
+    nonstandard : 'replace' or 'refuse'
+        Modified residues without parameters.
+    drop : names of residues to leave out.
+    platform : str, optional
+        OpenMM's, for the minimisation; its fastest by default.
+    """
+
+    ph: float = 7.4
+    charges: str | None = None
+    solvent: str = "obc2"
+    waters: str | None = None
+    nonstandard: str = "replace"
+    drop: tuple[str, ...] = ()
+    platform: str | None = None
+
+    def check(self) -> None:
+        """Refuse what is no choice, before any work.
+
+        Raises
+        ------
+        InputError
+        """
+        choose_solvent(self.solvent)
+        if self.charges not in (None, *METHODS):
+            known = ", ".join(METHODS)
+            raise InputError(f"unknown charge method {self.charges!r}; known: {known}")
+        if self.waters not in (None, "keep", "drop"):
+            raise InputError(f"waters is 'keep' or 'drop', not {self.waters!r}")
+        if self.nonstandard not in ("replace", "refuse"):
+            raise InputError(f"nonstandard is 'replace' or 'refuse', not {self.nonstandard!r}")
+        if not 0 <= self.ph <= 14:
+            raise InputError(f"pH {self.ph:g} is not between 0 and 14")
+
+
+def prepare(
+    protein: str | Path,
+    ligand: str | Path,
+    output: str | Path,
+    *,
+    molecule: str | None = None,
+    name: str | None = None,
+    settings: PrepareSettings | None = None,
+    note: Note = _silent,
+) -> ComplexFolder:
+    """Prepare a complex for simulation.
+
+    Parameters
+    ----------
+    protein : path
+        PDB or mmCIF.
+    ligand : path
+        SDF with the ligand's pose in the protein's frame.
+    output : path
+        The complex folder to write; must not exist.
+    molecule : str, optional
+        Title or number (from 1) of the molecule in the SDF, where it holds several.
+    name : str, optional
+        Of the complex; the folder's by default.
+    settings : PrepareSettings, optional
+    note : callable
+        Given one line for everything that was chosen, added, replaced or left out.
+
+    Raises
+    ------
+    InputError
+        One line that says what is wrong with which file or atom.
+    ProgramError
+        AmberTools are missing or failed.
+    """
+    settings = settings or PrepareSettings()
+    settings.check()
+    check_absent(Path(output))
+    notes: list[str] = []
+
+    def tell(line: str) -> None:
+        notes.append(line)
+        note(line)
+
+    solvent = choose_solvent(settings.solvent)
+    small = read_ligand(ligand, molecule)
+    tools = find_ambertools()
+    modeller = _assemble(protein, small, solvent, settings, tell)
+    parameters = choose_parameters(modeller.topology)
+    template, charges = _parametrise(small, tools, settings, tell)
+    tell(f"protein {parameters.protein}, water {parameters.water}, solvent {solvent.description}")
+    system = _build(modeller, template, parameters, solvent, Path(protein).name)
+    positions, checks = _relax(modeller, system, small, settings.platform)
+    record = {
+        "name": name or Path(output).name,
+        "ligand": describe_ligand(small, Path(ligand)),
+        "protein": {"source": Path(protein).name, "sha256": sha256(protein)},
+        "parameters": {
+            "protein": parameters.protein,
+            "water": parameters.water,
+            "ligand": "GAFF2",
+            "charges": charges,
+            "tools": tools.source,
+        },
+        "solvent": solvent.name,
+        "settings": {"ph": settings.ph, "nonstandard": settings.nonstandard},
+        "notes": notes,
+        "checks": checks,
+    }
+    sdf = ligand_sdf(small, positions[ligand_atoms(modeller.topology)])
+    return write_folder(output, modeller.topology, system, positions, sdf, record)
+
+
+def describe_ligand(ligand: Ligand, source: Path) -> dict[str, Any]:
+    """The ligand's part of the record."""
+    return {
+        "residue": RESIDUE,
+        "molecule": ligand.name,
+        "formula": ligand.formula,
+        "smiles": ligand.smiles,
+        "charge": ligand.charge,
+        "atoms": ligand.molecule.GetNumAtoms(),
+        "heavy_atoms": ligand.molecule.GetNumHeavyAtoms(),
+        "added_hydrogens": ligand.added_hydrogens,
+        "source": source.name,
+        "sha256": sha256(source),
+    }
+
+
+def ligand_atoms(topology: app.Topology) -> np.ndarray:
+    """Particle indices (L,) of the ligand."""
+    return np.array([a.index for a in topology.atoms() if a.residue.name == RESIDUE])
+
+
+def ligand_sdf(ligand: Ligand, positions: np.ndarray) -> str:
+    """The ligand as SDF text at positions (L, 3) in nm."""
+    molecule = Chem.Mol(ligand.molecule)
+    molecule.SetProp("_Name", ligand.name)
+    molecule.GetConformer().SetPositions(to_angstrom(positions))
+    return Chem.MolToMolBlock(molecule) + "$$$$\n"
+
+
+def _assemble(
+    protein: str | Path, ligand: Ligand, solvent: Solvent, settings: PrepareSettings, tell: Note
+) -> app.Modeller:
+    """Protein and ligand in one Topology, the ligand before any water."""
+    heavy = ligand.positions[[symbol != "H" for symbol in ligand.elements]]
+    waters = settings.waters or ("keep" if solvent.explicit else "drop")
+    drop = (*settings.drop, *([RESIDUE] if RESIDUE not in settings.drop else []))
+    options = ProteinOptions(settings.ph, waters == "keep", settings.nonstandard, drop)
+    completed = complete_protein(protein, heavy, options, tell)
+    soundness.check_in_pocket(completed.topology, positions_of(completed), heavy)
+    if ligand.added_hydrogens:
+        tell(f"hydrogens added to the ligand: {ligand.added_hydrogens} (protonation of the SDF)")
+    completed.add(_ligand_topology(ligand), ligand.positions * unit.nanometer)
+    # The checks of every complex: overlaps, covalent ligand, backbone.
+    Complex.from_openmm(
+        completed.topology, positions_of(completed), ligand=RESIDUE, name=Path(protein).name
+    )
+    return completed
+
+
+def _ligand_topology(ligand: Ligand) -> app.Topology:
+    topology = app.Topology()
+    residue = topology.addResidue(RESIDUE, topology.addChain("L"), "1")
+    atoms = [
+        topology.addAtom(name, Element.getBySymbol(symbol), residue)
+        for name, symbol in zip(ligand.atom_names, ligand.elements, strict=True)
+    ]
+    for i, j, order in ligand.bonds:
+        topology.addBond(atoms[i], atoms[j], order=order)
+    return topology
+
+
+def _parametrise(
+    ligand: Ligand, tools: AmberTools, settings: PrepareSettings, tell: Note
+) -> tuple[str, str]:
+    """ForceField XML of the ligand, and how its charges were made."""
+    method = settings.charges or default_method(tools)
+    charges = assign_charges(ligand, method, tools)
+    why = "" if settings.charges else " (by default)"
+    rough = " (rough: 0.1 to 0.2 e from AM1-BCC)" if method in ("mmff94", "gasteiger") else ""
+    tell(
+        f"ligand {ligand.name!r}: {ligand.formula}, charge {ligand.charge:+d}; GAFF2, charges "
+        f"{method}{why}{rough}, by {tools.source}"
+    )
+    return gaff_template(ligand, charges, tools), method
+
+
+def _build(
+    modeller: app.Modeller, template: str, parameters: Parameters, solvent: Solvent, name: str
+) -> openmm.System:
+    forcefield = make_forcefield(parameters, (template,), solvent.files)
+    check_matched(forcefield, modeller.topology, name)
+    if solvent.explicit:
+        add_water(modeller, forcefield)
+    return build_system(forcefield, modeller.topology, solvent)
+
+
+def _relax(
+    modeller: app.Modeller, system: openmm.System, ligand: Ligand, platform: str | None
+) -> tuple[np.ndarray, dict[str, float]]:
+    """Minimised positions, and what was found when they were checked."""
+    topology, before = modeller.topology, positions_of(modeller)
+    after = minimise(system, topology, before, platform)
+    context = make_context(system, after, platform)
+    state = context.getState(energy=True, forces=True)
+    forces = np.array(state.getForces(asNumpy=True))
+    soundness.check_finite(float(state.getPotentialEnergy()._value), forces, topology)
+    shortest = soundness.check_clashes(topology, after)
+    own = ligand_atoms(topology)
+    soundness.check_chirality(topology, before, after, ligand.molecule, own)
+    complex = Complex.from_openmm(topology, before, ligand=RESIDUE)
+    shift = soundness.ligand_shift(complex, after)
+    soundness.check_stayed(shift)
+    return after, {
+        "ligand_moved_angstrom": round(float(to_angstrom(np.array(shift))), 3),
+        "shortest_contact_angstrom": round(float(to_angstrom(np.array(shortest))), 3),
+        "largest_force_kj_mol_nm": round(float(np.linalg.norm(forces, axis=1).max()), 1),
+    }
