@@ -14,10 +14,10 @@ from pathlib import Path
 
 import torch
 
-from openmm_neuralmd.examples import example, example_trajectory
-from openmm_neuralmd.files import complete, sha256
+from openmm_neuralmd.files import complete
 from openmm_neuralmd.progress import progress_bar
 from openmm_neuralmd.training import Trainer, read_settings
+from openmm_neuralmd.training.data import read_data
 
 ROOT = Path(__file__).resolve().parent.parent
 SETTINGS = ROOT / "examples" / "gpcr-ergotamine.yaml"
@@ -40,10 +40,8 @@ def main() -> None:
     torch.set_num_threads(1)
     for seed in arguments.seeds:
         settings = read_settings(SETTINGS, {"seed": seed})
-        name = settings.data.example
-        assert name is not None
-        data = {"name": name, "sha256": sha256(example_trajectory(name))}
-        trainer = Trainer(settings, example(name), arguments.runs / f"seed{seed}", data)
+        snapshots, data = read_data(settings.data)
+        trainer = Trainer(settings, snapshots, arguments.runs / f"seed{seed}", data)
         done = trainer.counters.update
         with progress_bar(f"seed {seed}", trainer.total, "update", done) as advance:
             trainer.run(advance)

@@ -19,7 +19,7 @@ from openmm_neuralmd.training import Model, Trainer, TrainingSettings, load_mode
 from openmm_neuralmd.training.checkpoints import read_card
 from openmm_neuralmd.training.objectives import objective, pair_distances
 from openmm_neuralmd.training.settings import ObjectiveSettings
-from openmm_neuralmd.training.windows import Windows, with_reversed
+from openmm_neuralmd.training.windows import Windows
 from openmm_neuralmd.trajectories import Snapshots
 
 TINY = {
@@ -35,7 +35,6 @@ TINY = {
     "epochs": 2,
     "warmup": 2,
     "learning_rate": 3e-3,
-    "time_reversal": False,
 }
 
 
@@ -142,23 +141,6 @@ def test_no_window_crosses_a_break_or_leaves_its_part(
         assert past + future == list(range(past[0], past[0] + len(past) + horizon))
         assert len({int(segment[i]) for i in past + future}) == 1
         assert part.start <= future[0] and future[-1] < part.stop
-
-
-def test_reversed_windows_mirror_the_forward_ones() -> None:
-    ligand = np.arange(12.0)[:, None, None] * np.ones((1, 2, 3))
-    snapshots = Snapshots(complex=None, ligand=ligand, interval_ps=1.0, breaks=(5,))
-    both = with_reversed(snapshots)
-    assert both.breaks == (5, 12, 19)
-    windows = Windows(both, range(24), 2, 4)
-    pictures = [
-        (*known[valid][:, 0, 0].int().tolist(), *target[:, 0, 0].int().tolist())
-        for known, valid, target in zip(*windows.batch(range(len(windows))), strict=True)
-    ]
-    # of every picture the part that each window has at least: two known, two to forecast
-    forward = {p[-4:] for p in pictures if p[-1] > p[-2]}
-    backward = {p[-4:] for p in pictures if p[-1] < p[-2]}
-    assert {p[::-1] for p in forward} == backward
-    assert len(pictures) == len(forward) + len(backward) == 2 * (2 + 4)
 
 
 def test_objective_by_hand() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
@@ -25,7 +26,8 @@ class ExpNorm(nn.Module):
         Cutoff c, Å.
     """
 
-    means: Tensor
+    if TYPE_CHECKING:  # TorchScript cannot resolve the name
+        means: Tensor
 
     def __init__(self, size: int, cutoff: float) -> None:
         super().__init__()

@@ -24,7 +24,7 @@ from .checkpoints import Model, ModelCard
 from .objectives import objective
 from .settings import TrainingSettings
 from .state import Counters, copy_weights, load_state, save_state
-from .windows import Batch, Windows, with_reversed
+from .windows import Batch, Windows
 
 SAVE_EVERY = 25
 """Updates between two saved states: what a kill -9 can cost at most."""
@@ -67,10 +67,7 @@ class Trainer:
         self.snapshots = snapshots
         self.gradient_part, self.validation_part, _ = training_parts(settings, len(snapshots))
         seen = snapshots[: self.validation_part.stop]
-        taught = seen[: self.gradient_part.stop]
-        if settings.time_reversal:
-            taught = with_reversed(taught)
-        self.windows = Windows(taught, range(len(taught)), settings.horizon, settings.history)
+        self.windows = Windows(seen, self.gradient_part, settings.horizon, settings.history)
         self.validation = Windows(
             seen, self.validation_part, settings.validation_horizon, settings.history
         )

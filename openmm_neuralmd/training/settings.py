@@ -91,9 +91,6 @@ class TrainingSettings(_Settings):
         Snapshots ahead in a training window and in a validation window.
     history : int
         At most so many known snapshots before a window.
-    time_reversal : bool
-        Learn from the reversed trajectory too (see `windows.with_reversed`); for a trajectory at
-        equilibrium, not for a binding event.
     epochs, patience : int
         At most so many epochs; stop after so many without a better validation error.
     coefficient_rate : float
@@ -118,7 +115,6 @@ class TrainingSettings(_Settings):
     horizon: int = Field(8, ge=1)
     validation_horizon: int = Field(16, ge=1)
     history: int = Field(64, ge=2)
-    time_reversal: bool = True
     epochs: int = Field(40, ge=1)
     patience: int = Field(10, ge=1)
     batch_size: int = Field(8, ge=1)

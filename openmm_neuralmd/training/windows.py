@@ -6,10 +6,8 @@ No window crosses a replica break, and the known part ends at the snapshot a for
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import NamedTuple
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -33,22 +31,6 @@ class Batch(NamedTuple):
     known: Tensor
     valid: Tensor
     target: Tensor
-
-
-def with_reversed(snapshots: Snapshots) -> Snapshots:
-    """The snapshots followed by themselves in reverse order, as further replicas.
-
-    At equilibrium a trajectory and its reverse are equally likely (detailed balance), and at a
-    stride of picoseconds and more no momentum is left that would tell them apart.  So the reverse
-    is as good a teacher, of pictures that the forward one does not show.
-    """
-    length = len(snapshots)
-    mirrored = sorted(2 * length - start for start in (*snapshots.breaks, length))
-    return replace(
-        snapshots,
-        ligand=np.concatenate((snapshots.ligand, snapshots.ligand[::-1])),
-        breaks=(*snapshots.breaks, *mirrored),
-    )
 
 
 class Windows:
