@@ -41,6 +41,8 @@ def _hydrogen(atom: Chem.Atom) -> str:
     around = [n for n in parent.GetNeighbors() if n.GetAtomicNum() in _WITHDRAWING]
     if parent.GetIsAromatic() or _unsaturated(parent):
         return ("ha", "h4", "h5")[min(len(around), 2)]
+    if parent.GetDegree() == 2:
+        return "ha"
     if any(n.GetFormalCharge() > 0 for n in around):
         return "hx"
     return ("hc", "h1", "h2", "h3")[min(len(around), 3)]

@@ -93,7 +93,7 @@ def layout_of(complex: Complex, ligand: LigandCodes | None = None) -> Layout:
         first = previous is None or not _joined(complex, previous, residue)
         if first:
             begins.append(count)
-        part = _protein_part(residue, first) or _other_part(complex, residue)
+        part = _protein_part(residue, complex.positions, first) or _other_part(complex, residue)
         parts.append(part)
         count += len(part.atoms)
         previous = residue
@@ -136,7 +136,7 @@ def _joined(complex: Complex, before: Residue, after: Residue) -> bool:
     return bool(np.linalg.norm(gap) < _PEPTIDE)
 
 
-def _protein_part(residue: Residue, first: bool) -> _Part | None:
+def _protein_part(residue: Residue, positions: np.ndarray, first: bool) -> _Part | None:
     """Atoms in Amber's order; None for a residue that MISATO has no code for."""
     parent = PARENT.get(residue.name, residue.name)
     family = [
@@ -147,7 +147,7 @@ def _protein_part(residue: Residue, first: bool) -> _Part | None:
     if not family:
         return None
     heavy = {atom.name: atom.index for atom in residue.atoms() if atom.element.symbol != "H"}
-    hydrogens = _hydrogens(residue)
+    hydrogens = _hydrogens(residue, positions)
     # The name in the file decides between forms with the same atoms; then the place in the chain.
     family.sort(key=lambda pair: (pair[0].name != residue.name, (pair[0].end == "N") != first))
     for whole, bare in family:
@@ -159,23 +159,22 @@ def _protein_part(residue: Residue, first: bool) -> _Part | None:
         if atoms is not None:
             return _Part(atoms, whole.types, [whole.name] * len(atoms))
     raise InputError(
-        f"{describe(residue)} has not the atoms of any form of {parent} in Amber's ff14SB "
-        f"({shown(sorted(heavy), 12)}; {sum(map(len, hydrogens.values()))} hydrogens); complete it "
-        "with PDBFixer, or remove every hydrogen of the protein"
+        f"{describe(residue)} has not the atoms of any form of {parent} in Amber's ff14SB (it has "
+        f"{shown(sorted(heavy), 16)} and {sum(map(len, hydrogens.values()))} hydrogens); complete "
+        "it with PDBFixer, or remove all hydrogens of the protein"
     )
 
 
-def _hydrogens(residue: Residue) -> dict[str, list[int]]:
-    """Heavy atom's name to its hydrogens, by the topology's bonds."""
+def _hydrogens(residue: Residue, positions: np.ndarray) -> dict[str, list[int]]:
+    """Heavy atom's name to its hydrogens: each belongs to the nearest, bonds listed or not."""
+    heavy = [atom for atom in residue.atoms() if atom.element.symbol != "H"]
+    places = positions[[atom.index for atom in heavy]]
     found: dict[str, list[int]] = {}
-    for bond in residue.bonds():
-        for parent, child in (bond, (bond[1], bond[0])):
-            if child.element.symbol == "H" and parent.element.symbol != "H":
-                found.setdefault(parent.name, []).append(child.index)
-    total = sum(atom.element.symbol == "H" for atom in residue.atoms())
-    if total != sum(map(len, found.values())):
-        raise InputError(f"{describe(residue)} has hydrogens that are bonded to nothing")
-    return {name: sorted(atoms) for name, atoms in found.items()}
+    for atom in residue.atoms():
+        if atom.element.symbol == "H":
+            nearest = np.linalg.norm(places - positions[atom.index], axis=1).argmin()
+            found.setdefault(heavy[nearest].name, []).append(atom.index)
+    return found
 
 
 def _arrange(

@@ -80,8 +80,8 @@ class Entry:
         """The first snapshot, or the only structure, (N, 3) float64 in Å."""
         with _opened(self.path) as file:
             group = file[self.name]
-            data = group[TRAJECTORY][0] if self.snapshots else group[STRUCTURE][:]
-        return np.asarray(data, dtype=np.float64)
+            data = group[TRAJECTORY] if self.snapshots else group[STRUCTURE][:][None]
+            return self._read(data, slice(0, 1))[0]
 
     def blocks(self) -> Iterator[np.ndarray]:
         """All snapshots in blocks (t, N, 3) float64 in Å, a few at a time."""
@@ -91,13 +91,16 @@ class Entry:
             data = file[self.name][TRAJECTORY]
             step = _block_length(data)
             for start in range(0, self.snapshots, step):
-                try:
-                    yield np.asarray(data[start : start + step], dtype=np.float64)
-                except OSError as error:
-                    raise InputError(
-                        f"{self.label}: snapshots from {start} on cannot be read, the file is "
-                        f"damaged: {one_line(error)}"
-                    ) from error
+                yield self._read(data, slice(start, min(start + step, self.snapshots)))
+
+    def _read(self, data: h5py.Dataset | np.ndarray, part: slice) -> np.ndarray:
+        try:
+            return np.asarray(data[part], dtype=np.float64)
+        except OSError as error:
+            raise InputError(
+                f"{self.label}: snapshots from {part.start} on cannot be read, the file is "
+                f"damaged: {one_line(error)}"
+            ) from error
 
 
 def _block_length(data: h5py.Dataset) -> int:

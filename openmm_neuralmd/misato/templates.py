@@ -20,6 +20,8 @@ from openmm_neuralmd.misato.codes import residue_code, type_code
 
 _LIBRARY = Path(app.__file__).parent / "data" / "amber14" / "protein.ff14SB.xml"
 _PREFIX = "protein-"
+_NO_CODE = {"CV": "CW"}
+"""CD2 of HID, which MISATO's table lacks because all its histidines are HIE; CW is HIE's CD2."""
 
 
 @dataclass(frozen=True)
@@ -102,7 +104,7 @@ def templates() -> tuple[Template, ...]:
             _short(str(residue.get("name"))),
             str(residue.get("name"))[:1] if len(str(residue.get("name"))) == 4 else "",
             tuple(names),
-            tuple(kind.removeprefix(_PREFIX) for kind in types),
+            tuple(_NO_CODE.get(kind, kind) for kind in map(_bare, types)),
             tuple(str(elements[kind]) for kind in types),
             tuple(bonds),
             round(sum(float(atom.get("charge", 0)) for atom in atoms)),
@@ -110,6 +112,10 @@ def templates() -> tuple[Template, ...]:
         if all(template.codes):
             found.append(template)
     return tuple(found)
+
+
+def _bare(kind: str) -> str:
+    return kind.removeprefix(_PREFIX)
 
 
 def _short(name: str) -> str:

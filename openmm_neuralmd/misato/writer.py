@@ -114,6 +114,8 @@ def _write_snapshots(
     parts: list[dict[str, np.ndarray]] = []
     for block in blocks:
         points = _checked(complex, block, len(data))[:, layout.order]
+        if not len(points):
+            continue
         data.resize(len(data) + len(points), axis=0)
         data[len(data) - len(points) :] = points
         parts.append(observed.of(points))
