@@ -22,6 +22,7 @@ RUNTIME = [
     "rdkit>=2024.9",
     "parmed>=4.3.1",
     "h5py>=3.12",
+    "tables>=3.10",  # HDF5 trajectories of MDTraj
     "safetensors>=0.5",
     "pydantic>=2.10",
     "pyyaml>=6.0",
