@@ -3,6 +3,15 @@
 from __future__ import annotations
 
 from .folder import ComplexFolder, write_folder
+from .imports import import_amber, import_gromacs, import_openmm
 from .prepare import PrepareSettings, prepare
 
-__all__ = ["ComplexFolder", "PrepareSettings", "prepare", "write_folder"]
+__all__ = [
+    "ComplexFolder",
+    "PrepareSettings",
+    "import_amber",
+    "import_gromacs",
+    "import_openmm",
+    "prepare",
+    "write_folder",
+]

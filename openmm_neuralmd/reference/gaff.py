@@ -56,7 +56,8 @@ def _prmtop(ligand: Ligand, tools: AmberTools, folder: Path) -> Path:
     options = f"-fi sdf -fo mol2 -at gaff2 -pf y -dr no -rn {RESIDUE}".split()
     files = ("-i", "ligand.sdf", "-o", "typed.mol2", "-nc", str(ligand.charge))
     tools.run("antechamber", *files, *options, folder=folder)
-    options = "-i typed.mol2 -f mol2 -o ligand.frcmod -s gaff2".split()
+    # "-s 2", not "-s gaff2": with the name, parmchk2 22.0 takes GAFF 1 in two of three runs.
+    options = "-i typed.mol2 -f mol2 -o ligand.frcmod -s 2".split()
     tools.run("parmchk2", *options, folder=folder)
     _check_known((folder / "ligand.frcmod").read_text(), ligand.name)
     (folder / "leap.in").write_text(_LEAP)

@@ -1,7 +1,9 @@
 """A System of one molecule to a residue template of OpenMM's ForceField.
 
 Every atom has a type of its own, so that no term can be taken for another: the merged System has
-the molecule's terms exactly, beside any protein force field with Amber's 1–4 scaling.
+the molecule's terms exactly, beside any protein force field with Amber's 1–4 scaling.  (ForceField
+matches atoms by the graph alone, so equivalent ones, such as both sides of a phenyl, may change
+places; that shows only in the improper torsions of a molecule that is not flat, below 0.1 kJ/mol.)
 """
 
 from __future__ import annotations
@@ -90,7 +92,11 @@ def _torsions(
     types: list[str],
     bonded: set[frozenset[int]],
 ) -> None:
-    """Amber's torsions; of an improper the third atom is the centre, which ForceField wants first."""
+    """Amber's torsions; of an improper the third atom is the centre, which ForceField wants first.
+
+    Unless the first atom of all would stand at its end, where a prmtop has no way to write it:
+    tleap reverses such an improper (the angle stays the same), and the centre is the second.
+    """
     group = Xml.SubElement(root, "PeriodicTorsionForce", ordering="amber")
     series: dict[tuple[int, ...], list[tuple[float, ...]]] = defaultdict(list)
     for n in range(force.getNumTorsions()):
@@ -98,7 +104,12 @@ def _torsions(
         series[(i, j, k, m)].append(tuple(term))
     for (i, j, k, m), terms in series.items():
         proper = all(frozenset(pair) in bonded for pair in ((i, j), (j, k), (k, m)))
-        order = (i, j, k, m) if proper else (k, i, j, m)
+        if proper:
+            order = (i, j, k, m)
+        elif all(frozenset((k, other)) in bonded for other in (i, j, m)):
+            order = (k, i, j, m)
+        else:
+            order = (j, m, k, i)
         attributes = _classes(types, *order)
         for number, (periodicity, phase, height) in enumerate(terms, start=1):
             attributes |= {

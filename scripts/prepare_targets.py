@@ -1,0 +1,228 @@
+"""Prepare the first ligand of each of 18 public targets, and run each for 10 ps at 2 and at 4 fs.
+
+    python scripts/prepare_targets.py ../shared/data/structures --work runs/prepare
+
+Each target is a folder with `protein.pdb` and `ligands.sdf`.  What is done is kept in --work: run
+the same command again after an interruption, and it goes on.  Writes
+`validation/results/prepare-targets.json`, and the table of docs/prepare.md beside it (.md).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import time
+import traceback
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("OPENMM_CPU_THREADS", "1")
+
+import numpy as np
+import openmm
+from openmm import app, unit
+
+from openmm_neuralmd.errors import NeuralMDError
+from openmm_neuralmd.files import complete
+from openmm_neuralmd.provenance import provenance
+from openmm_neuralmd.reference import ComplexFolder, PrepareSettings, prepare
+from openmm_neuralmd.reference.relax import with_cutoff
+from openmm_neuralmd.reference.soundness import ligand_shift
+
+RESULTS = Path(__file__).parent.parent / "validation" / "results"
+DURATION = 10.0  # ps
+TEMPERATURE = 300.0
+HYDROGEN_MASS = 3.0  # amu, at 4 fs
+FARTHEST = 3.0  # Å
+SAMPLE = 1.0  # ps between looks at the ligand
+IMPLICIT = (openmm.GBSAOBCForce, openmm.CustomGBForce)
+
+
+def main() -> None:
+    """Prepare all targets first, then simulate them."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("structures", type=Path)
+    parser.add_argument("--work", type=Path, default=Path("runs/prepare"))
+    parser.add_argument("--platform", default="CPU")
+    parser.add_argument("--targets", nargs="*", help="only these")
+    parser.add_argument(
+        "--implicit",
+        action="store_true",
+        help="keep the implicit solvent in the 10 ps (some ten times slower on a CPU)",
+    )
+    options = parser.parse_args()
+    targets = options.targets or sorted(p.parent.name for p in options.structures.glob("*/*.sdf"))
+    results = {target: load(options.work, target) for target in targets}
+    for target, result in results.items():
+        if "prepared" not in result:
+            result |= prepare_target(options.structures / target, options.work / target)
+            save(options.work, target, result)
+            publish(results, options)
+    for target, result in results.items():
+        for step in (2.0, 4.0):
+            key = f"md_{step:g}fs"
+            if result.get("prepared") and key not in result:
+                result[key] = simulate(options.work / target, step, options)
+                save(options.work, target, result)
+                publish(results, options)
+
+
+def load(work: Path, target: str) -> dict[str, Any]:
+    """What earlier runs found."""
+    path = work / f"{target}.json"
+    return json.loads(path.read_text()) if path.exists() else {}
+
+
+def save(work: Path, target: str, result: dict[str, Any]) -> None:
+    """Keep it."""
+    with complete(work / f"{target}.json") as path:
+        path.write_text(json.dumps(result, indent=1))
+
+
+def prepare_target(source: Path, output: Path) -> dict[str, Any]:
+    """Prepare one target with the default settings."""
+    notes: list[str] = []
+    print(f"{source.name}: preparing", flush=True)
+    start = time.perf_counter()
+    try:
+        if output.exists():
+            folder = ComplexFolder.open(output)
+        else:
+            sdf, protein = source / "ligands.sdf", source / "protein.pdb"
+            settings = PrepareSettings(platform="CPU")
+            folder = prepare(
+                protein, sdf, output, molecule="1", settings=settings, note=notes.append
+            )
+    except NeuralMDError as error:
+        return {"prepared": False, "notes": notes, "why": str(error)}
+    except Exception as error:
+        traceback.print_exc()
+        return {"prepared": False, "notes": notes, "why": f"unexpected: {error!r}"}
+    record = folder.record
+    return {
+        "prepared": True,
+        "seconds": round(time.perf_counter() - start, 1),
+        "atoms": record["atoms"],
+        "ligand": record["ligand"],
+        "parameters": record["parameters"],
+        "solvent": record["solvent"],
+        "notes": record["notes"],
+        "checks": record["checks"],
+        "energy_kj_mol": record["energy"]["kj_mol"],
+        "energy_read_back_kj_mol": folder.energy(),
+    }
+
+
+def simulate(path: Path, step: float, options: argparse.Namespace) -> dict[str, Any]:
+    """10 ps of Langevin dynamics; the farthest the ligand was from its start, Cα superposed."""
+    print(f"{path.name}: {DURATION:g} ps at {step:g} fs", flush=True)
+    folder = ComplexFolder.open(path)
+    system = with_cutoff(folder.system())
+    if not options.implicit:
+        for index in reversed(range(system.getNumForces())):
+            if isinstance(system.getForce(index), IMPLICIT):
+                system.removeForce(index)
+    if step > 2:
+        repartition(system, folder.topology)
+    integrator = openmm.LangevinMiddleIntegrator(TEMPERATURE, 1.0, step * 1e-3)
+    integrator.setRandomNumberSeed(1)
+    platform = openmm.Platform.getPlatformByName(options.platform)
+    simulation = app.Simulation(folder.topology, system, integrator, platform)
+    simulation.context.setPositions(folder.positions)
+    simulation.context.setVelocitiesToTemperature(TEMPERATURE, 1)
+    complex, start, farthest = folder.complex(), time.perf_counter(), 0.0
+    try:
+        for _ in range(round(DURATION / SAMPLE)):
+            simulation.step(round(SAMPLE * 1000 / step))
+            state = simulation.context.getState(positions=True, energy=True)
+            positions = np.array(state.getPositions(asNumpy=True).value_in_unit(unit.nanometer))
+            if not np.isfinite(positions).all():
+                raise openmm.OpenMMException("positions are not numbers")
+            farthest = max(farthest, 10 * ligand_shift(complex, positions))
+    except openmm.OpenMMException as error:
+        return {"ok": False, "why": str(error)}
+    return {
+        "ok": farthest < FARTHEST,
+        "ligand_rmsd_max_angstrom": round(farthest, 2),
+        "potential_energy_kj_mol": state.getPotentialEnergy().value_in_unit(
+            unit.kilojoule_per_mole
+        ),
+        "implicit_solvent": bool(options.implicit),
+        "seconds": round(time.perf_counter() - start, 1),
+    }
+
+
+def repartition(system: openmm.System, topology: app.Topology) -> None:
+    """Move mass from heavy atoms to their hydrogens; water keeps its masses."""
+    for bond in topology.bonds():
+        light, heavy = sorted(bond, key=lambda atom: atom.element.atomic_number)
+        if light.element.symbol != "H" or light.residue.name == "HOH":
+            continue
+        mass = system.getParticleMass(light.index).value_in_unit(unit.dalton)
+        rest = system.getParticleMass(heavy.index).value_in_unit(unit.dalton)
+        system.setParticleMass(light.index, HYDROGEN_MASS)
+        system.setParticleMass(heavy.index, rest - (HYDROGEN_MASS - mass))
+
+
+def publish(results: dict[str, dict[str, Any]], options: argparse.Namespace) -> None:
+    """Write the JSON and the table for the docs, as far as they are known."""
+    prepared = sum(bool(r.get("prepared")) for r in results.values())
+    passed = sum(
+        all(r.get(f"md_{step}fs", {}).get("ok") for step in (2, 4)) for r in results.values()
+    )
+    summary = {
+        "targets": len(results),
+        "prepared": prepared,
+        "passed_md": passed,
+        "md": {
+            "duration_ps": DURATION,
+            "temperature_k": TEMPERATURE,
+            "cutoff_nm": 1.2,
+            "implicit_solvent": bool(options.implicit),
+            "hydrogen_mass_at_4fs": HYDROGEN_MASS,
+        },
+        "provenance": provenance(),
+        "results": results,
+    }
+    with complete(RESULTS / "prepare-targets.json") as path:
+        path.write_text(json.dumps(summary, indent=1, ensure_ascii=False) + "\n")
+    with complete(RESULTS / "prepare-targets.md") as path:
+        path.write_text(table(results, prepared, passed))
+
+
+def table(results: dict[str, dict[str, Any]], prepared: int, passed: int) -> str:
+    """Markdown."""
+    head = (
+        f"{prepared} of {len(results)} prepared; {passed} also ran {DURATION:g} ps at 2 fs and at "
+        f"4 fs with the ligand within {FARTHEST:g} Å.\n\n"
+        "| target | ligand (charge) | atoms | contact Å | moved Å | 2 fs: farthest Å "
+        "| 4 fs: farthest Å | what was done, or why it failed |\n"
+        "| --- | --- | --- | --- | --- | --- | --- | --- |\n"
+    )
+    return head + "".join(row(target, result) for target, result in results.items())
+
+
+def row(target: str, result: dict[str, Any]) -> str:
+    """One target."""
+    if not result.get("prepared"):
+        why = result.get("why", "not tried yet")
+        return f"| {target} | | | | | | | {why} |\n"
+    runs = [result.get(f"md_{step}fs") for step in (2, 4)]
+    shown = ["–" if r is None else str(r.get("ligand_rmsd_max_angstrom", r.get("why"))) for r in runs]
+    telling = [n for n in result["notes"] if not n.startswith(("ligand ", "protein "))]
+    ligand, checks = result["ligand"], result["checks"]
+    cells = [
+        target,
+        f"{ligand['molecule']} ({ligand['charge']:+d})",
+        str(result["atoms"]),
+        f"{checks['shortest_contact_angstrom']:.2f}",
+        f"{checks['ligand_moved_angstrom']:.2f}",
+        *shown,
+        "; ".join(telling),
+    ]
+    return f"| {' | '.join(cells)} |\n"
+
+
+if __name__ == "__main__":
+    main()
