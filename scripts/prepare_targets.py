@@ -209,7 +209,9 @@ def row(target: str, result: dict[str, Any]) -> str:
         why = result.get("why", "not tried yet")
         return f"| {target} | | | | | | | {why} |\n"
     runs = [result.get(f"md_{step}fs") for step in (2, 4)]
-    shown = ["–" if r is None else str(r.get("ligand_rmsd_max_angstrom", r.get("why"))) for r in runs]
+    shown = [
+        "–" if r is None else str(r.get("ligand_rmsd_max_angstrom", r.get("why"))) for r in runs
+    ]
     telling = [n for n in result["notes"] if not n.startswith(("ligand ", "protein "))]
     ligand, checks = result["ligand"], result["checks"]
     cells = [

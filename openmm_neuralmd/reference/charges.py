@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 from rdkit import Chem
-from rdkit.Chem import AllChem
+from rdkit.Chem import rdForceFieldHelpers, rdPartialCharges
 
 from ..errors import InputError
 from .chemistry import Ligand, write_sdf
@@ -63,16 +63,18 @@ def _am1bcc_sp(ligand: Ligand, tools: AmberTools) -> np.ndarray:
 
 
 def _mmff94(ligand: Ligand, tools: AmberTools) -> np.ndarray:
-    properties = AllChem.MMFFGetMoleculeProperties(ligand.molecule)
+    properties = rdForceFieldHelpers.MMFFGetMoleculeProperties(ligand.molecule)
     if properties is None:
-        raise InputError(f"MMFF94 does not know all atoms of {ligand.name!r}; use another --charges")
+        raise InputError(
+            f"MMFF94 does not know all atoms of {ligand.name!r}; use another --charges"
+        )
     count = ligand.molecule.GetNumAtoms()
     return np.array([properties.GetMMFFPartialCharge(i) for i in range(count)])
 
 
 def _gasteiger(ligand: Ligand, tools: AmberTools) -> np.ndarray:
     molecule = Chem.Mol(ligand.molecule)
-    AllChem.ComputeGasteigerCharges(molecule)
+    rdPartialCharges.ComputeGasteigerCharges(molecule)
     return np.array([atom.GetDoubleProp("_GasteigerCharge") for atom in molecule.GetAtoms()])
 
 
@@ -124,10 +126,10 @@ def read_mol2_charges(path: Path, elements: list[str]) -> np.ndarray:
 def _mmff_geometry(molecule: Chem.Mol) -> Chem.Mol:
     """The pose with relaxed bonds, angles and hydrogens; as it is where MMFF94 knows it not."""
     relaxed = Chem.Mol(molecule)
-    properties = AllChem.MMFFGetMoleculeProperties(relaxed)
+    properties = rdForceFieldHelpers.MMFFGetMoleculeProperties(relaxed)
     if properties is None:
         return relaxed
-    field = AllChem.MMFFGetMoleculeForceField(relaxed, properties)
+    field = rdForceFieldHelpers.MMFFGetMoleculeForceField(relaxed, properties)
     field.Initialize()
     for atom in relaxed.GetAtoms():
         if atom.GetAtomicNum() > 1:

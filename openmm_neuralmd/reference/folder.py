@@ -61,7 +61,9 @@ class ComplexFolder:
         """
         path = Path(path)
         if not (path / RECORD).is_file():
-            raise InputError(f"{path}: no complex folder (it has no {RECORD}); see neuralmd prepare")
+            raise InputError(
+                f"{path}: no complex folder (it has no {RECORD}); see neuralmd prepare"
+            )
         try:
             record = yaml.safe_load((path / RECORD).read_text(encoding="utf-8"))
             version, hashes = record["format"], record["files"]

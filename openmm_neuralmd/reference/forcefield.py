@@ -60,7 +60,9 @@ def choose_parameters(topology: app.Topology) -> Parameters:
     return PHOSPHO if names & parametrised_residues() else STANDARD
 
 
-def make_forcefield(parameters: Parameters, templates: tuple[str, ...], extra: tuple[str, ...] = ()) -> app.ForceField:
+def make_forcefield(
+    parameters: Parameters, templates: tuple[str, ...], extra: tuple[str, ...] = ()
+) -> app.ForceField:
     """A ForceField of files, and of templates given as XML text."""
     return app.ForceField(*parameters.files, *extra, *(StringIO(text) for text in templates))
 
@@ -73,7 +75,9 @@ def bond_modified_residues(topology: app.Topology, positions: np.ndarray) -> Non
     file = phospho_file()
     assert file is not None
     bonds = {
-        residue.get("name"): [(b.get("atomName1"), b.get("atomName2")) for b in residue.iter("Bond")]
+        residue.get("name"): [
+            (b.get("atomName1"), b.get("atomName2")) for b in residue.iter("Bond")
+        ]
         for residue in Xml.parse(file).iter("Residue")
     }
     bonded = {frozenset((a.index, b.index)) for a, b in topology.bonds()}
@@ -82,14 +86,16 @@ def bond_modified_residues(topology: app.Topology, positions: np.ndarray) -> Non
         own = {atom.name: atom for atom in residue.atoms()}
         pairs = [(own[a], own[b]) for a, b in bonds[residue.name] if a in own and b in own]
         for left, right in ((residue.index - 1, residue.index), (residue.index, residue.index + 1)):
-            if 0 <= left and right < len(residues):
+            if left >= 0 and right < len(residues):
                 pairs += _peptide_bond(residues[left], residues[right], positions)
         for a, b in pairs:
             if frozenset((a.index, b.index)) not in bonded:
                 topology.addBond(a, b)
 
 
-def _peptide_bond(left: app.topology.Residue, right: app.topology.Residue, positions: np.ndarray) -> list:
+def _peptide_bond(
+    left: app.topology.Residue, right: app.topology.Residue, positions: np.ndarray
+) -> list:
     carbon = [a for a in left.atoms() if a.name == "C"]
     nitrogen = [a for a in right.atoms() if a.name == "N"]
     return [

@@ -65,15 +65,15 @@ def _prmtop(ligand: Ligand, tools: AmberTools, folder: Path) -> Path:
     prmtop = folder / "ligand.prmtop"
     if not prmtop.is_file() or not prmtop.stat().st_size:
         errors = [line.strip() for line in output.splitlines() if re.search("error", line, re.I)]
-        raise ProgramError(f"tleap made no parameters of ligand {ligand.name!r}: {shown(errors, 1)}")
+        raise ProgramError(
+            f"tleap made no parameters of ligand {ligand.name!r}: {shown(errors, 1)}"
+        )
     return prmtop
 
 
 def _check_known(frcmod: str, name: str) -> None:
     """What parmchk2 could not guess stands in its file as zeros."""
-    unknown = [
-        line[:12].strip() for line in frcmod.splitlines() if "need revision" in line.lower()
-    ]
+    unknown = [line[:12].strip() for line in frcmod.splitlines() if "need revision" in line.lower()]
     if unknown:
         raise InputError(
             f"GAFF2 has no parameters for these types in ligand {name!r}: {shown(unknown)}; "

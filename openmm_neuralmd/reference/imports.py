@@ -12,9 +12,7 @@ from typing import Any
 import numpy as np
 import openmm
 from openmm import app, unit
-from rdkit import Chem, rdBase
-from rdkit.Chem import rdDetermineBonds
-from rdkit.Geometry import Point3D
+from rdkit import Chem
 
 from ..complexes import Complex
 from ..errors import InputError, NeuralMDError
@@ -22,9 +20,8 @@ from ..files import sha256
 from ..messages import one_line
 from ..residues import residue_key
 from ..structures import existing, read_structure
-from ..units import to_angstrom
-from .chemistry import read_ligand
 from .folder import ComplexFolder, check_absent, write_folder
+from .perception import ligand_molecule
 
 CUTOFF = 0.9  # nm, of periodic systems, where the files do not say
 
@@ -218,9 +215,9 @@ def _write(
 ) -> ComplexFolder:
     check_absent(Path(output))
     complex = Complex.from_openmm(topology, positions, ligand=ligand, name=Path(output).name)
-    molecule, orders = _molecule(complex, system, sdf)
+    molecule, orders = ligand_molecule(complex, system, sdf)
     residue = next(list(topology.atoms())[i].residue for i in complex.ligand[:1])
-    (kind, files), = sources.items()
+    ((kind, files),) = sources.items()
     record = {
         "name": name or Path(output).name,
         "ligand": {
@@ -239,64 +236,5 @@ def _write(
         "notes": [],
     }
     molecule.SetProp("_Name", residue.name)
-    text = Chem.MolToMolBlock(molecule, kekulize=orders != "none") + "$$$$\n"
+    text = Chem.MolToMolBlock(molecule) + "$$$$\n"
     return write_folder(output, topology, system, positions, text, record)
-
-
-def _molecule(
-    complex: Complex, system: openmm.System, sdf: str | Path | None
-) -> tuple[Chem.Mol, str]:
-    """The ligand in the order of its particles, and where its bond orders are from."""
-    bare = Chem.RWMol()
-    for number in complex.ligand_atomic_numbers:
-        atom = Chem.Atom(int(number))
-        atom.SetNoImplicit(True)
-        bare.AddAtom(atom)
-    for i, j in complex.ligand_bonds:
-        bare.AddBond(int(i), int(j), Chem.BondType.SINGLE)
-    conformer = Chem.Conformer(bare.GetNumAtoms())
-    for i, point in enumerate(to_angstrom(complex.positions[complex.ligand])):
-        conformer.SetAtomPosition(i, Point3D(*map(float, point)))
-    bare.AddConformer(conformer)
-    if sdf is not None:
-        return _with_orders(bare.GetMol(), read_ligand(sdf).molecule, Path(sdf).name), "sdf"
-    return _perceived(bare.GetMol(), _total_charge(complex.ligand, system)), "perceived"
-
-
-def _with_orders(bare: Chem.Mol, given: Chem.Mol, source: str) -> Chem.Mol:
-    """The SDF's molecule with its atoms in the order of the particles, at their positions."""
-    skeleton = Chem.RWMol(given)
-    for bond in skeleton.GetBonds():
-        bond.SetBondType(Chem.BondType.SINGLE)
-        bond.SetIsAromatic(False)
-    for atom in skeleton.GetAtoms():
-        atom.SetFormalCharge(0)
-        atom.SetIsAromatic(False)
-        atom.SetNoImplicit(True)
-    match = skeleton.GetMol().GetSubstructMatch(bare)
-    if len(match) != bare.GetNumAtoms() or given.GetNumAtoms() != bare.GetNumAtoms():
-        raise InputError(f"{source} does not fit the ligand: other atoms or bonds (hydrogens too)")
-    ordered = Chem.RenumberAtoms(given, list(match))
-    ordered.GetConformer().SetPositions(bare.GetConformer().GetPositions())
-    return ordered
-
-
-def _perceived(bare: Chem.Mol, charge: int) -> Chem.Mol:
-    molecule = Chem.RWMol(bare)
-    try:
-        with rdBase.BlockLogs():
-            rdDetermineBonds.DetermineBondOrders(molecule, charge=charge)
-    except (ValueError, RuntimeError) as error:
-        raise InputError(
-            f"the ligand's bond orders cannot be told from its geometry (charge {charge:+d}): "
-            f"{one_line(error)}; give it as an SDF (--sdf)"
-        ) from error
-    return molecule.GetMol()
-
-
-def _total_charge(ligand: np.ndarray, system: openmm.System) -> int:
-    forces = [f for f in system.getForces() if isinstance(f, openmm.NonbondedForce)]
-    if not forces:
-        raise InputError("the System has no NonbondedForce, so the ligand's charge is unknown")
-    charges = [forces[0].getParticleParameters(int(i))[0] for i in ligand]
-    return round(sum(q.value_in_unit(unit.elementary_charge) for q in charges))

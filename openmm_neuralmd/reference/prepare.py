@@ -9,22 +9,21 @@ from typing import Any
 
 import numpy as np
 import openmm
-from openmm import app, unit
-from openmm.app.element import Element
-from rdkit import Chem
+from openmm import app
 
 from ..complexes import Complex
 from ..errors import InputError
 from ..files import sha256
 from ..units import to_angstrom
 from . import soundness
+from .assembly import assemble, ligand_atoms, ligand_sdf
 from .charges import METHODS, assign_charges, default_method
 from .chemistry import RESIDUE, Ligand, read_ligand
 from .folder import ComplexFolder, check_absent, write_folder
 from .forcefield import Parameters, check_matched, choose_parameters, make_forcefield
 from .gaff import gaff_template
 from .programs import AmberTools, find_ambertools
-from .protein import ProteinOptions, complete_protein, positions_of
+from .protein import ProteinOptions, positions_of
 from .relax import make_context, minimise
 from .solvents import Solvent, add_water, build_system, choose_solvent
 
@@ -84,6 +83,13 @@ class PrepareSettings:
         if not 0 <= self.ph <= 14:
             raise InputError(f"pH {self.ph:g} is not between 0 and 14")
 
+    def protein_options(self) -> ProteinOptions:
+        """What concerns the protein.  A ligand that the structure holds gives way to the SDF's."""
+        explicit = choose_solvent(self.solvent).explicit
+        waters = self.waters or ("keep" if explicit else "drop")
+        drop = (*self.drop, RESIDUE)
+        return ProteinOptions(self.ph, waters == "keep", self.nonstandard, drop)
+
 
 def prepare(
     protein: str | Path,
@@ -132,7 +138,7 @@ def prepare(
     solvent = choose_solvent(settings.solvent)
     small = read_ligand(ligand, molecule)
     tools = find_ambertools()
-    modeller = _assemble(protein, small, solvent, settings, tell)
+    modeller = assemble(protein, small, settings.protein_options(), tell)
     parameters = choose_parameters(modeller.topology)
     template, charges = _parametrise(small, tools, settings, tell)
     tell(f"protein {parameters.protein}, water {parameters.water}, solvent {solvent.description}")
@@ -172,51 +178,6 @@ def describe_ligand(ligand: Ligand, source: Path) -> dict[str, Any]:
         "source": source.name,
         "sha256": sha256(source),
     }
-
-
-def ligand_atoms(topology: app.Topology) -> np.ndarray:
-    """Particle indices (L,) of the ligand."""
-    return np.array([a.index for a in topology.atoms() if a.residue.name == RESIDUE])
-
-
-def ligand_sdf(ligand: Ligand, positions: np.ndarray) -> str:
-    """The ligand as SDF text at positions (L, 3) in nm."""
-    molecule = Chem.Mol(ligand.molecule)
-    molecule.SetProp("_Name", ligand.name)
-    molecule.GetConformer().SetPositions(to_angstrom(positions))
-    return Chem.MolToMolBlock(molecule) + "$$$$\n"
-
-
-def _assemble(
-    protein: str | Path, ligand: Ligand, solvent: Solvent, settings: PrepareSettings, tell: Note
-) -> app.Modeller:
-    """Protein and ligand in one Topology, the ligand before any water."""
-    heavy = ligand.positions[[symbol != "H" for symbol in ligand.elements]]
-    waters = settings.waters or ("keep" if solvent.explicit else "drop")
-    drop = (*settings.drop, *([RESIDUE] if RESIDUE not in settings.drop else []))
-    options = ProteinOptions(settings.ph, waters == "keep", settings.nonstandard, drop)
-    completed = complete_protein(protein, heavy, options, tell)
-    soundness.check_in_pocket(completed.topology, positions_of(completed), heavy)
-    if ligand.added_hydrogens:
-        tell(f"hydrogens added to the ligand: {ligand.added_hydrogens} (protonation of the SDF)")
-    completed.add(_ligand_topology(ligand), ligand.positions * unit.nanometer)
-    # The checks of every complex: overlaps, covalent ligand, backbone.
-    Complex.from_openmm(
-        completed.topology, positions_of(completed), ligand=RESIDUE, name=Path(protein).name
-    )
-    return completed
-
-
-def _ligand_topology(ligand: Ligand) -> app.Topology:
-    topology = app.Topology()
-    residue = topology.addResidue(RESIDUE, topology.addChain("L"), "1")
-    atoms = [
-        topology.addAtom(name, Element.getBySymbol(symbol), residue)
-        for name, symbol in zip(ligand.atom_names, ligand.elements, strict=True)
-    ]
-    for i, j, order in ligand.bonds:
-        topology.addBond(atoms[i], atoms[j], order=order)
-    return topology
 
 
 def _parametrise(
@@ -261,7 +222,7 @@ def _relax(
     shift = soundness.ligand_shift(complex, after)
     soundness.check_stayed(shift)
     return after, {
-        "ligand_moved_angstrom": round(float(to_angstrom(np.array(shift))), 3),
-        "shortest_contact_angstrom": round(float(to_angstrom(np.array(shortest))), 3),
+        "ligand_moved_angstrom": round(float(to_angstrom(np.asarray(shift))), 3),
+        "shortest_contact_angstrom": round(float(to_angstrom(np.asarray(shortest))), 3),
         "largest_force_kj_mol_nm": round(float(np.linalg.norm(forces, axis=1).max()), 1),
     }

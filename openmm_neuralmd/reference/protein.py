@@ -209,7 +209,8 @@ def _fix(fixer: PDBFixer, options: ProteinOptions, note: Note, name: str) -> Non
     missing = {r: atoms for r, atoms in fixer.missingAtoms.items() if r.name not in CAPS}
     fixer.missingAtoms = missing
     if missing:
-        note(f"missing heavy atoms added: {shown(f'{len(a)} in {describe(r)}' for r, a in missing.items())}")
+        added = [f"{len(atoms)} in {describe(residue)}" for residue, atoms in missing.items()]
+        note(f"missing heavy atoms added: {shown(added)}")
     if missing or fixer.missingTerminals:
         fixer.addMissingAtoms(seed=0)
 
@@ -230,7 +231,9 @@ def _count_hydrogens(topology: app.Topology) -> int:
 
 def _variant(residue: Residue) -> str | None:
     """What OpenMM must be told, lest it add a hydrogen that the file leaves out on purpose."""
-    hydrogens = {a.name for a in residue.atoms() if a.element is not None and a.element.symbol == "H"}
+    hydrogens = {
+        a.name for a in residue.atoms() if a.element is not None and a.element.symbol == "H"
+    }
     if not hydrogens:
         return None
     if residue.name == "CYS":  # a thiolate or half a disulfide: both lack HG

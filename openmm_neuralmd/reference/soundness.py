@@ -31,8 +31,8 @@ def check_in_pocket(protein: app.Topology, positions: np.ndarray, ligand: np.nda
     nearest = float(cKDTree(positions[heavy]).query(ligand)[0].min())
     if nearest > POCKET:
         raise InputError(
-            f"the ligand is {to_angstrom(np.array(nearest)):.1f} Å from the protein; are both files in one "
-            "frame of coordinates? dock or align first"
+            f"the ligand is {_angstrom(nearest):.1f} Å from the protein; "
+            "are both files in one frame of coordinates? dock or align first"
         )
 
 
@@ -50,7 +50,7 @@ def check_finite(energy: float, forces: np.ndarray, topology: app.Topology) -> N
 
 
 def check_clashes(topology: app.Topology, positions: np.ndarray) -> float:
-    """No two atoms too close; the shortest distance in nm of ligand to the rest is not special."""
+    """No two atoms too close; the shortest distance in nm between heavy atoms (see below)."""
     atoms = list(topology.atoms())
     close = cKDTree(positions).query_pairs(_CLASH, output_type="ndarray")
     light = np.array([a.element is not None and a.element.symbol == "H" for a in atoms])
@@ -62,7 +62,7 @@ def check_clashes(topology: app.Topology, positions: np.ndarray) -> float:
     clashes = [(i, j) for i, j in suspects if j not in near[i]]
     if clashes:
         i, j = clashes[0]
-        gap = float(to_angstrom(np.linalg.norm(positions[i] - positions[j])))
+        gap = _angstrom(float(np.linalg.norm(positions[i] - positions[j])))
         raise InputError(
             f"{len(clashes)} clashes stay after minimisation: {atoms[i].name} of "
             f"{describe(atoms[i].residue)} and {atoms[j].name} of {describe(atoms[j].residue)} "
@@ -81,9 +81,7 @@ def check_chirality(
         if _handedness(before[corners]) * _handedness(after[corners]) < 0
     ]
     first, last = _stereo(ligand, before[own]), _stereo(ligand, after[own])
-    flipped += [
-        f"atom {i + 1} of the ligand" for i in sorted(first) if first[i] != last.get(i)
-    ]
+    flipped += [f"atom {i + 1} of the ligand" for i in sorted(first) if first[i] != last.get(i)]
     if flipped:
         raise InputError(f"chirality changed while minimising: {shown(flipped)}; mend the input")
 
@@ -100,17 +98,21 @@ def check_stayed(shift: float) -> None:
     """The ligand is where it was put."""
     if shift > FARTHEST:
         raise InputError(
-            f"the ligand moved {float(to_angstrom(np.array(shift))):.1f} Å while minimised: its pose clashes; "
-            "dock it again"
+            f"the ligand moved {_angstrom(shift):.1f} Å while minimised: "
+            "its pose clashes; dock it again"
         )
 
 
 def superposed(points: np.ndarray, mobile: np.ndarray, target: np.ndarray) -> np.ndarray:
-    """Points (N, 3) moved as a rigid body so that `mobile` (M, 3) lies best on `target` (Kabsch)."""
+    """Points (N, 3) moved rigidly so that `mobile` (M, 3) lies best on `target` (Kabsch)."""
     centre, goal = mobile.mean(axis=0), target.mean(axis=0)
     u, _, vt = np.linalg.svd((mobile - centre).T @ (target - goal))
     sign = np.sign(np.linalg.det(u @ vt))
     return (points - centre) @ (u * [1.0, 1.0, sign]) @ vt + goal
+
+
+def _angstrom(distance: float) -> float:
+    return float(to_angstrom(np.asarray(distance)))
 
 
 def _neighbours(topology: app.Topology) -> list[set[int]]:
