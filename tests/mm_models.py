@@ -8,6 +8,7 @@ import torch
 
 from openmm_neuralmd.bindingnet import BindingNetSettings
 from openmm_neuralmd.complexes import Complex
+from openmm_neuralmd.dynamics.energy import EnergyModel
 from openmm_neuralmd.dynamics.ode import NeuralODE, NeuralODESettings
 from openmm_neuralmd.training.checkpoints import Model, ModelCard
 
@@ -16,18 +17,22 @@ INTERVAL = 80.0  # ps
 
 
 def make_model(head: str = "force", dtype=torch.float64, seed: int = 0, **settings) -> Model:
-    """A NeuralMD-ODE whose forces and velocity map are large enough to be seen in a test."""
+    """A NeuralMD-ODE, or an energy model, whose forces are large enough to be seen in a test."""
     torch.manual_seed(seed)
     network = BindingNetSettings(**SMALL, head=head)
-    settings = NeuralODESettings(network=network, **settings)
-    dynamics = NeuralODE(settings)
+    if head == "energy":
+        kind, settings = "bindingnet-energy", network
+        dynamics = EnergyModel(network)
+    else:
+        kind, settings = "neuralmd-ode", NeuralODESettings(network=network, **settings)
+        dynamics = NeuralODE(settings)
     with torch.no_grad():
         for name, parameter in dynamics.named_parameters():
             if "head" in name and name.endswith("weight"):
                 parameter.mul_(2.0)
     card = ModelCard(
         name="random",
-        kind="neuralmd-ode",
+        kind=kind,
         settings=settings.model_dump(),
         interval_ps=INTERVAL,
         temperature_K=300.0,

@@ -13,9 +13,18 @@ import torch
 from hypothesis import given, settings
 from safetensors.torch import load_file, save_file
 
-from openmm_neuralmd.dynamics import rollout
+from openmm_neuralmd.bindingnet import BindingNetSettings
+from openmm_neuralmd.dynamics import NeuralODESettings, rollout
+from openmm_neuralmd.dynamics.energy import EnergyModel
 from openmm_neuralmd.errors import InputError, ModelError
-from openmm_neuralmd.training import Model, Trainer, TrainingSettings, load_model, read_settings
+from openmm_neuralmd.training import (
+    Model,
+    ModelCard,
+    Trainer,
+    TrainingSettings,
+    load_model,
+    read_settings,
+)
 from openmm_neuralmd.training.checkpoints import read_card
 from openmm_neuralmd.training.objectives import objective, pair_distances
 from openmm_neuralmd.training.settings import ObjectiveSettings
@@ -243,3 +252,28 @@ def test_a_state_of_other_settings_is_not_resumed(short: Snapshots, tmp_path: Pa
     Trainer(tiny(epochs=1), short, tmp_path).run()
     with pytest.raises(InputError, match="belongs to a run with other settings"):
         Trainer(tiny(epochs=1, seed=1), short, tmp_path)
+
+
+def test_energy_models_are_saved_and_loaded_and_do_not_jump(
+    short: Snapshots, tmp_path: Path
+) -> None:
+    settings_ = BindingNetSettings(**TINY["model"]["network"], head="energy")
+    dynamics = EnergyModel(settings_)
+    card = ModelCard(
+        name="energy",
+        kind="bindingnet-energy",
+        settings=settings_.model_dump(),
+        interval_ps=1.0,
+        elements=[6],
+        residue_types=[0],
+    )
+    Model(dynamics, card).save(tmp_path / "energy.safetensors")
+    loaded = load_model(tmp_path / "energy.safetensors")
+    for key, value in dynamics.state_dict().items():
+        assert torch.equal(loaded.dynamics.state_dict()[key], value)
+    with pytest.raises(ModelError, match="does not jump snapshots"):
+        rollout(loaded, short.complex, short.ligand[:3], 2)
+    with pytest.raises(ValueError, match="needs head 'force', not 'energy'"):
+        NeuralODESettings(network=settings_)
+    with pytest.raises(ValueError, match="needs head 'energy', not 'force'"):
+        EnergyModel(settings_.model_copy(update={"head": "force"}))

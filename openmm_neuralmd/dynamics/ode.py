@@ -70,6 +70,13 @@ class NeuralODESettings(BaseModel):
     sweeps: int = Field(10, ge=0)
     adjoint: bool = False
 
+    @field_validator("network")
+    @classmethod
+    def _directs_forces(cls, network: BindingNetSettings) -> BindingNetSettings:
+        if network.head != "force":
+            raise ValueError(f"NeuralMD-ODE needs head 'force', not '{network.head}'")
+        return network
+
     @field_validator("step")
     @classmethod
     def _divides_the_interval(cls, step: float) -> float:

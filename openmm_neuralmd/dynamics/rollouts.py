@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol, cast
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from ..bindingnet import ComplexTensors, Protein, complex_tensors
-from ..errors import InputError
+from ..errors import InputError, ModelError
 from .state import State
 
 if TYPE_CHECKING:
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from ..training.checkpoints import Model
 
 
+@runtime_checkable
 class Propagator(Protocol):
     """What a learned dynamics offers: encode the protein, start from snapshots, go on."""
 
@@ -61,9 +62,17 @@ def rollout(
 
     Raises
     ------
+    ModelError
+        If the model does not jump, or does not know the ligand's elements.
     InputError
         If the coordinates do not fit the complex or are not finite.
     """
+    dynamics = model.dynamics
+    if not isinstance(dynamics, Propagator):
+        raise ModelError(
+            f"model '{model.card.name}' ({model.card.kind}) does not jump snapshots; use it as a "
+            "NeuralMDForce with an OpenMM integrator"
+        )
     known = np.asarray(known)
     atoms = len(complex.heavy)
     if known.ndim not in (3, 4) or known.shape[-2:] != (atoms, 3) or known.shape[-3] == 0:
@@ -82,7 +91,7 @@ def rollout(
     batch = histories.shape[0]
     valid = torch.ones(histories.shape[:2], dtype=torch.bool, device=device)
     with torch.no_grad():
-        dynamics = cast(Propagator, model.dynamics.to(device))
+        dynamics.to(device)
         protein = Protein(*(t.expand(batch, *t.shape[1:]) for t in dynamics.encode(single)))
         wide = single.expand(batch)
         x = dynamics.integrate(wide, protein, dynamics.start(wide, histories, valid), snapshots)[0]

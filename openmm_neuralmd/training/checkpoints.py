@@ -16,7 +16,9 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import nn
 
+from ..bindingnet import BindingNetSettings
 from ..complexes import Complex
+from ..dynamics.energy import EnergyModel
 from ..dynamics.ode import NeuralODE, NeuralODESettings
 from ..errors import ModelError
 from ..files import complete, sha256
@@ -26,6 +28,7 @@ FORMAT = 1
 
 KINDS: dict[str, Callable[[dict[str, Any]], nn.Module]] = {
     "neuralmd-ode": lambda settings: NeuralODE(NeuralODESettings.model_validate(settings)),
+    "bindingnet-energy": lambda settings: EnergyModel(BindingNetSettings.model_validate(settings)),
 }
 
 
