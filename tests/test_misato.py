@@ -20,6 +20,7 @@ from typer.testing import CliRunner
 from openmm_neuralmd import misato
 from openmm_neuralmd.complexes import Complex
 from openmm_neuralmd.errors import InputError
+from openmm_neuralmd.examples import GPCR_FOLDER
 from openmm_neuralmd.misato import chemistry, codes, folder, gaff, layout, observables, templates
 from openmm_neuralmd.misato.topology import build_topology, residues_of
 from openmm_neuralmd.trajectories import read_snapshots
@@ -457,6 +458,41 @@ def test_every_form_of_an_amino_acid_can_be_written() -> None:
         assert found == template
 
 
+KNOWN = {
+    end: [t for t in templates.templates() if t.end == end and codes.residue_code(t.name) > 1]
+    for end in ("N", "", "C")
+}
+
+
+@given(
+    first=st.sampled_from(KNOWN["N"]),
+    middle=st.lists(st.sampled_from(KNOWN[""]), max_size=30),
+    last=st.sampled_from(KNOWN["C"]),
+    heavy=st.booleans(),
+)
+def test_any_sequence_is_read_back(
+    first: templates.Template,
+    middle: list[templates.Template],
+    last: templates.Template,
+    heavy: bool,
+) -> None:
+    """No sequence of amino acids can be cut into residues in the wrong place."""
+    chain = [first, *middle, last]
+    if heavy:
+        chain = [template.without_hydrogens() for template in chain]
+    kinds = [code for template in chain for code in template.codes]
+    residues = [codes.residue_code(t.name) for t in chain for _ in t.atoms]
+    start, found = 0, []
+    while start < len(kinds):
+        template = templates.match(kinds, residues, start, heavy=heavy)
+        assert template is not None
+        found.append(template)
+        start += len(template.atoms)
+    assert [t.atoms for t in found] == [t.atoms for t in chain]
+    if not heavy:
+        assert [t.name for t in found] == [t.name for t in chain]
+
+
 # --- conversion --------------------------------------------------------------------------------
 
 
@@ -482,7 +518,38 @@ def test_files_of_an_entry_and_back(written: Path, tmp_path: Path) -> None:
         np.testing.assert_allclose(a, b, atol=2e-5)  # DCD is in single precision
 
 
+def test_a_trajectory_cut_by_its_box_is_made_whole(t4l: Complex, tmp_path: Path) -> None:
+    """Every atom wrapped by itself, protein and ligand across the boundary: distances come back."""
+    box = 6.5
+    rng = np.random.default_rng(4)
+    true = np.stack([t4l.positions + shift for shift in rng.uniform(0, box, (3, 3))])
+    pdb, xtc = tmp_path / "t4l.pdb", tmp_path / "t4l.xtc"
+    with pdb.open("w") as file:
+        app.PDBFile.writeFile(t4l.topology, t4l.positions * unit.nanometer, file)
+    topology = mdtraj.Topology.from_openmm(t4l.topology)
+    cut = mdtraj.Trajectory(
+        true % box, topology, 2.0 * np.arange(3), [[box] * 3] * 3, [[90] * 3] * 3
+    )
+    cut.save(str(xtc))
+    target = tmp_path / "own.hdf5"
+    misato.convert(pdb, target, trajectory=xtc, ligand="TMP", entries=["T4L"])
+    entry = misato.read_entry(target, "T4L")
+    assert entry.interval_ps == pytest.approx(2)
+    points = next(entry.blocks())
+    alpha = [a.index for a in misato.read_complex(entry).topology.atoms() if a.name == "CA"]
+    found = points[:, alpha][:, :, None] - points[:, None, entry.begins[-1] :]
+    wanted = t4l.positions[t4l.backbone[:, 1]][:, None] - t4l.positions[t4l.ligand]
+    for snapshot in np.linalg.norm(found, axis=-1):
+        np.testing.assert_allclose(snapshot, 10 * np.linalg.norm(wanted, axis=-1), atol=0.05)
+
+
 def test_convert_says_what_it_needs(written: Path, tmp_path: Path) -> None:
+    gpcr = GPCR_FOLDER / "topology.pdb"
+    with pytest.raises(InputError, match=r"holds 3 replicas.*convert them one by one"):
+        misato.convert(
+            gpcr, tmp_path / "a.hdf5", trajectory=GPCR_FOLDER / "trajectory.xtc", ligand="LIG"
+        )
+    assert not (tmp_path / "a.hdf5").exists()
     with pytest.raises(InputError, match=r"one of source and target must end in \.hdf5"):
         misato.convert("a.pdb", tmp_path)
     with pytest.raises(InputError, match="give its trajectory"):

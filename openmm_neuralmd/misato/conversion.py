@@ -9,10 +9,9 @@ from typing import Any
 import mdtraj
 import numpy as np
 
-from openmm_neuralmd.complexes import Complex
+from openmm_neuralmd.complexes import SMALLEST_BOX, Complex
 from openmm_neuralmd.errors import InputError
-from openmm_neuralmd.frames import read_frames
-from openmm_neuralmd.messages import one_line
+from openmm_neuralmd.imaging import make_whole
 from openmm_neuralmd.misato.folder import (
     PDB,
     SDF,
@@ -21,10 +20,11 @@ from openmm_neuralmd.misato.folder import (
     settings_codes,
     write_folder,
 )
-from openmm_neuralmd.misato.layout import LigandCodes
+from openmm_neuralmd.misato.layout import LigandCodes, solute
 from openmm_neuralmd.misato.reader import list_entries, read_entry
+from openmm_neuralmd.misato.whole import bond_tree
 from openmm_neuralmd.misato.writer import write_entry
-from openmm_neuralmd.timeline import find_interval, find_replicas
+from openmm_neuralmd.trajectories import read_snapshots
 
 _HDF5 = {".h5", ".hdf5", ".hdf"}
 _BLOCK = 20  # snapshots
@@ -117,29 +117,27 @@ def _to_folders(
 
 
 def _interval(trajectory: Path, complex: Complex, interval: Any) -> float:
-    """The time step, and a check that these are snapshots of this complex and of one run."""
-    frames = read_frames(trajectory, complex)
-    breaks = find_replicas(frames.name, len(frames.selected), frames.times, None)
-    if breaks:
+    """The time step, after the checks that these are whole snapshots of this complex in one run."""
+    snapshots = read_snapshots(trajectory, complex, interval=interval)
+    if snapshots.breaks:
         raise InputError(
-            f"{frames.name} holds {len(breaks) + 1} replicas (times start again before snapshot "
-            f"{breaks[0]}); an entry of MISATO is one run, convert them one by one"
+            f"{trajectory.name} holds {len(snapshots.segments)} replicas (times start again before "
+            f"snapshot {snapshots.breaks[0]}); an entry of MISATO is one run, convert them one by "
+            "one"
         )
-    return find_interval(frames.name, frames.times, breaks, interval)
+    return snapshots.interval_ps
 
 
 def _blocks(trajectory: Path, complex: Complex) -> Iterator[np.ndarray]:
     """All atoms of a few snapshots at a time, (t, N, 3) nm, molecules whole and together."""
+    atoms = solute(complex)
+    tree: np.ndarray | None = None
     topology = mdtraj.Topology.from_openmm(complex.topology)
-    own = {} if trajectory.suffix.lower() in {".h5", ".hdf5"} else {"top": topology}
+    own = {} if trajectory.suffix.lower() in _HDF5 else {"top": topology}
     for part in mdtraj.iterload(str(trajectory), chunk=_BLOCK, **own):
-        part.topology = topology
-        if part.unitcell_vectors is not None and topology.n_bonds:
-            try:
-                part.image_molecules(inplace=True)
-            except ValueError as error:
-                raise InputError(
-                    f"{trajectory.name}: molecules cannot be made whole: {one_line(error)}; "
-                    "give a trajectory of whole molecules"
-                ) from error
-        yield part.xyz.astype(np.float64)
+        positions = part.xyz.astype(np.float64)
+        boxes = part.unitcell_vectors
+        if boxes is not None and np.linalg.norm(boxes, axis=-1).min() >= SMALLEST_BOX:
+            tree = bond_tree(complex, atoms) if tree is None else tree
+            positions[:, atoms] = make_whole(positions[:, atoms], tree, boxes.astype(np.float64))
+        yield positions

@@ -19,6 +19,7 @@ from openmm_neuralmd.misato.templates import Template, heavy_templates, template
 from openmm_neuralmd.residues import IONS, PARENT, WATER, describe
 from openmm_neuralmd.units import to_angstrom
 
+SOLVENT = WATER | IONS
 _PEPTIDE = 0.2  # nm
 
 
@@ -87,7 +88,7 @@ def layout_of(complex: Complex, ligand: LigandCodes | None = None) -> Layout:
     count = 0
     for residue in complex.topology.residues():
         atoms = [atom.index for atom in residue.atoms()]
-        if residue.name in WATER | IONS or atoms == own:
+        if residue.name in SOLVENT or atoms == own:
             previous = None
             continue
         first = previous is None or not _joined(complex, previous, residue)
@@ -100,6 +101,12 @@ def layout_of(complex: Complex, ligand: LigandCodes | None = None) -> Layout:
     begins.append(count)
     parts.append(_ligand_part(complex, ligand))
     return _joined_layout(complex, parts, begins, "given" if ligand else "approximate")
+
+
+def solute(complex: Complex) -> np.ndarray:
+    """Particles of everything but water and ions: what an entry holds, in the complex's order."""
+    residues = (r for r in complex.topology.residues() if r.name not in SOLVENT)
+    return np.array([atom.index for r in residues for atom in r.atoms()], dtype=np.int64)
 
 
 def _joined_layout(

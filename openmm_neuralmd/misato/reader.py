@@ -162,34 +162,43 @@ def read_entry(path: str | Path, name: str) -> Entry:
             raise InputError(
                 f"{path.name} has no entry {name!r}; it has {len(file)}: {shown(file)}"
             )
-        group = file[found]
-        missing = [array for array in (*ATOM_ARRAYS, BEGINS) if array not in _keys(group)]
-        if missing or not {TRAJECTORY, STRUCTURE} & _keys(group):
-            lacks = ", ".join(missing) or f"{TRAJECTORY} (or {STRUCTURE})"
-            raise InputError(f"{path.name}: entry {found} lacks {lacks}; not MISATO's layout")
+        label = f"{path.name}: entry {found}"
+        _refuse_missing(label, _keys(file[found]))
         try:
-            element, number, residue, kind, begins = (
-                np.asarray(group[array], dtype=np.int64).ravel() for array in (*ATOM_ARRAYS, BEGINS)
-            )
-            interval = group.attrs.get("interval_ps")
+            return _read_arrays(path, file[found])
         except OSError as error:
             raise InputError(
-                f"{path.name}: entry {found} cannot be read, the file is damaged: {one_line(error)}"
+                f"{label} cannot be read, the file is damaged: {one_line(error)}"
             ) from error
-        shape = group[TRAJECTORY].shape if TRAJECTORY in group else None
-        single = group[STRUCTURE].shape if STRUCTURE in group else None
+
+
+def _refuse_missing(label: str, present: set[str]) -> None:
+    missing = [array for array in (*ATOM_ARRAYS, BEGINS) if array not in present]
+    if not {TRAJECTORY, STRUCTURE} & present:
+        missing.append(f"{TRAJECTORY} (or {STRUCTURE})")
+    if missing:
+        raise InputError(f"{label} lacks {', '.join(missing)}; not MISATO's layout")
+
+
+def _read_arrays(path: Path, group: h5py.Group) -> Entry:
+    element, number, residue, kind, begins = (
+        np.asarray(group[array], dtype=np.int64).ravel() for array in (*ATOM_ARRAYS, BEGINS)
+    )
+    interval = group.attrs.get("interval_ps")
+    moving = TRAJECTORY in group
+    shape = group[TRAJECTORY if moving else STRUCTURE].shape
     entry = Entry(
         path,
-        found,
+        group.name.lstrip("/"),
         element,
         number,
         residue,
         kind,
         begins,
-        shape[0] if shape else 0,
-        None if interval is None else float(interval),
+        snapshots=shape[0] if moving else 0,
+        interval_ps=None if interval is None else float(interval),
     )
-    _check_sizes(entry, shape or single)
+    _check_sizes(entry, shape)
     _check_codes(entry)
     return entry
 
