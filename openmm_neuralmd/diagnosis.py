@@ -31,6 +31,19 @@ _EXPLANATIONS = (
     ),
 )
 
+TORCHFORCE_UNREADABLE = {"1.5"}
+"""Versions of openmmtorch whose TorchForce crashes Python when OpenMM 8.6 reads it from XML.
+
+The same as `mm.backends.ABI_BROKEN` (a test compares them), which cannot be imported here: it needs
+OpenMM and torch, and `doctor` has to run where they do not load.
+"""
+
+_UNREADABLE = (
+    "openmmtorch {version}: a TorchForce runs, but with OpenMM 8.6 reading it back from XML "
+    "(XmlSerializer.deserialize, copy.deepcopy) crashes Python; NeuralMDForce therefore takes "
+    "PythonForce, which gives the same numbers, unless you say backend='TorchForce'"
+)
+
 
 @dataclass(frozen=True)
 class Package:
@@ -112,6 +125,12 @@ class DoctorReport:
         gpu_used = not self.gpus or any(p.name in ("CUDA", "HIP") for p in self.platforms)
         good = every_platform and torch_force and plugins and gpu_used and not self.missing
         return "ok" if good else "degraded"
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What to know of an installation that works; no fault of it, so no part of the verdict."""
+        found = [p.version for p in self.packages if p.name == "openmmtorch"]
+        return tuple(_UNREADABLE.format(version=v) for v in found if v in TORCHFORCE_UNREADABLE)
 
     @property
     def exit_code(self) -> int:

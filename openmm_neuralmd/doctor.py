@@ -49,7 +49,8 @@ _PACKAGES = (
     ("openmmtorch", "openmmtorch", "the TorchForce backend (PythonForce remains)"),
     ("openmmtools", "openmmtools", "the example complex t4l-p-xylene"),
     ("pdbfixer", "pdbfixer", "preparing structures from raw PDB files"),
-    ("h5py", "h5py", "reading HDF5 trajectories and MISATO"),
+    ("h5py", "h5py", "reading MISATO"),
+    ("tables", "tables", "reading HDF5 trajectories"),
     ("matplotlib", "matplotlib", "figures"),
     ("tensorboard", "tensorboard", "TensorBoard logs of the training"),
 )
@@ -95,6 +96,7 @@ def render(findings: DoctorReport, console: Console | None = None) -> None:
         parts.append(_plugins_table(findings))
     parts.append(Text(findings.status, style=f"bold {colour}"))
     parts += [Text(f"- {line}") for line in findings.advice]
+    parts += [Text(f"note: {line}") for line in findings.remarks]
     (console or Console()).print(Group(*parts))
 
 

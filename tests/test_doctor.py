@@ -10,7 +10,15 @@ import pytest
 from rich.console import Console
 
 from openmm_neuralmd import doctor
-from openmm_neuralmd.diagnosis import DoctorReport, Package, PlatformInfo, Probe, explain
+from openmm_neuralmd.diagnosis import (
+    TORCHFORCE_UNREADABLE,
+    DoctorReport,
+    Package,
+    PlatformInfo,
+    Probe,
+    explain,
+)
+from openmm_neuralmd.mm.backends import ABI_BROKEN
 
 HEALTHY = DoctorReport(
     python="3.11.2",
@@ -112,6 +120,26 @@ def test_verdict(change: dict[str, object], status: str, advice: str) -> None:
     assert findings.status == status
     assert findings.exit_code == {"ok": 0, "degraded": 1, "broken": 2}[status]
     assert advice in "\n".join(findings.advice)
+
+
+def test_a_torchforce_that_cannot_be_read_back_is_a_remark_not_a_fault() -> None:
+    assert HEALTHY.status == "ok"
+    assert HEALTHY.advice == ()
+    (remark,) = HEALTHY.remarks
+    assert all(word in remark for word in ("openmmtorch 1.5", "XML", "PythonForce"))
+    text = io.StringIO()
+    doctor.render(HEALTHY, Console(file=text, width=400))
+    assert f"note: {remark}" in text.getvalue()
+
+
+@pytest.mark.parametrize("version", ["1.6", None])
+def test_other_torchforces_get_no_such_remark(version: str | None) -> None:
+    other = (HEALTHY.packages[0], Package("openmmtorch", version, "TorchForce"))
+    assert dataclasses.replace(HEALTHY, packages=other).remarks == ()
+
+
+def test_doctor_and_backends_distrust_the_same_versions() -> None:
+    assert TORCHFORCE_UNREADABLE == ABI_BROKEN
 
 
 @pytest.mark.parametrize(
