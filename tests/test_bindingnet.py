@@ -130,51 +130,63 @@ def test_batch_and_padding_change_nothing(
         assert (together[~batch.mask] == 0).all()
 
 
-def test_force_is_the_gradient_of_the_energy(complex: Complex) -> None:
-    net = network("energy")
-    c, x = complex_tensors(complex, DOUBLE), ligand_of(complex, DOUBLE).requires_grad_()
-    protein = encode(net, c)
-    gradient = torch.autograd.grad(net(c.z, x, c.mask, protein).sum(), x)[0]
-    step = 2e-6
-    largest = gradient.abs().max()
+@dtypes
+def test_force_is_the_gradient_of_the_energy(complex: Complex, dtype: torch.dtype) -> None:
+    """Autograd in either precision against fourth-order differences of the energy in double."""
+    net, exact = network("energy", dtype), network("energy", DOUBLE)
+    c, x = complex_tensors(complex, dtype), ligand_of(complex, dtype).requires_grad_()
+    gradient = torch.autograd.grad(net(c.z, x, c.mask, encode(net, c)).sum(), x)[0]
+    c, x = complex_tensors(complex, DOUBLE), ligand_of(complex, DOUBLE)
+    protein = encode(exact, c)
+    step = 1e-4
+    largest = float(gradient.abs().max())
     for atom in (0, x.shape[1] // 2, x.shape[1] - 1):
         for axis in range(3):
             with torch.no_grad():
                 push = torch.zeros_like(x)
                 push[0, atom, axis] = step
-                up, down = (net(c.z, x + s * push, c.mask, protein) for s in (1, -1))
-            numeric = float((up - down) / (2 * step))
-            assert abs(numeric - float(gradient[0, atom, axis])) <= 1e-6 * float(largest)
+                energy = [exact(c.z, x + s * push, c.mask, protein) for s in (-2, -1, 1, 2)]
+            numeric = float((energy[0] - 8 * energy[1] + 8 * energy[2] - energy[3]) / 12 / step)
+            error = abs(numeric - float(gradient[0, atom, axis]))
+            assert error <= {DOUBLE: 1e-6, SINGLE: 1e-4}[dtype] * largest
 
 
 def boundary_scan(
-    net: BindingNet, c: ComplexTensors, x: torch.Tensor, atom: int, to: torch.Tensor, cutoff: float
+    net: BindingNet,
+    c: ComplexTensors,
+    x: torch.Tensor,
+    atom: int,
+    to: torch.Tensor,
+    cutoff: float,
 ) -> float:
-    """Largest change of the force, for 2e-6 Å, while `atom` crosses the cutoff around `to`."""
+    """Relative change of the force while `atom` takes a small step across the cutoff of `to`."""
     protein = encode(net, c)
     away = x[0, atom] - to
-    smooth = (cutoff**2 - 1e-6) ** 0.5  # the smooth length has ε² = 1e-6 inside
+    edge = (cutoff**2 - 1e-6) ** 0.5  # the smooth length has ε² = 1e-6 inside
+    step = {DOUBLE: 1e-6, SINGLE: 1e-4}[x.dtype]
     forces = []
-    for offset in (-1e-6, 1e-6):
+    for offset in (-step, step):
         y = x.clone()
-        y[0, atom] = to + away / away.norm() * (smooth + offset)
+        y[0, atom] = to + away / away.norm() * (edge + offset)
         forces.append(net(c.z, y, c.mask, protein))
     return relative(forces[0], forces[1])
 
 
-def test_force_is_continuous_at_every_cutoff(complex: Complex) -> None:
-    net = network("force")
-    c, x = complex_tensors(complex, DOUBLE), ligand_of(complex, DOUBLE)
+@dtypes
+def test_force_is_continuous_at_every_cutoff(complex: Complex, dtype: torch.dtype) -> None:
+    net = network("force", dtype)
+    c, x = complex_tensors(complex, dtype), ligand_of(complex, dtype)
     ca = c.backbone[0, :, 1]
     nearest = int((ca - x[0, 0]).norm(dim=-1).argmin())
-    assert boundary_scan(net, c, x, 0, x[0, -1].clone(), 5.0) < 1e-4
-    assert boundary_scan(net, c, x, 0, ca[nearest], 10.0) < 1e-4
+    tolerance = {DOUBLE: 1e-4, SINGLE: 5e-3}[dtype]
+    assert boundary_scan(net, c, x, 0, x[0, -1].clone(), 5.0) < tolerance
+    assert boundary_scan(net, c, x, 0, ca[nearest], 10.0) < tolerance
 
 
 @dtypes
-def test_degenerate_geometry_stays_finite(t4l: Complex, dtype: torch.dtype) -> None:
+def test_degenerate_geometry_stays_finite(complex: Complex, dtype: torch.dtype) -> None:
     net = network("force", dtype)
-    c, x = complex_tensors(t4l, dtype), ligand_of(t4l, dtype)
+    c, x = complex_tensors(complex, dtype), ligand_of(complex, dtype)
     on_a_line = x[:, :1] + torch.arange(x.shape[1], dtype=dtype)[None, :, None]
     coincident = x.clone()
     coincident[0, 1] = coincident[0, 0]
@@ -189,13 +201,14 @@ def test_degenerate_geometry_stays_finite(t4l: Complex, dtype: torch.dtype) -> N
         assert all(torch.isfinite(p.grad).all() for p in net.parameters() if p.grad is not None)
 
 
-def test_mirror_image_gives_another_answer(complex: Complex) -> None:
-    net = network("force")
+@dtypes
+def test_mirror_image_gives_another_answer(complex: Complex, dtype: torch.dtype) -> None:
+    net = network("force", dtype)
     mirror = torch.diag(torch.tensor([-1.0, 1.0, 1.0], dtype=DOUBLE))
     nowhere = torch.zeros(3, dtype=DOUBLE)
-    reference = evaluate(net, *moved(complex, DOUBLE, torch.eye(3, dtype=DOUBLE), nowhere))
-    mirrored = evaluate(net, *moved(complex, DOUBLE, mirror, nowhere))
-    assert relative(mirrored, reference @ mirror.T) > 1e-3
+    reference = evaluate(net, *moved(complex, dtype, torch.eye(3, dtype=DOUBLE), nowhere))
+    mirrored = evaluate(net, *moved(complex, dtype, mirror, nowhere))
+    assert relative(mirrored, reference.double() @ mirror.T) > 1e-3
 
 
 @dtypes
