@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import openmm
 import pytest
@@ -224,3 +226,19 @@ def test_wrong_known_snapshots_are_refused(t4l):
         initialise(context, model, t4l, make_known(t4l)[:, :7])
     with pytest.raises(InputError, match="not numbers"):
         initialise(context, model, t4l, make_known(t4l) * np.nan)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("backend", ["PythonForce", "TorchForce"])
+def test_memory_does_not_grow_with_the_steps(t4l, backend):
+    resident = Path("/proc/self/statm")
+    if not resident.exists():
+        pytest.skip("no /proc on this system to read the resident size from")
+    if backend == "TorchForce":
+        pytest.importorskip("openmmtorch")
+    context = started(make_model(sweeps=0), t4l, make_known(t4l), "CPU", "single", backend=backend)
+    integrator = context.getIntegrator()
+    integrator.step(1000)
+    before = int(resident.read_text().split()[1])
+    integrator.step(5000)
+    assert int(resident.read_text().split()[1]) < 1.05 * before
