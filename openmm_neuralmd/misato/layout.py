@@ -21,6 +21,7 @@ from openmm_neuralmd.units import to_angstrom
 
 SOLVENT = WATER | IONS
 _PEPTIDE = 0.2  # nm
+_CHARMM = {"OT1": "O", "OT2": "OXT"}
 
 
 @dataclass(frozen=True)
@@ -153,7 +154,11 @@ def _protein_part(residue: Residue, positions: np.ndarray, first: bool) -> _Part
     ]
     if not family:
         return None
-    heavy = {atom.name: atom.index for atom in residue.atoms() if atom.element.symbol != "H"}
+    heavy = {
+        _CHARMM.get(atom.name, atom.name): atom.index
+        for atom in residue.atoms()
+        if atom.element.symbol != "H"
+    }
     hydrogens = _hydrogens(residue, positions)
     # The name in the file decides between forms with the same atoms; then the place in the chain.
     family.sort(key=lambda pair: (pair[0].name != residue.name, (pair[0].end == "N") != first))
@@ -173,14 +178,25 @@ def _protein_part(residue: Residue, positions: np.ndarray, first: bool) -> _Part
 
 
 def _hydrogens(residue: Residue, positions: np.ndarray) -> dict[str, list[int]]:
-    """Heavy atom's name to its hydrogens: each belongs to the nearest, bonds listed or not."""
+    """Heavy atom's name to its hydrogens: by the topology's bonds, or else the nearest.
+
+    OpenMM's standard bonds do not know every protonation state, and in a hot snapshot a hydrogen
+    may be nearer to its parent's neighbour than to its parent; so neither alone is enough.
+    """
     heavy = [atom for atom in residue.atoms() if atom.element.symbol != "H"]
     places = positions[[atom.index for atom in heavy]]
+    parents = {
+        child.index: parent.name
+        for bond in residue.bonds()
+        for parent, child in ((bond[0], bond[1]), (bond[1], bond[0]))
+        if parent.element.symbol != "H" and parent.residue is residue
+    }
     found: dict[str, list[int]] = {}
     for atom in residue.atoms():
         if atom.element.symbol == "H":
             nearest = np.linalg.norm(places - positions[atom.index], axis=1).argmin()
-            found.setdefault(heavy[nearest].name, []).append(atom.index)
+            parent = parents.get(atom.index, heavy[nearest].name)
+            found.setdefault(parent, []).append(atom.index)
     return found
 
 

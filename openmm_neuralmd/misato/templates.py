@@ -16,7 +16,7 @@ from pathlib import Path
 
 from openmm import app
 
-from openmm_neuralmd.misato.codes import residue_code, type_code
+from openmm_neuralmd.misato.codes import RESIDUES, residue_code, type_code
 
 _LIBRARY = Path(app.__file__).parent / "data" / "amber14" / "protein.ff14SB.xml"
 _PREFIX = "protein-"
@@ -130,14 +130,16 @@ def heavy_templates() -> tuple[Template, ...]:
 
 @cache
 def _by_code(heavy: bool) -> dict[int, tuple[Template, ...]]:
-    """Residue code to its templates, the longest first; those without a code are no candidates."""
+    """Residue code to its templates; those without a code are no candidates.
+
+    No pattern is the beginning of another, so the first that fits is the residue.
+    """
     found: dict[int, list[Template]] = {}
     for template in heavy_templates() if heavy else templates():
         if code := residue_code(template.name):
             found.setdefault(code, []).append(template)
-    # stable: of equal patterns (HID and HIE without hydrogens) the name MISATO uses comes first
-    for code, every in found.items():
-        every.sort(key=lambda t: (-len(t.atoms), residue_code(t.name) != code, t.name != "HIE"))
+    for every in found.values():  # of equal patterns (CYS, CYM stripped) MISATO's name is meant
+        every.sort(key=lambda template: template.name not in RESIDUES)
     return {code: tuple(every) for code, every in found.items()}
 
 
