@@ -173,7 +173,7 @@ def _check_atoms(molecule: Chem.Mol, where: str) -> None:
     if unknown:
         raise InputError(
             f"{where} has elements that GAFF2 has no parameters for: {shown(unknown)}; "
-            "bring your own parameters (neuralmd prepare --system)"
+            "bring your own parameters (neuralmd prepare SYSTEM.xml STRUCTURE.pdb)"
         )
     pieces = len(Chem.GetMolFrags(molecule))
     if pieces > 1:

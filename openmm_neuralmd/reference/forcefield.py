@@ -118,5 +118,6 @@ def check_matched(forcefield: app.ForceField, topology: app.Topology, name: str)
         found = [f"{describe(r)} ({sum(1 for _ in r.atoms())} atoms)" for r in unmatched]
         raise InputError(
             f"{name}: no parameters for {shown(found)}; mend its atoms and hydrogens, leave it out "
-            f"(--drop {unmatched[0].name}), or bring your own parameters (--system)"
+            f"(--drop {unmatched[0].name}), or bring your own parameters "
+            "(neuralmd prepare SYSTEM.xml STRUCTURE.pdb)"
         )

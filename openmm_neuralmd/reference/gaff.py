@@ -77,5 +77,5 @@ def _check_known(frcmod: str, name: str) -> None:
     if unknown:
         raise InputError(
             f"GAFF2 has no parameters for these types in ligand {name!r}: {shown(unknown)}; "
-            "bring your own parameters"
+            "bring your own parameters (neuralmd prepare SYSTEM.xml STRUCTURE.pdb)"
         )

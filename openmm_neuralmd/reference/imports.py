@@ -22,6 +22,7 @@ from ..residues import residue_key
 from ..structures import existing, read_structure
 from .folder import ComplexFolder, check_absent, write_folder
 from .perception import ligand_molecule
+from .prmtop import check_whole
 
 CUTOFF = 0.9  # nm, of periodic systems, where the files do not say
 
@@ -55,8 +56,9 @@ def import_amber(
     InputError
         A file is damaged or half-written, or they do not fit each other.
     """
+    prmtop = existing(prmtop)
+    check_whole(prmtop)
     structure = read_structure(prmtop, coordinates)
-    prmtop = Path(prmtop)
 
     def build() -> openmm.System:
         box = structure.topology.getPeriodicBoxVectors()

@@ -147,7 +147,8 @@ def _refuse_metals(modeller: app.Modeller, ligand: np.ndarray, name: str) -> Non
                 f"{name}: metal in the pocket: {describe(atom.residue)} is "
                 f"{unit.Quantity(distance, unit.nanometer).value_in_unit(unit.angstrom):.1f} Å "
                 "from the ligand, and a point charge does not describe its coordination; bring "
-                f"your own parameters (--system), or leave it out (--drop {atom.residue.name})"
+                "your own parameters (neuralmd prepare SYSTEM.xml STRUCTURE.pdb), or leave it out "
+                f"(--drop {atom.residue.name})"
             )
 
 

@@ -13,7 +13,7 @@ from ..messages import one_line
 
 CUTOFF = 1.2  # nm, while minimising a System that has none
 STIFFNESS = 1000.0  # kJ/mol/nm², holds heavy atoms of the solute in the first stage
-ITERATIONS = (300, 300)  # of the stages
+ITERATIONS = (500, 150)  # of the stages; implicit solvent, in the second, is what costs
 _SOLVENTS = (openmm.GBSAOBCForce, openmm.CustomGBForce)
 
 
@@ -24,7 +24,9 @@ def minimise(
 
     First the heavy atoms of the solute are held, and there is no implicit solvent, while hydrogens
     and water find their places; then everything moves.  Without a cutoff in the System, forces are
-    cut at 1.2 nm here: what is sought is a sound start, not the lowest energy.
+    cut at 1.2 nm here: what is sought is a sound start, not the lowest energy.  Constraints are
+    left to their force terms (with them, OpenMM's minimiser starts over again and again) and
+    enforced at the end.
 
     Raises
     ------
@@ -37,8 +39,12 @@ def minimise(
             held.removeForce(index)
     _hold(held, topology, positions)
     for stage, iterations in zip((held, free), ITERATIONS, strict=True):
+        for index in reversed(range(stage.getNumConstraints())):
+            stage.removeConstraint(index)
         positions = _descend(stage, positions, iterations, platform)
-    return positions
+    context = make_context(system, positions, platform)
+    context.applyConstraints(1e-6)
+    return _positions(context)
 
 
 def with_cutoff(system: openmm.System, cutoff: float = CUTOFF) -> openmm.System:
@@ -76,6 +82,10 @@ def _descend(
         raise InputError(
             f"minimisation failed, atoms may lie upon each other: {one_line(error)}"
         ) from error
+    return _positions(context)
+
+
+def _positions(context: openmm.Context) -> np.ndarray:
     found = context.getState(positions=True).getPositions(asNumpy=True)
     return np.asarray(found.value_in_unit(unit.nanometer), dtype=np.float64)
 
