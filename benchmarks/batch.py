@@ -1,0 +1,59 @@
+"""Many replicas at once: snapshots a second of `rollout`, in multiples of one replica's.
+
+    python benchmarks/batch.py [--repeats 5] [--quick]
+
+One thread, CPU: what batching saves is the cost of many small operations, not of arithmetic.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import numpy as np
+from harness import NETWORKS, arguments, race, random_model, write
+
+from openmm_neuralmd.dynamics import rollout
+from openmm_neuralmd.examples import example
+
+REPLICAS = (1, 4, 16, 64)
+SNAPSHOTS, KNOWN = 5, 20
+"""Forecast in a call, and known before it: starting costs little, and is part of it."""
+
+
+def rows_of(size: str, replicas: tuple[int, ...], repeats: int) -> list[dict[str, Any]]:
+    """One row for each number of replicas, all timed in turn."""
+    snapshots = example("gpcr-ergotamine")
+    model = random_model(NETWORKS[size], snapshots.complex)
+    known = snapshots.ligand[:KNOWN]
+    calls = {
+        str(count): partial(
+            rollout, model, snapshots.complex, np.repeat(known[None], count, axis=0), SNAPSHOTS
+        )
+        for count in replicas
+    }
+    times = race(calls, repeats)
+    rate = {c: c * SNAPSHOTS / times[str(c)]["median"] * 1000.0 for c in replicas}
+    return [
+        {
+            "network": size,
+            "replicas": count,
+            "rate_over_one_replica": rate[count] / rate[replicas[0]],
+            "snapshots_per_second": rate[count],
+            "ms": times[str(count)],
+        }
+        for count in replicas
+    ]
+
+
+def main() -> None:
+    """Measure both sizes."""
+    given = arguments(__doc__, repeats=5)
+    replicas = REPLICAS[:2] if given.quick else REPLICAS
+    rows = [row for size in NETWORKS for row in rows_of(size, replicas, given.repeats)]
+    what = f"rollout of 5-HT1B with ergotamine, {SNAPSHOTS} snapshots a call, CPU"
+    write(given.results, "batch", what, rows)
+
+
+if __name__ == "__main__":
+    main()

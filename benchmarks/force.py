@@ -1,0 +1,120 @@
+"""One force evaluation, in each of the ways to have one, the protein's part computed beforehand.
+
+    python benchmarks/force.py [--repeats 15] [--quick]
+
+Eager torch, the exported TorchScript, and the same through OpenMM by both backends, on the CPU with
+one thread.  A product of two 1024 × 1024 matrices is timed in turn with them, and the ratio is also
+set beside the published research code's, which was timed on another machine.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch  # before OpenMM: its TorchForce plug-in needs libraries that torch brings along
+from harness import NETWORKS, arguments, matmul1024, race, random_model, write
+from openmm import Context, Platform, System, VerletIntegrator
+
+from openmm_neuralmd.bindingnet import complex_tensors
+from openmm_neuralmd.complexes import Complex
+from openmm_neuralmd.examples import example_complex
+from openmm_neuralmd.mm.backends import BACKENDS
+from openmm_neuralmd.mm.export import ForceModule
+from openmm_neuralmd.mm.force import NeuralMDForce
+from openmm_neuralmd.mm.start import known_snapshots
+from openmm_neuralmd.training.checkpoints import Model
+
+PUBLISHED_MS = {"gpcr-ergotamine": 93.578, "t4l-p-xylene": 37.031}
+"""One force evaluation of the published research code at its default size, 1 thread, median.
+
+It computes the protein anew at every evaluation (33 and 25 ms of it), which is how it is run.
+Measured for this project: torch 2.13, 2-core AMD EPYC virtual machine, repeats vary by up to 35 %.
+"""
+PUBLISHED_MATMUL_MS = 0.5 * (28.9 + 33.8)
+"""The matrix product in the same session there, before and after."""
+
+
+def eager(model: Model, complex: Complex) -> Callable[[], Any]:
+    """BindingNet in torch, from ligand coordinates, the protein cached."""
+    c = complex_tensors(complex)
+    network: Any = model.dynamics.network
+    x = torch.as_tensor(known_snapshots(None, complex), dtype=torch.float32)
+    with torch.no_grad():
+        protein = model.dynamics.encode(c)  # type: ignore[operator]
+
+    def call() -> Any:
+        with torch.no_grad():
+            return network(c.z, x, c.mask, protein)
+
+    return call
+
+
+def scripted(model: Model, complex: Complex) -> Callable[[], Any]:
+    """What both backends run: imaging, frames and network from all positions."""
+    module = torch.jit.script(ForceModule(model.dynamics, complex, model.card.interval_ps))
+    positions = torch.as_tensor(complex.positions)
+    box = None if complex.box is None else torch.as_tensor(complex.box)
+    return lambda: module(positions, box)
+
+
+def through_openmm(model: Model, complex: Complex, backend: str, folder: Path) -> Callable:
+    """A Context's forces on the CPU platform."""
+    system = System()
+    for _ in complex.positions:
+        system.addParticle(12.0)
+    if complex.box is not None:
+        system.setDefaultPeriodicBoxVectors(*complex.box)
+    file = folder / f"{backend}.pt"
+    system.addForce(NeuralMDForce(model, complex, backend=backend, device="cpu", file=file))
+    platform = Platform.getPlatform("CPU")
+    integrator = VerletIntegrator(0.001)
+    context = Context(system, integrator, platform, {"Threads": "1"})
+    context.setPositions(complex.positions)
+    return lambda: context.getState(forces=True)
+
+
+def rows_of(complex: Complex, size: str, repeats: int, folder: Path) -> list[dict[str, Any]]:
+    """One row for each way."""
+    model = random_model(NETWORKS[size], complex)
+    ways = {"eager": eager(model, complex), "scripted": scripted(model, complex)}
+    for backend in BACKENDS:
+        ways[backend] = through_openmm(model, complex, backend, folder)
+    torch.set_num_threads(1)  # OpenMM's plug-in sets torch's number of threads
+    times = race({**ways, "matmul1024": matmul1024()}, repeats)
+    unit = times["matmul1024"]["median"]
+    published = PUBLISHED_MS[complex.name] / PUBLISHED_MATMUL_MS
+    return [
+        {
+            "complex": complex.name,
+            "network": size,
+            "way": way,
+            "in_matmul1024": times[way]["median"] / unit,
+            "over_published_default_size": times[way]["median"] / unit / published,
+            "ms": times[way],
+            "matmul1024_ms": times["matmul1024"],
+        }
+        for way in ways
+    ]
+
+
+def main() -> None:
+    """Measure every way on both complexes with both sizes."""
+    given = arguments(__doc__, repeats=15)
+    complexes = ["t4l-p-xylene"] if given.quick else ["gpcr-ergotamine", "t4l-p-xylene"]
+    rows = []
+    with tempfile.TemporaryDirectory() as folder:
+        for name in complexes:
+            for size in NETWORKS:
+                rows += rows_of(example_complex(name), size, given.repeats, Path(folder))
+    what = (
+        "one force evaluation, protein cached, in products of 1024 × 1024 matrices, and over the "
+        "published code's at its default size, which computes the protein anew each time"
+    )
+    write(given.results, "force", what, rows)
+
+
+if __name__ == "__main__":
+    main()

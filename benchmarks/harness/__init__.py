@@ -1,0 +1,121 @@
+"""What the benchmarks share: fair clocks, models of the two sizes, one JSON file each.
+
+A time says more of the machine than of the code, so every benchmark sets its times beside others
+that were taken in turn with them, in the same process, and reports ratios.  Nothing is asserted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from openmm_neuralmd.bindingnet import BindingNetSettings
+from openmm_neuralmd.complexes import Complex
+from openmm_neuralmd.dynamics.ode import NeuralODE, NeuralODESettings
+from openmm_neuralmd.files import complete
+from openmm_neuralmd.provenance import provenance
+from openmm_neuralmd.training.checkpoints import Model, ModelCard
+
+RESULTS = Path(__file__).resolve().parents[1] / "results"
+NETWORKS = {
+    "default": BindingNetSettings(),
+    "bundled": BindingNetSettings(hidden=32, vector_channels=8, ligand_layers=2, num_radial=24),
+}
+"""Sizes: the paper's, and those of the bundled model (examples/gpcr-ergotamine.yaml)."""
+
+torch.set_num_threads(1)
+
+
+def arguments(description: str | None, repeats: int) -> argparse.Namespace:
+    """The command line that all benchmarks have."""
+    parser = argparse.ArgumentParser(description=(description or "").split("\n\n")[0])
+    parser.add_argument("--repeats", type=int, default=repeats)
+    parser.add_argument("--quick", action="store_true", help="smallest sizes, to see that it runs")
+    parser.add_argument("--results", type=Path, default=RESULTS)
+    given = parser.parse_args()
+    given.repeats = 2 if given.quick else given.repeats
+    return given
+
+
+def race(
+    contestants: Mapping[str, Callable[[], Any]], repeats: int, least_ms: float = 20.0
+) -> dict[str, dict[str, float]]:
+    """Milliseconds of one call of each, taken in turn so that a slow moment hits all alike.
+
+    A repeat is as many calls as take `least_ms`, at least one; each contestant is called twice
+    before, because the first calls of a script compile it.
+
+    Returns
+    -------
+    dict
+        For each its 'median', 'least' and 'greatest' over the repeats, and 'calls' in a repeat.
+    """
+    calls: dict[str, int] = {}
+    for name, call in contestants.items():
+        call()
+        call()
+        calls[name] = max(1, round(least_ms / _milliseconds(call, 1)))
+    times: dict[str, list[float]] = {name: [] for name in contestants}
+    for _ in range(repeats):
+        for name, call in contestants.items():
+            times[name].append(_milliseconds(call, calls[name]))
+    return {
+        name: {
+            "median": float(np.median(values)),
+            "least": min(values),
+            "greatest": max(values),
+            "calls": calls[name],
+        }
+        for name, values in times.items()
+    }
+
+
+def _milliseconds(call: Callable[[], Any], calls: int) -> float:
+    began = time.perf_counter()
+    for _ in range(calls):
+        call()
+    return 1000.0 * (time.perf_counter() - began) / calls
+
+
+def matmul1024() -> Callable[[], Any]:
+    """A float32 product of two 1024 × 1024 matrices: the machine's measure."""
+    a, b = torch.rand(2, 1024, 1024).unbind(0)
+    return lambda: a @ b
+
+
+def random_model(network: BindingNetSettings, complex: Complex) -> Model:
+    """A NeuralMD-ODE with random weights for this complex: costs what a trained one costs."""
+    torch.manual_seed(0)
+    settings = NeuralODESettings(network=network)
+    card = ModelCard(
+        name="random",
+        kind="neuralmd-ode",
+        settings=settings.model_dump(mode="json"),
+        interval_ps=80.0,
+        elements=sorted(set(complex.ligand_atomic_numbers[complex.heavy].tolist())),
+        residue_types=list(range(21)),
+    )
+    return Model(NeuralODE(settings).eval(), card)
+
+
+def write(folder: Path, name: str, what: str, rows: list[dict[str, Any]]) -> None:
+    """The result file, and its rows on the terminal."""
+    content = {"what": what, "threads": 1, "rows": rows, "provenance": provenance()}
+    path = folder / f"{name}.json"
+    with complete(path) as temporary:
+        temporary.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    for row in rows:
+        shown = {key: value for key, value in row.items() if not isinstance(value, dict)}
+        print("  ".join(f"{key}: {_short(value)}" for key, value in shown.items()))
+    print(f"wrote {path}")
+
+
+def _short(value: Any) -> str:
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
