@@ -22,8 +22,7 @@ DEFINITIONS = {
 
 _PROBE = 0.14  # nm
 _POINTS = 240
-_TOUCH = 0.7  # nm; two atoms farther apart than 2 (r + probe) do not cover each other
-_BORE = 2 * _TOUCH
+_REACH = 0.7  # nm, at least 2 (r + probe): atoms farther apart cover no point of space together
 
 
 def ligand_rmsd(
@@ -48,8 +47,8 @@ def centre_distance(snapshots: np.ndarray, masses: np.ndarray, ligand: np.ndarra
 def buried_area(snapshots: np.ndarray, topology: mdtraj.Topology, ligand: np.ndarray) -> np.ndarray:
     """Solvent-accessible area (T,) that ligand and receptor bury between them, both sides, Å².
 
-    Only receptor atoms near the ligand are looked at: the exposure of the others is the same with
-    and without it, and cancels.
+    Only receptor atoms near the ligand are looked at, which is exact: a point the ligand covers is
+    within r + probe of it, and so within 2 (r + probe) is every other atom that covers the point.
     """
     inside = np.zeros(topology.n_atoms, dtype=bool)
     inside[ligand] = True
@@ -57,7 +56,7 @@ def buried_area(snapshots: np.ndarray, topology: mdtraj.Topology, ligand: np.nda
 
 
 def _buried(points: np.ndarray, topology: mdtraj.Topology, inside: np.ndarray) -> float:
-    near = cKDTree(points[inside]).query(points)[0] < _BORE
+    near = cKDTree(points[inside]).query(points)[0] < _REACH
     kept = np.flatnonzero(near | inside)
     of_ligand = inside[kept]
     whole = mdtraj.Trajectory(points[kept], topology.subset(kept))
