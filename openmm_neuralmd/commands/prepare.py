@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -182,12 +183,12 @@ def _prepare(
 def _import(kind: str, first: Path, second: Path, output: Path, **rest: Any) -> ComplexFolder:
     from .. import reference
 
-    reader = {
+    readers: dict[str, Callable[..., ComplexFolder]] = {
         "amber": reference.import_amber,
         "gromacs": reference.import_gromacs,
         "openmm": reference.import_openmm,
-    }[kind]
-    return reader(first, second, output, **rest)
+    }
+    return readers[kind](first, second, output, **rest)
 
 
 def _report(folder: ComplexFolder) -> None:

@@ -180,7 +180,7 @@ def _check_atoms(molecule: Chem.Mol, where: str) -> None:
         raise InputError(
             f"{where} is {pieces} molecules in one; keep the ligand alone (no counter-ions)"
         )
-    if not molecule.GetNumConformers() or not molecule.GetConformer().Is3D():
+    if not molecule.GetNumConformers() or not molecule.GetConformer().GetPositions()[:, 2].any():
         raise InputError(f"{where} has no three-dimensional coordinates; give its docked pose")
 
 

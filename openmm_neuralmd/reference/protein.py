@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 from openmm import app, unit
-from openmm.app.topology import Residue
+from openmm.app.topology import Atom, Residue
 from pdbfixer import PDBFixer
 from pdbfixer.pdbfixer import substitutions
 from scipy.spatial import cKDTree
@@ -219,7 +219,10 @@ def _fix(fixer: PDBFixer, options: ProteinOptions, note: Note, name: str) -> Non
 def _hydrogens(modeller: app.Modeller, ph: float, note: Note) -> None:
     """Add missing hydrogens; residues that have some keep the protonation of the file."""
     before = _count_hydrogens(modeller.topology)
-    variants = [_variant(residue) for residue in modeller.topology.residues()]
+    parent = {}
+    for bond in modeller.topology.bonds():
+        parent[bond[0]], parent[bond[1]] = bond[1], bond[0]
+    variants = [_variant(residue, parent) for residue in modeller.topology.residues()]
     modeller.addHydrogens(pH=ph, variants=variants)
     added = _count_hydrogens(modeller.topology) - before
     where = f" (protonation at pH {ph:g})" if not before else ""
@@ -230,17 +233,16 @@ def _count_hydrogens(topology: app.Topology) -> int:
     return sum(a.element is not None and a.element.symbol == "H" for a in topology.atoms())
 
 
-def _variant(residue: Residue) -> str | None:
+def _variant(residue: Residue, parent: dict[Atom, Atom]) -> str | list[tuple[str, str]] | None:
     """What OpenMM must be told, lest it add a hydrogen that the file leaves out on purpose."""
-    hydrogens = {
-        a.name for a in residue.atoms() if a.element is not None and a.element.symbol == "H"
-    }
-    if not hydrogens:
+    hydrogens = [a for a in residue.atoms() if a.element is not None and a.element.symbol == "H"]
+    names = {atom.name for atom in hydrogens}
+    if not names:
         return None
     if residue.name == "CYS":  # a thiolate or half a disulfide: both lack HG
-        return None if "HG" in hydrogens else "CYX"
-    if residue.name == "LYS" and len(hydrogens & {"HZ1", "HZ2", "HZ3"}) == 2:
-        return "LYN"
+        return None if "HG" in names else "CYX"
+    if residue.name == "LYS" and len(names & {"HZ1", "HZ2", "HZ3"}) == 2:
+        return [(atom.name, parent[atom].name) for atom in hydrogens if atom in parent]
     acid = {"ASP": ({"HD1", "HD2"}, "ASP"), "GLU": ({"HE1", "HE2"}, "GLU")}
     protons, name = acid.get(residue.name, (set(), None))
-    return None if hydrogens & protons else name
+    return None if names & protons else name

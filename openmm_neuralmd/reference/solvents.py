@@ -19,6 +19,7 @@ from ..errors import InputError
 PADDING = 1.0  # nm of water on every side, at least
 CUTOFF = 0.9  # nm, explicit solvent
 SALT = 0.15  # mol/l
+DIELECTRIC = 78.5  # Amber's and implicit/obc2.xml's; the native force has 78.3 by default
 
 
 @dataclass(frozen=True)
@@ -99,5 +100,6 @@ def _obc2(system: openmm.System, topology: app.Topology) -> openmm.GBSAOBCForce:
     for i, (radius, scale) in enumerate(GBSAOBC2Force.getStandardParameters(topology)):
         charge = nonbonded.getParticleParameters(i)[0]
         force.addParticle(charge, radius, scale)
+    force.setSolventDielectric(DIELECTRIC)
     force.setNonbondedMethod(openmm.GBSAOBCForce.NoCutoff)
     return force
