@@ -10,9 +10,13 @@ import openmm
 import openmmtools
 import parmed
 import pytest
+import typer
 from openmm import app, unit
 from rdkit import Chem
+from typer.testing import CliRunner
 
+from openmm_neuralmd.commands import prepare as prepare_command
+from openmm_neuralmd.commands.command import Command
 from openmm_neuralmd.complexes import Complex
 from openmm_neuralmd.errors import InputError
 from openmm_neuralmd.reference import (
@@ -178,3 +182,44 @@ def test_damaged_gromacs_and_openmm_files(amber: ComplexFolder, tmp_path: Path) 
     (tmp_path / "x.xml").write_text(openmm.XmlSerializer.serialize(openmm.System()))
     with pytest.raises(InputError, match=re.escape("x.xml has 0 atoms")):
         import_openmm(tmp_path / "x.xml", tmp_path / "x.pdb", tmp_path / "folder")
+
+
+# --- on the command line -----------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def command_line() -> typer.Typer:
+    line = typer.Typer()
+    line.command(cls=Command)(prepare_command.prepare)
+    return line
+
+
+def test_import_by_command(command_line: typer.Typer, tmp_path: Path) -> None:
+    arguments = [str(PRMTOP), str(INPCRD), "-o", str(tmp_path / "x"), "--name", "t4l"]
+    result = CliRunner().invoke(command_line, arguments)
+    assert result.exit_code == 0, result.output
+    assert "2621 atoms, potential energy -15649.0 kJ/mol" in result.output
+    assert ComplexFolder.open(tmp_path / "x").name == "t4l"
+    again = CliRunner().invoke(command_line, arguments)
+    assert again.exit_code == 1
+    assert "exists; choose another name" in again.output
+    assert "Traceback" not in again.output
+    aside = CliRunner().invoke(command_line, [*arguments, "--restart"])
+    assert aside.exit_code == 0, aside.output
+    assert (tmp_path / "x.previous-1" / "x" / "complex.yaml").exists()
+
+
+@pytest.mark.parametrize(
+    ("files", "option"),
+    [
+        (("a.prmtop", "b.rst7"), ("--charges", "am1bcc")),
+        (("a.prmtop", "b.rst7"), ("--include", "x")),
+        (("a.pdb", "b.sdf"), ("--sdf", "c.sdf")),
+    ],
+)
+def test_options_without_effect_are_wrong_usage(
+    files: tuple[str, str], option: tuple[str, str], command_line: typer.Typer
+) -> None:
+    result = CliRunner().invoke(command_line, [*files, *option, "-o", "x"])
+    assert result.exit_code == 2
+    assert f"{option[0]} has no meaning for" in result.output

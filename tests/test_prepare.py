@@ -201,7 +201,7 @@ def test_water_box_around_a_ligand(charged: Ligand, tools: AmberTools) -> None:
     template = gaff_template(charged, assign_charges(charged, "mmff94", tools), tools)
     forcefield = make_forcefield(STANDARD, (template,))
     modeller = app.Modeller(_ligand_topology(charged), charged.positions * NM)
-    add_water(modeller, forcefield)
+    add_water(modeller, forcefield, padding=1.3)
     system = build_system(forcefield, modeller.topology, SOLVENTS["explicit"])
     nonbonded = next(f for f in system.getForces() if isinstance(f, openmm.NonbondedForce))
     assert nonbonded.getNonbondedMethod() == openmm.NonbondedForce.PME
@@ -210,7 +210,7 @@ def test_water_box_around_a_ligand(charged: Ligand, tools: AmberTools) -> None:
         for i in range(system.getNumParticles())
     ]
     assert sum(charges) == pytest.approx(0, abs=1e-6)
-    assert [r.name for r in modeller.topology.residues()][0] == "LIG"
+    assert next(r.name for r in modeller.topology.residues()) == "LIG"
     before = positions_of(modeller)
     after = minimise(system, modeller.topology, before, "CPU")
     assert potential_energy(system, after) < potential_energy(system, before)

@@ -66,13 +66,13 @@ def choose_solvent(name: str) -> Solvent:
     return SOLVENTS[name]
 
 
-def add_water(modeller: app.Modeller, forcefield: app.ForceField) -> None:
-    """A rhombic dodecahedron of water around the complex, neutral, with salt."""
+def add_water(modeller: app.Modeller, forcefield: app.ForceField, padding: float = PADDING) -> None:
+    """A rhombic dodecahedron of water around the complex, neutral, with salt; padding in nm."""
     modeller.addSolvent(
         forcefield,
         model="tip3p",
         boxShape="dodecahedron",
-        padding=PADDING * unit.nanometer,
+        padding=padding * unit.nanometer,
         ionicStrength=SALT * unit.molar,
         neutralize=True,
     )

@@ -1,0 +1,9 @@
+"""All-atom reference runs with OpenMM: which part of a complex moves, and what is kept of it."""
+
+from __future__ import annotations
+
+from .modes import MODES, Setup, build
+from .production import ReferenceRun, run_reference
+from .settings import MDSettings
+
+__all__ = ["MODES", "MDSettings", "ReferenceRun", "Setup", "build", "run_reference"]
