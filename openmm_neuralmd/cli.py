@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from .commands import doctor, info, simulate, train
+from .commands import convert, doctor, info, simulate, train
 from .commands.command import Command
 
 app = typer.Typer(
@@ -44,6 +44,7 @@ def _options(
 for module, function in (
     (train, train.train),
     (simulate, simulate.simulate),
+    (convert, convert.convert),
     (info, info.info),
     (doctor, doctor.doctor),
 ):

@@ -115,17 +115,18 @@ def read_snapshots(
         snapshots; NaN; time stamps that are not equally spaced; a ligand in pieces.
     """
     frames = read_frames(Path(trajectory), complex)
-    _refuse_nan(frames, complex)
+    refuse_nan(frames, complex)
     given = None if boundaries is None else sorted({int(b) for b in boundaries})
     breaks = find_replicas(frames.name, len(frames.selected), frames.times, given)
     interval_ps = find_interval(frames.name, frames.times, breaks, interval)
     kept, breaks = take_every(stride, len(frames.selected), breaks)
     ligand, first = in_protein_frame(frames, complex)
-    _refuse_pieces(frames.name, ligand, complex)
+    refuse_pieces(frames.name, ligand, complex)
     return Snapshots(complex.with_positions(first), ligand[kept], interval_ps * stride, breaks)
 
 
-def _refuse_nan(frames: RawFrames, complex: Complex) -> None:
+def refuse_nan(frames: RawFrames, complex: Complex) -> None:
+    """Name the first snapshot with coordinates that are not numbers."""
     bad = np.argwhere(~np.isfinite(frames.selected).all(axis=-1))
     if len(bad):
         snapshot, column = bad[0]
@@ -170,7 +171,8 @@ def _refuse_strange(name: str, alphas: np.ndarray, complex: Complex) -> None:
         )
 
 
-def _refuse_pieces(name: str, ligand: np.ndarray, complex: Complex) -> None:
+def refuse_pieces(name: str, ligand: np.ndarray, complex: Complex) -> None:
+    """Name the first snapshot in which the ligand (T, n, 3) in Å is torn."""
     bonds = complex.heavy_bonds
     numbers = complex.ligand_atomic_numbers[complex.heavy]
     radii = np.array([covalent_radius(number) for number in numbers])

@@ -67,10 +67,10 @@ def read_misato(entry: Entry, *, interval: Any = None, stop: int | None = None) 
     if len(selected) < 2:
         raise InputError(f"{entry.label} has {len(selected)} snapshot; two or more are needed")
     frames = RawFrames(entry.label, complex.positions, atoms, to_nm(selected), None, None)
-    trajectories._refuse_nan(frames, complex)
+    trajectories.refuse_nan(frames, complex)
     _refuse_departure(entry, selected, complex.n_residues)
     ligand, _ = trajectories.in_protein_frame(frames, complex)
-    trajectories._refuse_pieces(entry.label, ligand, complex)
+    trajectories.refuse_pieces(entry.label, ligand, complex)
     return Snapshots(complex, ligand, entry_interval(entry, interval))
 
 
