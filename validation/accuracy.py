@@ -18,6 +18,7 @@ are reported.
 from __future__ import annotations
 
 import argparse
+import copy
 import json
 from pathlib import Path
 
@@ -42,6 +43,7 @@ from openmm_neuralmd.training import Model, load_model
 from openmm_neuralmd.trajectories import Snapshots
 
 HERE = Path(__file__).parent
+ABLATION = "neuralmd-ode-without-network"
 METRICS = ("mae", "rmse", "matching", "stability")
 HORIZON, STRIDE = 20, 4
 
@@ -68,6 +70,17 @@ def learned_forecast(model: Model, snapshots: Snapshots) -> Forecast:
     return lambda known, n: rollout(model, snapshots.complex, known, n)
 
 
+def without_network(model: Model) -> Model:
+    """The same dynamics with F = 0: what friction, memory and projection do alone.
+
+    An ablation, so that nobody has to believe that the network is what forecasts.
+    """
+    dynamics = copy.deepcopy(model.dynamics)
+    for parameter in dynamics.network.head.parameters():
+        parameter.data.zero_()
+    return Model(dynamics, model.card)
+
+
 def origins(snapshots: Snapshots, training: int) -> dict[str, list[tuple[range, range]]]:
     """Known and future snapshots of both protocols, inside the replica that the test part is in."""
     replica = next(part for part in snapshots.segments if training in part)
@@ -89,16 +102,17 @@ def evaluate(models: list[Model], snapshots: Snapshots, training: int) -> dict[s
     for name, splits in origins(snapshots, training).items():
         horizon = len(splits[0][1])
         baselines = trivial_forecasts(snapshots, training, horizon)
-        total = len(splits) * (len(baselines) + len(models))
+        total = len(splits) * (len(baselines) + 2 * len(models))
         with progress_bar(f"{name} ({len(splits)} origins)", total, "forecast") as advance:
             trivial = score(baselines, snapshots.ligand, splits, bonds, advance)
-            runs: list[Scores] = [
-                score(
-                    {kind: learned_forecast(m, snapshots)}, snapshots.ligand, splits, bonds, advance
-                )
-                for m in models
-            ]
-        scores = trivial | average(runs, kind)
+            runs: list[Scores] = []
+            for model in models:
+                learned = {
+                    kind: learned_forecast(model, snapshots),
+                    ABLATION: learned_forecast(without_network(model), snapshots),
+                }
+                runs.append(score(learned, snapshots.ligand, splits, bonds, advance))
+        scores = trivial | average(runs, kind) | average(runs, ABLATION)
         # Forecasts of 20 from every 4th snapshot overlap: neighbours are drawn together.
         clusters = consecutive_clusters([len(splits)], HORIZON // STRIDE)
         means = [{key: np.mean([row[key] for row in run[kind]]) for key in METRICS} for run in runs]

@@ -21,6 +21,7 @@ MARKER = re.compile(r"(<!-- table: (\S+) -->\n).*?(<!-- end of table -->)", re.D
 
 TITLES = {
     "neuralmd-ode": "**NeuralMD-ODE**",
+    "neuralmd-ode-without-network": "the same with F = 0",
     "persistence": "persistence",
     "mean": "mean structure",
     "recent-mean": "recent mean",
