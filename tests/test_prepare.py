@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import re
 from collections.abc import Callable
 from io import StringIO
@@ -16,12 +17,12 @@ from openmm import app, unit
 from rdkit import Chem
 
 from openmm_neuralmd.errors import InputError, NeuralMDError
-from openmm_neuralmd.reference import ComplexFolder, PrepareSettings, prepare
+from openmm_neuralmd.reference import ComplexFolder, PrepareSettings, forcefield, prepare
 from openmm_neuralmd.reference.assembly import _ligand_topology
 from openmm_neuralmd.reference.charges import assign_charges
 from openmm_neuralmd.reference.chemistry import Ligand, read_ligand
 from openmm_neuralmd.reference.folder import potential_energy
-from openmm_neuralmd.reference.forcefield import STANDARD, make_forcefield
+from openmm_neuralmd.reference.forcefield import STANDARD, choose_parameters, make_forcefield
 from openmm_neuralmd.reference.gaff import _prmtop, gaff_template
 from openmm_neuralmd.reference.programs import AmberTools, ProgramError, find_ambertools
 from openmm_neuralmd.reference.protein import ProteinOptions, complete_protein, positions_of
@@ -139,8 +140,8 @@ def test_template_has_ambers_terms(
     charges = assign_charges(ligand, "gasteiger", tools)
     nonbonded = next(f for f in amber.getForces() if isinstance(f, openmm.NonbondedForce))
     set_charges(nonbonded, charges)
-    forcefield = app.ForceField(StringIO(residue_template("LIG", ligand, amber, charges)))
-    ours = forcefield.createSystem(_ligand_topology(ligand), constraints=None)
+    template = StringIO(residue_template("LIG", ligand, amber, charges))
+    ours = app.ForceField(template).createSystem(_ligand_topology(ligand), constraints=None)
     expected = terms(amber, ligand.positions)
     found = terms(ours, ligand.positions)
     assert set(found) == set(expected)
@@ -199,10 +200,10 @@ def test_native_obc2_is_obc2(charged: Ligand, tools: AmberTools) -> None:
 def test_water_box_around_a_ligand(charged: Ligand, tools: AmberTools) -> None:
     """Neutral, periodic, PME; the ligand first, then water; the same terms in the box."""
     template = gaff_template(charged, assign_charges(charged, "mmff94", tools), tools)
-    forcefield = make_forcefield(STANDARD, (template,))
+    files = make_forcefield(STANDARD, (template,))
     modeller = app.Modeller(_ligand_topology(charged), charged.positions * NM)
-    add_water(modeller, forcefield, padding=1.3)
-    system = build_system(forcefield, modeller.topology, SOLVENTS["explicit"])
+    add_water(modeller, files, padding=1.3)
+    system = build_system(files, modeller.topology, SOLVENTS["explicit"])
     nonbonded = next(f for f in system.getForces() if isinstance(f, openmm.NonbondedForce))
     assert nonbonded.getNonbondedMethod() == openmm.NonbondedForce.PME
     charges = [
@@ -363,6 +364,29 @@ def test_modified_residue_is_replaced_or_refused(tmp_path: Path) -> None:
     assert app.ForceField("amber14-all.xml").getUnmatchedResidues(modeller.topology) == []
     with pytest.raises(InputError, match=r"modified residues without parameters: MSE A:6"):
         completed(lines, tmp_path, ProteinOptions(nonstandard="refuse"))
+
+
+def test_phosphothreonine_is_kept_or_replaced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With phosaa14SB's parameters, dianionic; by threonine where they are not installed."""
+    if importlib.util.find_spec("openmmforcefields") is None and not os.environ.get("CI"):
+        pytest.skip("needs openmmforcefields, for phosaa14SB")
+    lines = (DATA / "phosphothreonine.pdb").read_text().splitlines()[:-2]
+    kept, said = completed(lines, tmp_path)
+    assert "modified residues kept, with parameters: TPO A:160" in said
+    system = build_system(
+        make_forcefield(choose_parameters(kept.topology), ()), kept.topology, SOLVENTS["vacuum"]
+    )
+    nonbonded = next(f for f in system.getForces() if isinstance(f, openmm.NonbondedForce))
+    own = [a.index for a in kept.topology.atoms() if a.residue.name == "TPO"]
+    charges = [nonbonded.getParticleParameters(i)[0]._value for i in own]
+    assert sum(charges) == pytest.approx(-2, abs=1e-4)
+    assert np.isfinite(potential_energy(system, positions_of(kept)))
+    monkeypatch.setattr(forcefield, "phospho_file", lambda: None)
+    replaced, said = completed(lines, tmp_path)
+    assert "replaced: TPO A:160 by THR" in said
+    assert app.ForceField("amber14-all.xml").getUnmatchedResidues(replaced.topology) == []
 
 
 def hetero(name: str, element: str, position: np.ndarray, atom: str | None = None) -> str:
