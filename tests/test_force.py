@@ -258,3 +258,26 @@ def test_added_to_an_all_atom_system(t4l, integrator):
     state = context.getState(energy=True, positions=True, forces=True, groups={1})
     assert np.isfinite(state.getPotentialEnergy()._value)
     assert np.abs(state.getForces(asNumpy=True)._value[t4l.ligand_heavy]).max() > 0.0
+
+
+def test_torch_force_runs_whatever_was_imported_first(t4l, tmp_path):
+    """OpenMM loads its plug-ins when it is imported; openmm-torch's need torch's libraries."""
+    pytest.importorskip("openmmtorch")
+    model = make_model()
+    model.save(tmp_path / "model.safetensors")
+    program = (
+        "import openmm, sys\n"
+        "assert 'torch' not in sys.modules\n"
+        "import openmm_neuralmd as nmd\n"
+        "complex = nmd.example_complex('t4l-p-xylene')\n"
+        f"model = nmd.load_model({str(tmp_path / 'model.safetensors')!r})\n"
+        "system = nmd.create_system(model, complex, backend='TorchForce')\n"
+        "context = openmm.Context(system, nmd.NeuralMDIntegrator(model), "
+        "openmm.Platform.getPlatform('CPU'))\n"
+        "context.setPositions(complex.positions)\n"
+        "context.getState(forces=True)\n"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=120, check=False
+    )
+    assert result.returncode == 0, result.stderr

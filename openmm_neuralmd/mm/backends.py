@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from importlib import metadata, util
+from pathlib import Path
 from typing import Any
 
 import openmm
@@ -33,11 +35,25 @@ def torch_force(artifact: Artifact, device: str) -> openmm.Force:
             "backend='PythonForce', which gives the same numbers"
         ) from error
 
+    load_torch_plugins()
     check_hash(str(artifact.path), artifact.sha256)
     force = openmmtorch.TorchForce(str(artifact.path))
     force.setOutputsForces(True)
     force.setUsesPeriodicBoundaryConditions(artifact.metadata["periodic"])
     return force
+
+
+def load_torch_plugins() -> None:
+    """Load openmm-torch's plug-ins again where `import openmm` came before `import torch`.
+
+    They need libraries that torch brings along (libnvrtc), and OpenMM looks for plug-ins once,
+    when it is imported.  One that still does not load (OpenCL without a driver) is not needed.
+    """
+    failures = openmm.Platform.getPluginLoadFailures()
+    for library in Path(openmm.version.openmm_library_path, "plugins").glob("*OpenMMTorch*"):
+        if any(library.name in failure for failure in failures):
+            with suppress(openmm.OpenMMException):
+                openmm.Platform.loadPluginLibrary(str(library))
 
 
 def python_force(artifact: Artifact, device: str) -> openmm.Force:
