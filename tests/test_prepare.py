@@ -75,6 +75,8 @@ def test_choices_are_recorded_and_told(prepared: ComplexFolder, notes: list[str]
     assert prepared.record["parameters"]["charges"] in ("am1bcc-sp", "mmff94")
     assert prepared.record["parameters"]["protein"] == "ff14SB"
     assert prepared.record["solvent"] == "obc2"
+    assert re.match(r"\d+\.\d+", prepared.record["parameters"]["tools"]["antechamber"])
+    assert prepared.record["parameters"]["tools"]["rdkit"]
     assert prepared.record["notes"] == notes
     assert any("by default" in line and "GAFF2" in line for line in notes)
 

@@ -19,8 +19,8 @@ from .protein import ProteinOptions, complete_protein, positions_of
 
 def assemble(
     protein: str | Path, ligand: Ligand, options: ProteinOptions, tell: Callable[[str], None]
-) -> app.Modeller:
-    """The completed protein with the ligand as its last residue, checked.
+) -> tuple[app.Modeller, Complex]:
+    """The completed protein with the ligand as its last residue, checked; the same as a Complex.
 
     Raises
     ------
@@ -35,10 +35,10 @@ def assemble(
         tell(f"hydrogens added to the ligand: {ligand.added_hydrogens} (protonation of the SDF)")
     completed.add(_ligand_topology(ligand), ligand.positions * unit.nanometer)
     # The checks of every complex: overlaps, covalent ligand, backbone.
-    Complex.from_openmm(
+    complex = Complex.from_openmm(
         completed.topology, positions_of(completed), ligand=RESIDUE, name=Path(protein).name
     )
-    return completed
+    return completed, complex
 
 
 def _ligand_topology(ligand: Ligand) -> app.Topology:

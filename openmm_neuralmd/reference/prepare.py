@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -138,12 +140,12 @@ def prepare(
     solvent = choose_solvent(settings.solvent)
     small = read_ligand(ligand, molecule)
     tools = find_ambertools()
-    modeller = assemble(protein, small, settings.protein_options(), tell)
+    modeller, complex = assemble(protein, small, settings.protein_options(), tell)
     parameters = choose_parameters(modeller.topology)
     template, charges = _parametrise(small, tools, settings, tell)
     tell(f"protein {parameters.protein}, water {parameters.water}, solvent {solvent.description}")
     system = _build(modeller, template, parameters, solvent, Path(protein).name)
-    positions, checks = _relax(modeller, system, small, settings.platform)
+    positions, checks = _relax(modeller, complex, system, small, settings.platform)
     record = {
         "name": name or Path(output).name,
         "ligand": describe_ligand(small, Path(ligand)),
@@ -153,7 +155,7 @@ def prepare(
             "water": parameters.water,
             "ligand": "GAFF2",
             "charges": charges,
-            "tools": tools.source,
+            "tools": {"source": tools.source, "antechamber": tools.version(), **_versions()},
         },
         "solvent": solvent.name,
         "settings": {"ph": settings.ph, "nonstandard": settings.nonstandard},
@@ -178,6 +180,15 @@ def describe_ligand(ligand: Ligand, source: Path) -> dict[str, Any]:
         "source": source.name,
         "sha256": sha256(source),
     }
+
+
+def _versions() -> dict[str, str]:
+    """Of what decides chemistry and parameters, beside OpenMM; what is not installed left out."""
+    found = {}
+    for package in ("pdbfixer", "rdkit", "acpype", "openmmforcefields"):
+        with suppress(metadata.PackageNotFoundError):
+            found[package] = metadata.version(package)
+    return found
 
 
 def _parametrise(
@@ -206,7 +217,11 @@ def _build(
 
 
 def _relax(
-    modeller: app.Modeller, system: openmm.System, ligand: Ligand, platform: str | None
+    modeller: app.Modeller,
+    complex: Complex,
+    system: openmm.System,
+    ligand: Ligand,
+    platform: str | None,
 ) -> tuple[np.ndarray, dict[str, float]]:
     """Minimised positions, and what was found when they were checked."""
     topology, before = modeller.topology, positions_of(modeller)
@@ -216,9 +231,8 @@ def _relax(
     forces = np.array(state.getForces(asNumpy=True))
     soundness.check_finite(float(state.getPotentialEnergy()._value), forces, topology)
     shortest = soundness.check_clashes(topology, after)
-    own = ligand_atoms(topology)
-    soundness.check_chirality(topology, before, after, ligand.molecule, own)
-    complex = Complex.from_openmm(topology, before, ligand=RESIDUE)
+    # Water that was added comes last: the complex's indices still hold.
+    soundness.check_chirality(topology, before, after, ligand.molecule, complex.ligand)
     shift = soundness.ligand_shift(complex, after)
     soundness.check_stayed(shift)
     return after, {

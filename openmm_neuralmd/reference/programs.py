@@ -8,8 +8,10 @@ import platform
 import re
 import shutil
 import subprocess
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from ..errors import NeuralMDError
 
@@ -47,6 +49,15 @@ class AmberTools:
     def source(self) -> str:
         """For records: where the programs are from."""
         return "acpype's AmberTools" if self.carried else "AmberTools"
+
+    def version(self) -> str:
+        """Of antechamber, as it introduces itself."""
+        with TemporaryDirectory(prefix="neuralmd-") as folder, suppress(ProgramError):
+            told = self.run("antechamber", "-h", folder=Path(folder))
+            found = re.search(r"antechamber (\d\S*?):", told)
+            if found is not None:
+                return found.group(1)
+        return "unknown"
 
     def run(self, program: str, *arguments: str, folder: Path) -> str:
         """Run a program in a folder; what it printed.
