@@ -10,6 +10,7 @@ from ...errors import InputError
 from ...residues import WATER, describe
 
 LIGHTEST = 1.5  # amu that a heavy atom may keep
+BOND = 400_000.0  # kJ/mol/nm², as of bonds to hydrogen
 
 
 def masses(system: openmm.System) -> np.ndarray:
@@ -75,6 +76,29 @@ def constrain_hydrogens(system: openmm.System, topology: app.Topology) -> int:
                 system.addConstraint(i, j, length)
                 added += 1
     return added
+
+
+def with_bonds(system: openmm.System) -> openmm.System:
+    """A copy in which every constraint has a harmonic bond: for a minimiser without constraints.
+
+    Systems that were built without `flexibleConstraints` have no force along what they constrain.
+    """
+    copy = openmm.XmlSerializer.clone(system)
+    held = {
+        frozenset(force.getBondParameters(n)[:2])
+        for force in system.getForces()
+        if isinstance(force, openmm.HarmonicBondForce)
+        for n in range(force.getNumBonds())
+    }
+    bonds = openmm.HarmonicBondForce()
+    for n in range(system.getNumConstraints()):
+        i, j, length = system.getConstraintParameters(n)
+        if frozenset((i, j)) not in held:
+            bonds.addBond(i, j, length, BOND)
+    if bonds.getNumBonds():
+        bonds.setUsesPeriodicBoundaryConditions(system.usesPeriodicBoundaryConditions())
+        copy.addForce(bonds)
+    return copy
 
 
 def degrees_of_freedom(system: openmm.System) -> int:

@@ -1,0 +1,216 @@
+"""`neuralmd reference`: an all-atom trajectory of a prepared complex."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ..times import show_time
+from . import options
+from .aside import set_aside
+from .command import resumable, say
+from .properties import read_properties
+
+if TYPE_CHECKING:
+    from ..reference.md import MDSettings
+
+HELP = """Run all-atom MD of a complex folder: minimise, equilibrate, then snapshots.
+
+Writes a folder: trajectory.xtc, topology.pdb that matches it atom for atom, energies.csv, run.yaml.
+
+Run the same command again after an interruption, and it goes on where it was.
+"""
+EXAMPLE = "Example: neuralmd reference complex --mode pocket --time 3ns -o runs/pocket"
+ENGINES = ("openmm",)
+_SYSTEM, _OUTPUT = "What moves, and how", "What is written"
+
+
+def reference(
+    folder: Annotated[Path, typer.Argument(metavar="COMPLEX", help="Folder of neuralmd prepare.")],
+    time: Annotated[
+        float,
+        typer.Option(metavar="TIME", parser=options.time_option, help="Production: 3ns, 500ps."),
+    ],
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output", "-o", metavar="DIR", help="Folder to write. Default: COMPLEX/MODE."
+        ),
+    ] = None,
+    engine: Annotated[str, typer.Option(metavar="NAME", help="openmm.")] = "openmm",
+    mode: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="flexible: everything moves (default); pocket: ligand and residues near it, "
+            "without solvent; rigid: the ligand alone.",
+            rich_help_panel=_SYSTEM,
+        ),
+    ] = None,
+    interval: Annotated[
+        float | None,
+        typer.Option(
+            metavar="TIME",
+            parser=options.time_option,
+            help="Between snapshots. Default: 1ps.",
+            rich_help_panel=_OUTPUT,
+        ),
+    ] = None,
+    timestep: Annotated[
+        float | None,
+        typer.Option(
+            metavar="TIME",
+            parser=options.time_option,
+            help="Default: 4fs.",
+            rich_help_panel=_SYSTEM,
+        ),
+    ] = None,
+    hydrogen_mass: Annotated[
+        float | None,
+        typer.Option(
+            metavar="AMU",
+            help="At the expense of heavy atoms; 0: as they are. Default: 4.",
+            rich_help_panel=_SYSTEM,
+        ),
+    ] = None,
+    temperature: Annotated[
+        float | None,
+        typer.Option(metavar="K", help="Default: 300.", rich_help_panel=_SYSTEM),
+    ] = None,
+    ensemble: Annotated[
+        str | None,
+        typer.Option(
+            metavar="npt|nvt",
+            help="Production in a periodic box. Default: npt, at 1 bar.",
+            rich_help_panel=_SYSTEM,
+        ),
+    ] = None,
+    equilibration: Annotated[
+        float | None,
+        typer.Option(
+            metavar="TIME",
+            parser=options.time_option,
+            help="Default: 200ps in a periodic box, else 20ps.",
+            rich_help_panel=_SYSTEM,
+        ),
+    ] = None,
+    cutoff: Annotated[
+        float | None,
+        typer.Option(
+            metavar="NM",
+            help="Of forces without one. Default: none if flexible, 1.2 in mode pocket.",
+            rich_help_panel=_SYSTEM,
+        ),
+    ] = None,
+    dielectric: Annotated[
+        str | None,
+        typer.Option(
+            metavar="4r|vacuum",
+            help="Between ligand and protein in mode rigid. Default: 4r.",
+            rich_help_panel=_SYSTEM,
+        ),
+    ] = None,
+    labels: Annotated[
+        bool,
+        typer.Option(
+            "--labels",
+            help="Keep ligand forces and energies of every snapshot in labels.npz.",
+            rich_help_panel=_OUTPUT,
+        ),
+    ] = False,
+    file_format: Annotated[
+        str | None,
+        typer.Option("--format", metavar="xtc|dcd", help="Default: xtc.", rich_help_panel=_OUTPUT),
+    ] = None,
+    write: Annotated[
+        str | None,
+        typer.Option(
+            metavar="solute|all",
+            help="Leave water and salt out of the trajectory, or not. Default: solute.",
+            rich_help_panel=_OUTPUT,
+        ),
+    ] = None,
+    platform: Annotated[
+        str | None, typer.Option(metavar="NAME", help="OpenMM platform; default: the fastest.")
+    ] = None,
+    platform_property: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--property",
+            metavar="NAME=VALUE",
+            help="Of the platform: Precision=mixed, DeviceIndex=1, Threads=2. Can be repeated.",
+        ),
+    ] = None,
+    checkpoint: Annotated[
+        float,
+        typer.Option(
+            min=0, metavar="SECONDS", help="Wall time between checkpoints, one snapshot at least."
+        ),
+    ] = 10.0,
+    seed: options.Seed = None,
+    restart: options.Restart = False,
+) -> None:
+    """Check the request, run, report."""
+    if engine not in ENGINES:
+        raise typer.BadParameter(f"unknown engine '{engine}'; known: {', '.join(ENGINES)}")
+    choices: dict[str, Any] = {
+        "mode": mode,
+        "interval_ps": interval,
+        "timestep_fs": None if timestep is None else timestep * 1000,
+        "hydrogen_mass": hydrogen_mass,
+        "temperature": temperature,
+        "ensemble": ensemble,
+        "equilibration_ps": equilibration,
+        "cutoff": cutoff,
+        "dielectric": dielectric,
+        "format": file_format,
+        "write": write,
+        "platform": platform,
+        "properties": read_properties(platform_property, platform),
+        "seed": seed,
+    }
+    from ..reference.md import MDSettings
+
+    given = {key: value for key, value in choices.items() if value is not None}
+    settings = MDSettings(labels=labels, **given)
+    settings.check()
+    target = output or folder / settings.mode
+    if restart:
+        _set_aside(target)
+    _run(folder, target, time, settings, checkpoint)
+
+
+def _set_aside(target: Path) -> None:
+    from ..reference.md.partial import partial_folder
+
+    previous = target.with_name(f"{target.name}.previous")
+    moved = set_aside([target, partial_folder(target)], previous)
+    say(f"the earlier run is now in {moved}" if moved else "nothing to set aside")
+
+
+def _run(folder: Path, target: Path, time: float, settings: MDSettings, checkpoint: float) -> None:
+    from ..progress import progress_bar
+    from ..reference.md import run_reference
+
+    total = settings.snapshots(time)
+    say(f"{total} snapshots, {show_time(settings.interval_ps)} apart")
+    hint = "run the same command again to go on from the last checkpoint"
+    with resumable(hint), progress_bar(settings.mode, total, "snapshots") as advance:
+        run = run_reference(
+            folder,
+            target,
+            time,
+            settings=settings,
+            checkpoint_seconds=checkpoint,
+            progress=advance,
+        )
+    typer.echo(f"trajectory: {run.trajectory} ({run.snapshots} snapshots)")
+    typer.echo(f"topology: {run.topology}, record: {run.path / 'run.yaml'}")
+    if run.resumed_from:
+        typer.echo(f"{run.resumed_from} snapshots are from the interrupted run")
+    typer.echo(f"mean temperature: {run.temperature:.1f} K")
+    if run.snapshots > run.resumed_from:
+        typer.echo(f"speed: {run.ns_per_day:.3g} ns/day")
+    typer.echo(f"next: neuralmd train --complex {run.topology} --trajectory {run.trajectory}")

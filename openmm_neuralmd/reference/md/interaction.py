@@ -1,0 +1,83 @@
+"""Nonbonded forces on a ligand in a protein that stands still: its own, and the protein's on it.
+
+The protein's interactions with itself are constants, and are not computed.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+
+import numpy as np
+import openmm
+
+from ...errors import InputError
+from .selection import Selection
+from .subsystem import exceptions, nonbonded_parameters
+
+# CODATA 2018, as in OpenMM.
+_E, _AVOGADRO, _EPSILON0 = 1.602176634e-19, 6.02214076e23, 8.8541878128e-12
+COULOMB = 1e6 * _E**2 * _AVOGADRO / (4 * math.pi * _EPSILON0)
+"""1/(4πε₀) in kJ mol⁻¹ nm e⁻²."""
+
+_LENNARD_JONES = "4*epsilon*((sigma/r)^12-(sigma/r)^6)"
+_MIXING = "; sigma=0.5*(sigma1+sigma2); epsilon=sqrt(epsilon1*epsilon2)"
+ELECTROSTATICS = {
+    "vacuum": f"{COULOMB!r}*charge1*charge2/r",
+    "4r": f"{COULOMB!r}*charge1*charge2/(40*r^2)",
+}
+"""By dielectric; '4r' is four times the distance in Å, 40 times that in nm."""
+
+
+def intraligand_force(
+    force: openmm.NonbondedForce, selection: Selection, ligand: np.ndarray
+) -> openmm.CustomBondForce:
+    """Every pair within the ligand, in vacuum, as NonbondedForce without a cutoff has it.
+
+    Parameters
+    ----------
+    force : NonbondedForce
+        Of the whole System.
+    selection : Selection
+    ligand : (L,) int64
+        Particle indices in the whole System.
+    """
+    pairs = openmm.CustomBondForce(f"{COULOMB!r}*product/r+{_LENNARD_JONES}")
+    for name in ("product", "sigma", "epsilon"):
+        pairs.addPerBondParameter(name)
+    place = selection.places(force.getNumParticles())
+    special = {frozenset(found[:2]): found[2:] for found in exceptions(force, place)}
+    rows = dict(zip(place[ligand].tolist(), nonbonded_parameters(force, ligand), strict=True))
+    for (i, a), (j, b) in itertools.combinations(rows.items(), 2):
+        ordinary = (a[0] * b[0], 0.5 * (a[1] + b[1]), math.sqrt(a[2] * b[2]))
+        product, sigma, epsilon = special.get(frozenset((i, j)), ordinary)
+        if product or epsilon:
+            pairs.addBond(i, j, [product, sigma, epsilon])
+    return pairs
+
+
+def interaction_force(
+    force: openmm.NonbondedForce, selection: Selection, ligand: np.ndarray, dielectric: str
+) -> openmm.CustomNonbondedForce:
+    """Every pair of ligand and protein, without a cutoff; parameters as `intraligand_force`.
+
+    Raises
+    ------
+    InputError
+        An exception between the two, as of a covalent ligand.
+    """
+    pairs = openmm.CustomNonbondedForce(f"{ELECTROSTATICS[dielectric]}+{_LENNARD_JONES}{_MIXING}")
+    for name in ("charge", "sigma", "epsilon"):
+        pairs.addPerParticleParameter(name)
+    for row in nonbonded_parameters(force, selection.kept):
+        pairs.addParticle(row)
+    place = selection.places(force.getNumParticles())
+    own = set(place[ligand].tolist())
+    for i, j, *_ in exceptions(force, place):
+        if (i in own) != (j in own):
+            raise InputError(
+                "ligand and protein share an exception of the NonbondedForce: is the ligand "
+                "covalently bound? use mode flexible"
+            )
+    pairs.addInteractionGroup(own, set(range(len(selection.kept))) - own)
+    return pairs

@@ -1,0 +1,114 @@
+"""An unfinished run on disk: files that only grow, and a checkpoint that knows their lengths."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import struct
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+import openmm
+
+from ...errors import InputError
+from ...files import complete
+
+
+class PartialRun:
+    """The hidden folder '.NAME.partial' of a run, with 'run' in it, which becomes the output.
+
+    Parameters
+    ----------
+    output : Path
+        Final name of the folder.
+    identity : str
+        Hash of everything that decides the trajectory; another run's folder is refused.
+
+    Raises
+    ------
+    InputError
+    """
+
+    def __init__(self, output: Path, identity: str) -> None:
+        self.output = output
+        self.folder = partial_folder(output)
+        self.run = self.folder / "run"
+        self.checkpoint = self.folder / "checkpoint.npz"
+        self.run.mkdir(parents=True, exist_ok=True)
+        mark = self.folder / "identity"
+        if not mark.is_file():
+            with complete(mark) as temporary:
+                temporary.write_text(identity)
+        elif mark.read_text() != identity:
+            raise InputError(
+                f"{self.folder} holds an interrupted run of another complex or with other settings;"
+                " finish that one, or remove the folder to start anew"
+            )
+
+    @property
+    def started(self) -> bool:
+        """Whether there are snapshots to continue from."""
+        return self.checkpoint.is_file() and any(self.run.iterdir())
+
+    def resume(self, context: openmm.Context) -> int:
+        """Load the last checkpoint; how many snapshots it stands for (0: none).
+
+        What the files hold beyond it is cut off.
+        """
+        if not self.started:
+            shutil.rmtree(self.run)
+            self.run.mkdir()
+            return 0
+        with np.load(self.checkpoint, allow_pickle=False) as saved:
+            done = int(saved["done"])
+            lengths = dict(zip(saved["files"].tolist(), saved["lengths"].tolist(), strict=True))
+            try:
+                context.loadCheckpoint(saved["context"].tobytes())
+            except openmm.OpenMMException as error:
+                raise InputError(
+                    f"{self.checkpoint} is of another platform or OpenMM version ({error}); "
+                    "remove its folder to start anew"
+                ) from error
+        for name, length in lengths.items():
+            os.truncate(self.folder / name, length)
+            if name.endswith(".dcd"):
+                _set_dcd_length(self.folder / name, done)
+        return done
+
+    def commit(self, context: openmm.Context, done: int, files: Iterable[Path]) -> None:
+        """Make the first `done` snapshots, which are in `files`, survive a kill -9."""
+        lengths = {str(file.relative_to(self.folder)): _on_disk(file) for file in files}
+        with complete(self.checkpoint) as temporary:
+            np.savez(
+                temporary,
+                done=done,
+                files=np.array(list(lengths)),
+                lengths=np.array(list(lengths.values()), dtype=np.int64),
+                context=np.frombuffer(context.createCheckpoint(), dtype=np.uint8),
+            )
+
+    def publish(self) -> None:
+        """Give the run its final name."""
+        self.run.rename(self.output)
+        shutil.rmtree(self.folder)
+
+
+def partial_folder(output: Path) -> Path:
+    """Where a run lives until it is complete."""
+    return output.with_name(f".{output.name}.partial")
+
+
+def _on_disk(path: Path) -> int:
+    """Length in bytes, after everything written has reached the disk."""
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
+        return file.seek(0, os.SEEK_END)
+
+
+def _set_dcd_length(path: Path, snapshots: int) -> None:
+    """The header's number of snapshots and last step."""
+    with path.open("r+b") as file:
+        for offset in (8, 20):
+            file.seek(offset)
+            file.write(struct.pack("<i", snapshots))

@@ -1,0 +1,105 @@
+"""Which atoms of a complex a reduced run keeps, and which of them move."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from openmm import app
+from scipy.spatial import cKDTree
+
+from ...complexes import Complex
+from ...residues import WATER
+
+SALT = frozenset("NA NA+ SOD CL CL- CLA K K+ POT".split())
+"""Ions of the solution; metals that a protein may need to keep its shape are not among them."""
+
+
+@dataclass(frozen=True, eq=False)
+class Selection:
+    """Part of a System, in whole residues.
+
+    Attributes
+    ----------
+    kept : (K,) int64
+        Particle indices, increasing.
+    moving : (K,) bool
+        Which of `kept` move.
+    """
+
+    kept: np.ndarray
+    moving: np.ndarray
+
+    def places(self, particles: int) -> np.ndarray:
+        """(particles,) int64: index within `kept` of every particle of the whole, -1 if dropped."""
+        place = np.full(particles, -1)
+        place[self.kept] = np.arange(len(self.kept))
+        return place
+
+
+def around_ligand(complex: Complex, free: float, kept: float) -> Selection:
+    """Residues with an atom within a distance of an atom of the ligand.
+
+    Residues bonded to one that moves are always kept, so that no bond, angle or torsion of a
+    moving atom is lost.  Water and salt are dropped.
+
+    Parameters
+    ----------
+    complex : Complex
+    free, kept : float
+        nm; residues within `free` move (0: the ligand alone), those within `kept` stay.
+    """
+    residue_of = np.array([atom.residue.index for atom in complex.topology.atoms()])
+    solvent = is_solvent(complex.topology, complex.ligand)[residue_of]
+    distance, _ = cKDTree(complex.positions[complex.ligand]).query(complex.positions)
+    nearest = np.full(residue_of[-1] + 1, np.inf)
+    np.minimum.at(nearest, residue_of, np.where(solvent, np.inf, distance))
+    nearest[residue_of[complex.ligand[0]]] = 0.0
+    moving, present = nearest <= free, nearest <= kept
+    present &= np.isfinite(nearest)
+    for a, b in complex.topology.bonds():
+        i, j = a.residue.index, b.residue.index
+        if moving[i] or moving[j]:
+            present[[i, j]] = True
+    selected = np.flatnonzero(present[residue_of])
+    return Selection(selected, moving[residue_of[selected]])
+
+
+def is_solvent(topology: app.Topology, ligand: np.ndarray) -> np.ndarray:
+    """Whether each residue is water or salt; (residues,) bool.  The ligand never is."""
+    found = np.array([residue.name in WATER | SALT for residue in topology.residues()])
+    atoms = list(topology.atoms())
+    found[atoms[ligand[0]].residue.index] = False
+    return found
+
+
+def without_solvent(complex: Complex) -> np.ndarray:
+    """Particle indices of everything but water and salt."""
+    solvent = is_solvent(complex.topology, complex.ligand)
+    return np.array([a.index for a in complex.topology.atoms() if not solvent[a.residue.index]])
+
+
+def part_of_topology(topology: app.Topology, kept: np.ndarray) -> app.Topology:
+    """The Topology of some whole residues, numbered anew; box, names and numbers stay.
+
+    A gap starts another chain of the same name: a reader of PDB would bond across it.
+    """
+    part, atoms, wanted = app.Topology(), {}, set(kept.tolist())
+    part.setPeriodicBoxVectors(topology.getPeriodicBoxVectors())
+    for chain in topology.chains():
+        target, last = None, -2
+        for residue in chain.residues():
+            own = [atom for atom in residue.atoms() if atom.index in wanted]
+            if not own:
+                continue
+            if target is None or residue.index != last + 1:
+                target = part.addChain(chain.id)
+            last = residue.index
+            copy = part.addResidue(residue.name, target, residue.id, residue.insertionCode)
+            for atom in own:
+                atoms[atom.index] = part.addAtom(atom.name, atom.element, copy, atom.id)
+    for bond in topology.bonds():
+        if bond[0].index in atoms and bond[1].index in atoms:
+            a, b = atoms[bond[0].index], atoms[bond[1].index]
+            part.addBond(a, b, bond.type, bond.order)
+    return part
