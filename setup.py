@@ -33,7 +33,12 @@ RUNTIME = [
     "numpy>=2.0",
     "scipy>=1.14",
 ]
+PREPARE = [
+    "acpype>=2023.10.27",  # carries AmberTools' antechamber, sqm, parmchk2: called as programs
+    "openmmforcefields>=0.15",  # GAFF's parameter files
+]
 TEST = [
+    *PREPARE,
     "pytest>=8.3",
     "pytest-timeout>=2.3",
     "hypothesis>=6.120",
@@ -77,6 +82,7 @@ setup(
     package_data={"openmm_neuralmd": ["py.typed", "data/**", "models/**"]},
     install_requires=RUNTIME,
     extras_require={
+        "prepare": PREPARE,
         "test": TEST,
         "docs": DOCS,
         "cuda12": CUDA,

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from .commands import convert, doctor, info, reference, simulate, train
+from .commands import convert, doctor, info, prepare, reference, simulate, train
 from .commands.command import Command
 
 app = typer.Typer(
@@ -42,6 +42,7 @@ def _options(
 
 
 for module, function in (
+    (prepare, prepare.prepare),
     (reference, reference.reference),
     (train, train.train),
     (simulate, simulate.simulate),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import re
 import sys
 from collections.abc import Callable
@@ -50,9 +51,11 @@ def markdown(header: list[str], rows: list[list[str]]) -> str:
 
 
 def interval(values: list[float], decimals: int) -> str:
-    """'mean (low to high)'."""
-    mean, low, high = (f"{value:.{decimals}f}" for value in values)
-    return mean if low == high else f"{mean} ({low} to {high})"
+    """'mean (low to high)', or the mean alone where there is no interval."""
+    mean, *ends = (f"{value:.{decimals}f}" for value in values)
+    if not ends or ends[0] == ends[1]:
+        return mean
+    return f"{mean} ({ends[0]} to {ends[1]})"
 
 
 def accuracy(name: str, protocol: str) -> str:
@@ -92,6 +95,12 @@ def autocorrelation(name: str) -> str:
     return markdown(["lag", *lags], [["autocorrelation", *rows[0]]])
 
 
+def rounded(value: float) -> str:
+    """Two significant digits: more is not reproduced from run to run."""
+    decimals = 1 - math.floor(math.log10(value))
+    return f"{round(value, decimals):,.{max(decimals, 0)}f}"
+
+
 def speed(name: str) -> str:
     """ns/day of both sides and the ratio, with what moves."""
     result = read(name)
@@ -104,10 +113,10 @@ def speed(name: str) -> str:
             [
                 side,
                 f"{row['moving_atoms']:,}",
-                f"{ns['median']:,.3g}" if ns["median"] < 1000 else f"{ns['median']:,.0f}",
+                rounded(ns["median"]),
                 f"{100 * (ns['greatest'] - ns['least']) / ns['median']:.0f} %",
-                "1 (the fastest)" if ratio is None else f"{ratio['at_model_interval']:,.0f}",
-                "" if ratio is None else f"{ratio['at_80_ps']:,.0f}",
+                "1 (the fastest)" if ratio is None else rounded(ratio["at_model_interval"]),
+                "" if ratio is None else rounded(ratio["at_80_ps"]),
             ]
         )
     fastest = max(

@@ -47,7 +47,7 @@ WORDS = [
 
 def all_atom(platform: str | None, cutoff_nm: float) -> app.Simulation:
     """The Amber system at 300 K with OpenMM's fastest fair settings on this hardware."""
-    from openmmtools.utils import get_data_filename
+    from openmmtools.testsystems import get_data_filename
 
     folder = Path(get_data_filename("data/T4-lysozyme-L99A-implicit"))
     prmtop = app.AmberPrmtopFile(str(folder / "complex.prmtop"))
@@ -161,7 +161,7 @@ def main() -> None:
     parser.add_argument("--model", default="gpcr-ergotamine")
     parser.add_argument("--backends", nargs="+", default=["TorchForce", "PythonForce"])
     parser.add_argument("--repeats", type=int, default=7)
-    parser.add_argument("--md-steps", type=int, default=1000, help="steps in an all-atom repeat")
+    parser.add_argument("--md-steps", type=int, default=250, help="steps in an all-atom repeat")
     parser.add_argument("--snapshots", type=int, default=50, help="snapshots in a NeuralMD repeat")
     parser.add_argument("--json", type=Path, default=HERE / "results" / "speedup-t4l-p-xylene.json")
     arguments = parser.parse_args()

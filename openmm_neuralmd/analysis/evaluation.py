@@ -8,7 +8,7 @@ import numpy as np
 
 from openmm_neuralmd.analysis.coordinates import Array
 from openmm_neuralmd.analysis.metrics import metrics_table
-from openmm_neuralmd.analysis.statistics import bootstrap_mean, paired_difference
+from openmm_neuralmd.analysis.statistics import bootstrap_mean
 
 Forecast = Callable[[Array, int], Array]
 """Known snapshots (T, n, 3) and how many to forecast, to the forecast (S, n, 3), all in Å."""
@@ -59,18 +59,25 @@ def summary(scores: Scores, clusters: Array | None = None) -> dict[str, dict[str
     Returns
     -------
     dict
-        ``{method: {metric: [mean, low, high]}}``; metrics that are undefined somewhere (the
-        correlation of a ligand that stands still) are left out.
+        ``{method: {metric: [mean, low, high]}}``, or ``[mean]`` for a single origin.  Metrics that
+        are undefined somewhere (the correlation of a ligand that stands still) are left out.
     """
     result: dict[str, dict[str, list[float]]] = {}
     for name, rows in scores.items():
         columns = {key: np.array([row[key] for row in rows]) for key in rows[0]}
         result[name] = {
-            key: list(bootstrap_mean(values, clusters=clusters))
+            key: _mean(values, clusters)
             for key, values in columns.items()
             if np.isfinite(values).all()
         }
     return result
+
+
+def _mean(values: Array, clusters: Array | None) -> list[float]:
+    """[mean, low, high]; the mean alone where a single cluster leaves nothing to draw from."""
+    if len(values if clusters is None else np.unique(clusters)) < 2:
+        return [float(values.mean())]
+    return list(bootstrap_mean(values, clusters=clusters))
 
 
 def differences(
@@ -80,15 +87,14 @@ def differences(
 
     Negative is better for errors, positive for stability.
     """
-    own = {key: np.array([row[key] for row in scores[method]]) for key in metrics}
-    return {
-        other: {
-            key: list(paired_difference(own[key], [row[key] for row in rows], clusters=clusters))
-            for key in metrics
-        }
-        for other, rows in scores.items()
-        if other != method
-    }
+    result: dict[str, dict[str, list[float]]] = {}
+    for other, rows in scores.items():
+        if other == method:
+            continue
+        pairs = list(zip(scores[method], rows, strict=True))
+        gaps = {key: np.array([own[key] - row[key] for own, row in pairs]) for key in metrics}
+        result[other] = {key: _mean(gap, clusters) for key, gap in gaps.items()}
+    return result
 
 
 def average(runs: Sequence[Scores], method: str) -> Scores:
