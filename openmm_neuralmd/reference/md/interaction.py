@@ -21,12 +21,13 @@ COULOMB = 1e6 * _E**2 * _AVOGADRO / (4 * math.pi * _EPSILON0)
 """1/(4πε₀) in kJ mol⁻¹ nm e⁻²."""
 
 _LENNARD_JONES = "4*epsilon*((sigma/r)^12-(sigma/r)^6)"
-_MIXING = "; sigma=0.5*(sigma1+sigma2); epsilon=sqrt(epsilon1*epsilon2)"
+# Roots and halves are taken once for each particle, not for each pair at each step.
+_MIXED = "depth1*depth2*x*(x-1); x=(s/r)^6; s=radius1+radius2"
 ELECTROSTATICS = {
-    "vacuum": f"{COULOMB!r}*charge1*charge2/r",
-    "4r": f"{COULOMB!r}*charge1*charge2/(40*r^2)",
+    "vacuum": (COULOMB, "charge1*charge2/r"),
+    "4r": (COULOMB / 40, "charge1*charge2/r^2"),
 }
-"""By dielectric; '4r' is four times the distance in Å, 40 times that in nm."""
+"""By dielectric: factor and energy; '4r' is four times the distance in Å, 40 times that in nm."""
 
 
 def intraligand_force(
@@ -66,11 +67,12 @@ def interaction_force(
     InputError
         An exception between the two, as of a covalent ligand.
     """
-    pairs = openmm.CustomNonbondedForce(f"{ELECTROSTATICS[dielectric]}+{_LENNARD_JONES}{_MIXING}")
-    for name in ("charge", "sigma", "epsilon"):
+    factor, coulomb = ELECTROSTATICS[dielectric]
+    pairs = openmm.CustomNonbondedForce(f"{coulomb}+{_MIXED}")
+    for name in ("charge", "radius", "depth"):
         pairs.addPerParticleParameter(name)
-    for row in nonbonded_parameters(force, selection.kept):
-        pairs.addParticle(row)
+    for charge, sigma, epsilon in nonbonded_parameters(force, selection.kept):
+        pairs.addParticle([math.sqrt(factor) * charge, sigma / 2, 2 * math.sqrt(epsilon)])
     place = selection.places(force.getNumParticles())
     own = set(place[ligand].tolist())
     for i, j, *_ in exceptions(force, place):
