@@ -11,6 +11,7 @@ from ..times import show_time, whole_strides
 from . import options
 from .aside import set_aside
 from .command import resumable, say
+from .properties import read_properties
 from .sources import Source
 
 if TYPE_CHECKING:
@@ -97,7 +98,7 @@ def simulate(
         tuple(boundaries) if boundaries else None,
     )
     source.check()
-    properties = _properties(platform_property, platform)
+    properties = read_properties(platform_property, platform)
     if output.suffix.lower() != ".dcd":
         raise typer.BadParameter(f"{output}: the trajectory is a DCD file; name it NAME.dcd")
     from ..mm.run import RunSettings
@@ -114,15 +115,6 @@ def simulate(
     say(f"{count} snapshots, {show_time(step)} apart: {show_time(count * step)} in all")
     settings = RunSettings(platform, properties, backend, precision, seed=seed)
     _run(loaded, complex, past, count, output, settings)
-
-
-def _properties(given: list[str] | None, platform: str | None) -> dict[str, str]:
-    pairs = [text.partition("=") for text in given or []]
-    if any(not (name and equals and value) for name, equals, value in pairs):
-        raise typer.BadParameter("--property is NAME=VALUE, such as Precision=mixed")
-    if pairs and platform is None:
-        raise typer.BadParameter("--property needs --platform: properties differ between platforms")
-    return {name: value for name, _, value in pairs}
 
 
 def _whole(time: float, stride: float) -> int:
