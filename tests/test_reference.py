@@ -412,12 +412,14 @@ def test_a_resumed_run_is_the_uninterrupted_one(
 def test_resumption_on_the_cpu_platform(folder: ComplexFolder, tmp_path: Path) -> None:
     """There the order of sums, and so their rounding, depends on when neighbours were looked for.
 
-    Random numbers that started anew would show at once: some kJ/mol in the kinetic energy.
+    Rounding grows to some kJ/mol within such a run.  Random numbers that started anew would make
+    it another run, as far from this one as its snapshots are from each other.
     """
     whole, cut = (energies(run) for run in interrupted(folder, tmp_path, POCKET))
-    for name, tolerance in (("time_ps", 0), ("potential_kj_mol", 0.5), ("kinetic_kj_mol", 0.5)):
-        pair = [[row[name] for row in run] for run in (whole, cut)]
-        np.testing.assert_allclose(*pair, rtol=0, atol=tolerance)
+    assert [row["time_ps"] for row in whole] == [row["time_ps"] for row in cut]
+    for name in ("potential_kj_mol", "kinetic_kj_mol"):
+        a, b = (np.array([row[name] for row in run]) for run in (whole, cut))
+        assert np.sqrt(np.mean((a - b) ** 2)) < 0.5 * a.std()
 
 
 def interrupted(
