@@ -80,12 +80,12 @@ def forecast() -> None:
 
 
 def train_for_a_minute() -> None:
-    """The same training as the bundled model's, two epochs of it."""
+    """The same training as the bundled model's, the first epochs of it."""
     shutil.rmtree(OUTPUT / "training", ignore_errors=True)
-    settings = read_settings(HERE / "gpcr-ergotamine.yaml", {"name": "demo", "epochs": 2})
+    settings = read_settings(HERE / "gpcr-ergotamine.yaml", {"name": "demo", "epochs": 4})
     trainer = Trainer(settings, nmd.example(EXAMPLE), OUTPUT / "training")
     before = trainer.validation_error()
-    with progress_bar("training from scratch", trainer.total, "update") as advance:
+    with progress_bar("training", trainer.total, "update") as advance:
         trainer.run(advance)
     console.print(f"validation error {before:.3f} → {trainer.counters.best:.3f}")
 

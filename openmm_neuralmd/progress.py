@@ -13,7 +13,6 @@ from rich.progress import (
     ProgressColumn,
     Task,
     TextColumn,
-    TimeElapsedColumn,
     TimeRemainingColumn,
 )
 from rich.text import Text
@@ -52,12 +51,12 @@ def progress_bar(title: str, total: int, unit: str, done: int = 0) -> Iterator[A
     unit : str
         Name of a unit, for the rate.
     """
+    # All of it fits into 80 columns, where rich would otherwise cut the numbers.
     columns = (
         TextColumn("[bold]{task.description}"),
-        BarColumn(bar_width=24),
+        BarColumn(bar_width=16),
         MofNCompleteColumn(),
         RateColumn(unit),
-        TimeElapsedColumn(),
         TextColumn("ETA"),
         TimeRemainingColumn(),
         TextColumn("{task.fields[note]}"),

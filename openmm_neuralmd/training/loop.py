@@ -124,7 +124,7 @@ class Trainer:
 
     def _note(self, loss: float) -> str:
         best = self.counters.best
-        shown = "" if math.isinf(best) else f"  best validation {best:.3f}"
+        shown = "" if math.isinf(best) else f" best {best:.3f}"
         return f"loss {loss:.3f}{shown}"
 
     def _update(self) -> float:
