@@ -1,7 +1,8 @@
 """Atom-level ligand part of BindingNet (paper, 'Atom-level ligand modeling').
 
-All pairs with a mask and an envelope: a drug-like ligand has so few atoms that a neighbour list
-costs more than it saves (benchmarks/pairs.py), and shapes stay static.
+All pairs with a mask and an envelope: shapes are static and nothing can overflow.  The price was
+measured (benchmarks/pairs.py): against a list of the smallest capacity that is never too short
+it is next to nothing for 10 or 20 atoms, a third of the time for 40, more than half for 80.
 """
 
 from __future__ import annotations
