@@ -7,18 +7,24 @@ import re
 import struct
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import mdtraj
 import numpy as np
 import openmmtools
 import pytest
+import torch
 from openmm import app, unit
+from safetensors.torch import save_file
 
 from openmm_neuralmd.complexes import Complex
+from openmm_neuralmd.dynamics import dynamics, rollout
 from openmm_neuralmd.errors import NeuralMDError
 from openmm_neuralmd.examples import GPCR_FOLDER, example, example_complex
+from openmm_neuralmd.mm.force import NeuralMDForce
+from openmm_neuralmd.training import Trainer, TrainingSettings, load_model, read_settings
+from openmm_neuralmd.training.checkpoints import bundled_models
 from openmm_neuralmd.trajectories import Snapshots, read_snapshots, write_trajectory
 
 DOCUMENT = Path(__file__).parent.parent / "docs" / "errors.md"
@@ -405,6 +411,69 @@ def _(b: Bench) -> object:
 @case("no-example-trajectory")
 def _(b: Bench) -> object:
     return example("t4l-p-xylene")
+
+
+@case("no-model")
+def _(b: Bench) -> object:
+    return load_model(b.folder / "nowhere.safetensors")
+
+
+@case("damaged-model")
+def _(b: Bench) -> object:
+    cut = b.folder / "cut.safetensors"
+    cut.write_bytes(bundled_models()["gpcr-ergotamine"].read_bytes()[:-100])
+    return load_model(cut)
+
+
+@case("foreign-model")
+def _(b: Bench) -> object:
+    save_file({"weight": torch.zeros(1)}, b.folder / "foreign.safetensors")
+    return load_model(b.folder / "foreign.safetensors")
+
+
+@case("unseen-element")
+def _(b: Bench) -> object:
+    model = load_model("gpcr-ergotamine")
+    card = model.card.model_copy(update={"elements": [7, 8]})
+    return replace(model, card=card).check(b.t4l)
+
+
+@case("other-stride")
+def _(b: Bench) -> object:
+    return load_model("gpcr-ergotamine").check(b.gpcr.complex, interval_ps=80.0)
+
+
+@case("known-shape")
+def _(b: Bench) -> object:
+    return rollout(load_model("gpcr-ergotamine"), b.gpcr.complex, b.gpcr.ligand[:3, :40], 1)
+
+
+@case("known-not-numbers")
+def _(b: Bench) -> object:
+    known = np.full_like(b.gpcr.ligand[:3], np.nan)
+    return rollout(load_model("gpcr-ergotamine"), b.gpcr.complex, known, 1)
+
+
+@case("unknown-dynamics")
+def _(b: Bench) -> object:
+    return dynamics("magic")
+
+
+@case("unknown-backend")
+def _(b: Bench) -> object:
+    return NeuralMDForce(load_model("gpcr-ergotamine"), b.t4l, backend="Fortran")
+
+
+@case("unreadable-settings")
+def _(b: Bench) -> object:
+    (b.folder / "run.yaml").write_text("name: [")
+    return read_settings(b.folder / "run.yaml")
+
+
+@case("too-short-to-learn")
+def _(b: Bench) -> object:
+    settings = TrainingSettings(name="x", data={"example": "gpcr-ergotamine"}, horizon=30)
+    return Trainer(settings, b.gpcr[:30], b.folder / "run")
 
 
 @case("warning-alternates")
