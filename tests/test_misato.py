@@ -27,7 +27,7 @@ from openmm_neuralmd.misato.topology import build_topology, residues_of
 from openmm_neuralmd.trajectories import read_snapshots
 
 REAL = Path(__file__).parent / "data" / "misato" / "11gs.hdf5"
-SHARED = Path("/work/shared/data/misato")
+SHARED = Path(__file__).parents[2] / "shared" / "data" / "misato"  # beside the checkout, if at all
 ARRAYS = ("number", "element", "residue", "type", "begins")
 LIGAND_11GS = (
     "CC[C@@H](CSC[C@H](NC(=O)CC[C@H]([NH3+])C(=O)[O-])C(=O)NCC(=O)[O-])"

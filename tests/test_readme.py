@@ -23,8 +23,6 @@ FENCE = re.compile(
     re.MULTILINE | re.DOTALL,
 )
 
-pytestmark = pytest.mark.skipif(not README.exists(), reason="README.md is not written yet")
-
 
 @dataclass(frozen=True)
 class Block:
