@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from .commands import convert, doctor, info, prepare, reference, simulate, train
+from .commands import campaign, convert, doctor, info, prepare, reference, simulate, train
 from .commands.command import Command
 
 app = typer.Typer(
@@ -44,6 +44,7 @@ def _options(
 for module, function in (
     (prepare, prepare.prepare),
     (reference, reference.reference),
+    (campaign, campaign.campaign),
     (train, train.train),
     (simulate, simulate.simulate),
     (convert, convert.convert),

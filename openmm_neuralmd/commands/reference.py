@@ -23,7 +23,7 @@ Writes a folder: trajectory.xtc, topology.pdb that matches it atom for atom, ene
 Run the same command again after an interruption, and it goes on where it was.
 """
 EXAMPLE = "Example: neuralmd reference complex --mode pocket --time 3ns -o runs/pocket"
-ENGINES = ("openmm",)
+ENGINES = ("openmm", "gromacs")
 _SYSTEM, _OUTPUT = "What moves, and how", "What is written"
 
 
@@ -39,7 +39,9 @@ def reference(
             "--output", "-o", metavar="DIR", help="Folder to write. Default: COMPLEX/MODE."
         ),
     ] = None,
-    engine: Annotated[str, typer.Option(metavar="NAME", help="openmm.")] = "openmm",
+    engine: Annotated[
+        str, typer.Option(metavar="openmm|gromacs", help="gromacs: the gmx on PATH.")
+    ] = "openmm",
     mode: Annotated[
         str | None,
         typer.Option(
@@ -179,7 +181,7 @@ def reference(
     target = output or folder / settings.mode
     if restart:
         _set_aside(target)
-    _run(folder, target, time, settings, checkpoint)
+    _run(engine, folder, target, time, settings, checkpoint)
 
 
 def _set_aside(target: Path) -> None:
@@ -190,15 +192,17 @@ def _set_aside(target: Path) -> None:
     say(f"the earlier run is now in {moved}" if moved else "nothing to set aside")
 
 
-def _run(folder: Path, target: Path, time: float, settings: MDSettings, checkpoint: float) -> None:
+def _run(
+    engine: str, folder: Path, target: Path, time: float, settings: MDSettings, checkpoint: float
+) -> None:
     from ..progress import progress_bar
-    from ..reference.md import run_reference
+    from ..reference.engines import choose_engine
 
     total = settings.snapshots(time)
     say(f"{total} snapshots, {show_time(settings.interval_ps)} apart")
     hint = "run the same command again to go on from the last checkpoint"
     with resumable(hint), progress_bar(settings.mode, total, "snapshots") as advance:
-        run = run_reference(
+        run = choose_engine(engine).run(
             folder,
             target,
             time,

@@ -98,7 +98,7 @@ def _settings(file: Path | None, source: Source, overrides: dict[str, Any]) -> T
         "boundaries": source.boundaries,
     }
     name = source.example or (source.complex_file.stem if source.complex_file else "")
-    return validated({"name": name, "data": data, **overrides}, "command line")
+    return validated(TrainingSettings, {"name": name, "data": data, **overrides}, "command line")
 
 
 def _absolute(path: Path | None) -> Path | None:

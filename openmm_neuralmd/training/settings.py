@@ -5,11 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Literal
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from ..dynamics.ode import NeuralODESettings
-from ..errors import InputError
+from ..settings_files import read_mapping, validated
 
 
 class _Settings(BaseModel):
@@ -144,27 +143,11 @@ def read_settings(path: str | Path, overrides: dict[str, Any] | None = None) -> 
         With the file, the setting and what is wrong with it, in one line.
     """
     path = Path(path)
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        reason = " ".join(str(error).split())
-        raise InputError(f"{path}: not a readable settings file: {reason}") from error
-    if not isinstance(content, dict):
-        raise InputError(f"{path}: settings must be 'name: value' lines, see examples/train.yaml")
+    content = read_mapping(path, "examples/train.yaml")
     content.update(overrides or {})
     data = content.get("data")
     if isinstance(data, dict):
         for key in ("topology", "trajectory", "coordinates", "sdf"):
             if data.get(key) is not None:
                 data[key] = (path.parent / data[key]).resolve()
-    return validated(content, str(path))
-
-
-def validated(content: dict[str, Any], source: str) -> TrainingSettings:
-    """Settings from a dict, or an InputError that names `source` and the first bad setting."""
-    try:
-        return TrainingSettings.model_validate(content)
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "settings"
-        raise InputError(f"{source}: {where}: {first['msg']}") from error
+    return validated(TrainingSettings, content, str(path))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from .modes import MODES, Setup, build
-from .production import ReferenceRun, run_reference
+from .outcome import ReferenceRun
+from .production import run_reference
 from .settings import MDSettings
 
 __all__ = ["MODES", "MDSettings", "ReferenceRun", "Setup", "build", "run_reference"]

@@ -50,22 +50,27 @@ def equilibrate(setup: Setup, settings: MDSettings, folder: Path, say: Say) -> o
     SimulationError
         A coordinate is not a number.
     """
-    default = PERIODIC_PS if setup.periodic else ISOLATED_PS
-    duration = default if settings.equilibration_ps is None else settings.equilibration_ps
+    half = duration(setup, settings) / 2
     state: openmm.State | None = None
     for name in STAGES:
         file = folder / f"{name}.xml"
         if not file.is_file():
-            say(name if name == "minimised" else f"{name}, {duration / 2:g} ps")
-            reached = _stage(name, setup, settings, state, duration / 2)
+            say(name if name == "minimised" else f"{name}, {half:g} ps")
+            reached = _stage(name, setup, settings, state, half)
             with complete(file) as temporary:
                 temporary.write_text(openmm.XmlSerializer.serialize(reached))
         state = openmm.XmlSerializer.deserialize(file.read_text())
     return state
 
 
+def duration(setup: Setup, settings: MDSettings) -> float:
+    """Of restrained and free stage together, ps."""
+    default = PERIODIC_PS if setup.periodic else ISOLATED_PS
+    return default if settings.equilibration_ps is None else settings.equilibration_ps
+
+
 def _stage(
-    name: str, setup: Setup, settings: MDSettings, state: openmm.State | None, duration: float
+    name: str, setup: Setup, settings: MDSettings, state: openmm.State | None, length_ps: float
 ) -> openmm.State:
     if state is None:
         return _minimised(setup, settings)
@@ -83,7 +88,7 @@ def _stage(
     context.setStepCount(0)
     if name == "restrained":
         context.setVelocitiesToTemperature(settings.temperature, seed_for(settings, _VELOCITIES))
-    advance(context, setup, round(duration * 1000 / timestep))
+    advance(context, setup, round(length_ps * 1000 / timestep))
     return snapshot(context)
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import struct
 from collections.abc import Iterable
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 import openmm
@@ -36,6 +38,7 @@ class PartialRun:
         self.run = self.folder / "run"
         self.checkpoint = self.folder / "checkpoint.npz"
         self.run.mkdir(parents=True, exist_ok=True)
+        self._lock = _locked(self.folder)
         mark = self.folder / "identity"
         if not mark.is_file():
             with complete(mark) as temporary:
@@ -92,6 +95,16 @@ class PartialRun:
         """Give the run its final name."""
         self.run.rename(self.output)
         shutil.rmtree(self.folder)
+
+
+def _locked(folder: Path) -> IO[bytes]:
+    """A lock that the operating system lifts when this process ends, however it ends."""
+    file = (folder / "lock").open("ab")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        raise InputError(f"{folder}: another process is working on this run") from error
+    return file
 
 
 def partial_folder(output: Path) -> Path:

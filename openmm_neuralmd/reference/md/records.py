@@ -16,12 +16,12 @@ from ...units import BOLTZMANN, nanometers
 from .labels import LabelFile
 from .masses import degrees_of_freedom
 from .modes import Setup
+from .outcome import COLUMNS, ENERGIES
 from .partial import PartialRun
 from .selection import part_of_topology, without_solvent
 from .settings import MDSettings
 
-TOPOLOGY, ENERGIES, LABELS = "topology.pdb", "energies.csv", "labels.npz"
-COLUMNS = ("time_ps", "potential_kj_mol", "kinetic_kj_mol", "temperature_k", "volume_nm3")
+LABELS = "labels.npz"
 
 
 class Records:
@@ -54,22 +54,14 @@ class Records:
     @contextmanager
     def opened(self) -> Iterator[Records]:
         """The files, to be continued where there is a checkpoint."""
-        with self.energies.open("a") as self._table, self._coordinates() as self._writer:
+        interval, append = self.settings.interval_ps, self._append
+        trajectory = open_trajectory(self.trajectory, self.topology, interval, append)
+        with self.energies.open("a") as self._table, trajectory as self._writer:
             if not self._append:
                 self._row(COLUMNS[: 5 if self.setup.periodic else 4])
             yield self
         if self.labels is not None:
             self.labels.close()
-
-    @contextmanager
-    def _coordinates(self) -> Iterator[Any]:
-        """OpenMM's writer; the first snapshot is one interval after the start."""
-        interval, append = self.settings.interval_ps, self._append
-        if self.settings.format == "xtc":
-            yield app.XTCFile(str(self.trajectory), self.topology, interval, 1, 1, append=append)
-            return
-        with self.trajectory.open("r+b" if append else "w+b") as file:
-            yield app.DCDFile(file, self.topology, interval, 1, 1, append=append)
 
     def write(self, context: openmm.Context, number: int) -> float:
         """Add the present state as snapshot `number`, counted from 1; its temperature in K."""
@@ -103,3 +95,15 @@ class Records:
         return whole_molecules(
             complex.topology, positions, complex.backbone, complex.ligand, vectors
         )
+
+
+@contextmanager
+def open_trajectory(
+    path: Path, topology: app.Topology, interval_ps: float, append: bool = False
+) -> Iterator[Any]:
+    """OpenMM's writer for XTC or DCD; the first snapshot is one interval after the start."""
+    if path.suffix == ".xtc":
+        yield app.XTCFile(str(path), topology, interval_ps, 1, 1, append=append)
+        return
+    with path.open("r+b" if append else "w+b") as file:
+        yield app.DCDFile(file, topology, interval_ps, 1, 1, append=append)
