@@ -109,6 +109,23 @@ def prepare(
             rich_help_panel=_PREPARATION,
         ),
     ] = None,
+    relax: Annotated[
+        float | None,
+        typer.Option(
+            metavar="TIME",
+            parser=options.time_option,
+            help="Explicit solvent: bring the box to 1 bar for so long, the solute held: 30ps.",
+            rich_help_panel=_PREPARATION,
+        ),
+    ] = None,
+    engine: Annotated[
+        str | None,
+        typer.Option(
+            metavar="openmm|gromacs",
+            help="What --relax runs on. Default: openmm.",
+            rich_help_panel=_PREPARATION,
+        ),
+    ] = None,
     sdf: Annotated[
         Path | None,
         typer.Option(
@@ -136,6 +153,8 @@ def prepare(
         "nonstandard": nonstandard,
         "drop": tuple(drop) if drop else None,
         "platform": platform,
+        "relax_ps": relax,
+        "engine": engine,
     }
     given = {key: value for key, value in choices.items() if value is not None}
     imported: dict[str, Any] = {"sdf": sdf, "include": include}

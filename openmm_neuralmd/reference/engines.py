@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import numpy as np
+
 from ..errors import InputError
 from . import gromacs, md
-from .md import MDSettings, ReferenceRun
+from .md import MDSettings, ReferenceRun, Setup
 
 
 @dataclass(frozen=True)
@@ -20,15 +22,18 @@ class Engine:
         As `run_reference`.
     check : callable
         Refuses settings that it cannot carry out, before any work.
+    relax_box : callable
+        Brings a box of water to its density: positions (N, 3) and box (3, 3), in nm.
     """
 
     run: Callable[..., ReferenceRun]
     check: Callable[[MDSettings], None]
+    relax_box: Callable[[Setup, MDSettings, float], tuple[np.ndarray, np.ndarray]]
 
 
 ENGINES = {
-    "openmm": Engine(md.run_reference, MDSettings.check),
-    "gromacs": Engine(gromacs.run_gromacs, gromacs.check),
+    "openmm": Engine(md.run_reference, MDSettings.check, md.relax_box),
+    "gromacs": Engine(gromacs.run_gromacs, gromacs.check, gromacs.relax_box),
 }
 
 

@@ -11,19 +11,23 @@ from typing import Any
 
 import numpy as np
 import openmm
-from openmm import app
+from openmm import app, unit
 
 from ..complexes import Complex
 from ..errors import InputError
 from ..files import sha256
-from ..units import to_angstrom
+from ..residues import residue_key
+from ..units import nanometers, to_angstrom
 from . import soundness
 from .assembly import assemble, ligand_atoms, ligand_sdf
 from .charges import METHODS, assign_charges, default_method
 from .chemistry import RESIDUE, Ligand, read_ligand
+from .engines import choose_engine
 from .folder import ComplexFolder, check_absent, write_folder
 from .forcefield import Parameters, check_matched, choose_parameters, make_forcefield
 from .gaff import gaff_template
+from .md import MDSettings, Setup
+from .md.masses import repartition
 from .programs import AmberTools, find_ambertools
 from .protein import ProteinOptions, positions_of
 from .relax import make_context, minimise
@@ -57,6 +61,11 @@ class PrepareSettings:
     drop : names of residues to leave out.
     platform : str, optional
         OpenMM's, for the minimisation; its fastest by default.
+    relax_ps : float
+        Explicit solvent: so long at 300 K and 1 bar, with the solute's heavy atoms held, until
+        the water has its density; 0 leaves the box as it was filled.
+    engine : str
+        What does that: 'openmm' or 'gromacs'.
     """
 
     ph: float = 7.4
@@ -66,6 +75,8 @@ class PrepareSettings:
     nonstandard: str = "replace"
     drop: tuple[str, ...] = ()
     platform: str | None = None
+    relax_ps: float = 0.0
+    engine: str = "openmm"
 
     def check(self) -> None:
         """Refuse what is no choice, before any work.
@@ -74,7 +85,10 @@ class PrepareSettings:
         ------
         InputError
         """
-        choose_solvent(self.solvent)
+        solvent = choose_solvent(self.solvent)
+        choose_engine(self.engine)
+        if self.relax_ps < 0 or (self.relax_ps and not solvent.explicit):
+            raise InputError("the box is relaxed for a positive time, and in explicit solvent only")
         if self.charges not in (None, *METHODS):
             known = ", ".join(METHODS)
             raise InputError(f"unknown charge method {self.charges!r}; known: {known}")
@@ -145,7 +159,11 @@ def prepare(
     template, charges = _parametrise(small, tools, settings, tell)
     tell(f"protein {parameters.protein}, water {parameters.water}, solvent {solvent.description}")
     system = _build(modeller, template, parameters, solvent, Path(protein).name)
-    positions, checks = _relax(modeller, complex, system, small, settings.platform)
+    before = positions_of(modeller)
+    positions = minimise(system, modeller.topology, before, settings.platform)
+    if settings.relax_ps:
+        positions = _at_pressure(modeller, complex, system, positions, settings, tell)
+    checks = _check(modeller, complex, system, small, before, positions, settings.platform)
     record = {
         "name": name or Path(output).name,
         "ligand": describe_ligand(small, Path(ligand)),
@@ -158,7 +176,12 @@ def prepare(
             "tools": {"source": tools.source, "antechamber": tools.version(), **_versions()},
         },
         "solvent": solvent.name,
-        "settings": {"ph": settings.ph, "nonstandard": settings.nonstandard},
+        "settings": {
+            "ph": settings.ph,
+            "nonstandard": settings.nonstandard,
+            "relax_ps": settings.relax_ps,
+            "engine": settings.engine,
+        },
         "notes": notes,
         "checks": checks,
     }
@@ -216,16 +239,45 @@ def _build(
     return build_system(forcefield, modeller.topology, solvent)
 
 
-def _relax(
+def _at_pressure(
+    modeller: app.Modeller,
+    complex: Complex,
+    system: openmm.System,
+    positions: np.ndarray,
+    settings: PrepareSettings,
+    tell: Note,
+) -> np.ndarray:
+    """Positions in a box whose water has its density; topology and System get that box."""
+    md = MDSettings(platform=settings.platform)
+    topology = modeller.topology
+    atoms = list(topology.atoms())
+    ligand = residue_key(atoms[complex.ligand[0]].residue)
+    whole = Complex.from_openmm(topology, positions, ligand=ligand, name=complex.name)
+    own = openmm.XmlSerializer.clone(system)
+    repartition(own, topology, md.hydrogen_mass)
+    setup = Setup(own, whole, np.arange(len(atoms)), ())
+    relaxed, box = choose_engine(settings.engine).relax_box(setup, md, settings.relax_ps)
+    vectors = [openmm.Vec3(*row) for row in box] * unit.nanometer
+    topology.setPeriodicBoxVectors(vectors)
+    system.setDefaultPeriodicBoxVectors(*vectors)
+    tell(f"box at 1 bar for {settings.relax_ps:g} ps, solute held, by {settings.engine}")
+    context = make_context(system, relaxed, settings.platform)
+    context.setPeriodicBoxVectors(*vectors)
+    context.applyConstraints(1e-6)
+    return nanometers(context.getState(positions=True).getPositions(asNumpy=True))
+
+
+def _check(
     modeller: app.Modeller,
     complex: Complex,
     system: openmm.System,
     ligand: Ligand,
+    before: np.ndarray,
+    after: np.ndarray,
     platform: str | None,
-) -> tuple[np.ndarray, dict[str, float]]:
-    """Minimised positions, and what was found when they were checked."""
-    topology, before = modeller.topology, positions_of(modeller)
-    after = minimise(system, topology, before, platform)
+) -> dict[str, float]:
+    """What was found when the final positions were checked."""
+    topology = modeller.topology
     context = make_context(system, after, platform)
     state = context.getState(energy=True, forces=True)
     forces = np.array(state.getForces(asNumpy=True))
@@ -235,7 +287,7 @@ def _relax(
     soundness.check_chirality(topology, before, after, ligand.molecule, complex.ligand)
     shift = soundness.ligand_shift(complex, after)
     soundness.check_stayed(shift)
-    return after, {
+    return {
         "ligand_moved_angstrom": round(float(to_angstrom(np.asarray(shift))), 3),
         "shortest_contact_angstrom": round(float(to_angstrom(np.asarray(shortest))), 3),
         "largest_force_kj_mol_nm": round(float(np.linalg.norm(forces, axis=1).max()), 1),

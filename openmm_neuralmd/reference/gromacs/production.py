@@ -2,51 +2,34 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from ...errors import InputError, SimulationError
+from ...errors import InputError
 from ...progress import Advance, silent
 from ..folder import ComplexFolder
 from ..md.equilibration import duration
-from ..md.modes import Setup, build
+from ..md.modes import build
 from ..md.outcome import ReferenceRun, identity, publish, record, summary
 from ..md.partial import PartialRun
 from ..md.selection import part_of_topology, without_solvent
 from ..md.settings import MDSettings
 from ..md.subsystem import nonbonded_force
-from ..programs import ProgramError
 from . import parameters
 from .collect import Collected, collect
 from .energies import extent
 from .parameters import Parameters
-from .program import Gmx, find_gmx
-from .topology import GRO, GROUPS, TOP, Exported, export
+from .program import find_gmx
+from .run import DEVICES, Work, grompp, mdrun
+from .topology import GRO, GROUPS, TOP, export
 
 ENGINE = "gromacs"
 INPUTS = (TOP, GRO, GROUPS, "production.mdp")
-DEVICES = {"CPU": ("-nb", "cpu"), "CUDA": ("-nb", "gpu"), "OpenCL": ("-nb", "gpu")}
 _DUMPED = re.compile(r"^step = (\d+)", re.MULTILINE)
-
-
-@dataclass(frozen=True, eq=False)
-class _Work:
-    """What every stage needs."""
-
-    gmx: Gmx
-    folder: Path
-    setup: Setup
-    settings: MDSettings
-    forces: parameters.Nonbonded
-    exported: Exported
-    checkpoint_seconds: float
 
 
 def run_gromacs(
@@ -101,7 +84,7 @@ def run_gromacs(
         written = without_solvent(setup.complex)
     forces = parameters.nonbonded(nonbonded_force(setup.system), extent(setup.complex.positions))
     exported = export(setup, forces.cutoff, written, partial.folder)
-    work = _Work(gmx, partial.folder, setup, settings, forces, exported, checkpoint_seconds)
+    work = Work(gmx, partial.folder, setup, settings, forces, exported, checkpoint_seconds)
     _equilibrate(work, progress)
     first, seconds = _produce(work, total, progress)
     topology = part_of_topology(setup.topology, written)
@@ -135,7 +118,7 @@ def check(settings: MDSettings) -> None:
         raise InputError(f"GROMACS has no platform '{settings.platform}'; there are: {known}")
 
 
-def _equilibrate(work: _Work, progress: Advance) -> None:
+def _equilibrate(work: Work, progress: Advance) -> None:
     settings, groups, periodic = work.settings, work.exported.groups, work.setup.periodic
     half = duration(work.setup, settings) / 2 * 1000 / settings.timestep_fs
     mdp = parameters.minimisation(work.forces, "Fixed" in groups)
@@ -149,17 +132,17 @@ def _equilibrate(work: _Work, progress: Advance) -> None:
     _stage(work, "free", "restrained.gro", mdp)
 
 
-def _stage(work: _Work, name: str, start: str, mdp: Parameters) -> None:
+def _stage(work: Work, name: str, start: str, mdp: Parameters) -> None:
     """Run a stage of the equilibration, unless it is finished."""
     mark = work.folder / f"{name}.done"
     if mark.exists():
         return
-    _grompp(work, name, start, mdp)
-    _mdrun(work, name, lambda step: None)
+    grompp(work, name, start, mdp)
+    mdrun(work, name, lambda step: None)
     mark.touch()
 
 
-def _produce(work: _Work, total: int, progress: Advance) -> tuple[int, float]:
+def _produce(work: Work, total: int, progress: Advance) -> tuple[int, float]:
     """How many snapshots were there before, and the wall time of the others in seconds."""
     settings, groups, periodic = work.settings, work.exported.groups, work.setup.periodic
     every = settings.steps_per_snapshot()
@@ -170,7 +153,7 @@ def _produce(work: _Work, total: int, progress: Advance) -> tuple[int, float]:
             f"{work.folder} holds {first} snapshots already, {total} were asked for; "
             "ask for as many at least, or remove the folder to start anew"
         )
-    _grompp(work, "production", "free.gro", mdp)
+    grompp(work, "production", "free.gro", mdp)
     progress(first, "production")
     began, shown = time.perf_counter(), first
 
@@ -184,12 +167,12 @@ def _produce(work: _Work, total: int, progress: Advance) -> tuple[int, float]:
             shown = now
 
     if first < total:
-        _mdrun(work, "production", step)
+        mdrun(work, "production", step)
     progress(total - shown, "")
     return first, time.perf_counter() - began
 
 
-def _done(work: _Work) -> int:
+def _done(work: Work) -> int:
     """The step of production's last checkpoint."""
     if not (work.folder / "production.cpt").is_file():
         return 0
@@ -197,34 +180,7 @@ def _done(work: _Work) -> int:
     return int(found[1]) if found else 0
 
 
-def _grompp(work: _Work, name: str, start: str, mdp: Parameters) -> None:
-    (work.folder / f"{name}.mdp").write_text(parameters.written(mdp))
-    files = ["-f", f"{name}.mdp", "-c", start, "-p", TOP, "-n", GROUPS, "-o", f"{name}.tpr"]
-    if name == "restrained":
-        files += ["-r", start]
-    if mdp.get("continuation") == "yes":
-        files += ["-t", start.replace(".gro", ".cpt")]
-    # It warns of bonds that vibrate within five time steps: with heavy hydrogens 4 fs is sound.
-    work.gmx.run("grompp", *files, "-maxwarn", 5, folder=work.folder)
-
-
-def _mdrun(work: _Work, name: str, step: Callable[[int], None]) -> None:
-    settings = work.settings
-    told = settings.properties.get("Threads") or os.environ.get("OMP_NUM_THREADS")
-    threads = told or str(len(os.sched_getaffinity(0)))
-    words: list[object] = ["-deffnm", name, "-ntmpi", 1, "-ntomp", threads, "-pin", "off"]
-    words += ["-cpi", f"{name}.cpt", "-cpt", work.checkpoint_seconds / 60]
-    words += ["-stepout", max(1, settings.steps_per_snapshot())]
-    words += DEVICES.get(settings.platform or "", ())
-    if device := settings.properties.get("DeviceIndex"):
-        words += ["-gpu_id", device]
-    try:
-        work.gmx.watch("mdrun", *words, folder=work.folder, step=step)
-    except ProgramError as error:
-        raise SimulationError(f"{error}; what was done is kept in {work.folder}") from error
-
-
-def _engine(work: _Work) -> dict[str, object]:
+def _engine(work: Work) -> dict[str, object]:
     properties = {"version": work.gmx.version, "simd": work.gmx.simd, **work.settings.properties}
     return {
         "engine": ENGINE,

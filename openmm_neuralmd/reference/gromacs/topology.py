@@ -173,7 +173,7 @@ def _with_restraints(text: str, setup: Setup) -> str:
     heads = [m.start() for m in _SECTION.finditer(text) if m[1] in ("moleculetype", "system")]
     kinds = [text[start:stop] for start, stop in pairwise(heads)]
     sizes = dict(map(_name_and_size, kinds))
-    starts, held = _first_atoms(text, sizes), _held(setup)
+    starts, held = _first_atoms(text, sizes), held_atoms(setup)
     parts = [text[: heads[0]]]
     for kind, (name, size) in zip(kinds, sizes.items(), strict=True):
         own = [i - starts[name] + 1 for i in held if 0 <= i - starts[name] < size]
@@ -183,7 +183,8 @@ def _with_restraints(text: str, setup: Setup) -> str:
     return "".join([*parts, text[heads[-1] :]])
 
 
-def _held(setup: Setup) -> list[int]:
+def held_atoms(setup: Setup) -> list[int]:
+    """The solute's heavy atoms that can move."""
     atoms, mass = list(setup.topology.atoms()), masses(setup.system)
     return [
         int(i)

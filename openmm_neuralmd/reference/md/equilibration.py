@@ -10,11 +10,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import openmm
 from openmm import unit
 
 from ...files import complete
 from ...mm.guard import guard
+from ...units import nanometers
 from ..relax import minimise
 from .masses import masses, with_bonds
 from .modes import Setup
@@ -61,6 +63,31 @@ def equilibrate(setup: Setup, settings: MDSettings, folder: Path, say: Say) -> o
                 temporary.write_text(openmm.XmlSerializer.serialize(reached))
         state = openmm.XmlSerializer.deserialize(file.read_text())
     return state
+
+
+def relax_box(setup: Setup, settings: MDSettings, time_ps: float) -> tuple[np.ndarray, np.ndarray]:
+    """Positions and box after some time at constant pressure, heavy atoms of the solute held.
+
+    Parameters
+    ----------
+    setup : Setup
+        With a box.
+    settings : MDSettings
+    time_ps : float
+
+    Returns
+    -------
+    positions : (N, 3) float64, nm
+        Molecules whole.
+    box : (3, 3) float64, nm
+    """
+    context = make_context(setup.system, settings, settings.timestep_fs, FRICTION, 1)
+    context.setPeriodicBoxVectors(*setup.topology.getPeriodicBoxVectors())
+    context.setPositions(setup.complex.positions)
+    context.applyConstraints(1e-6)
+    state = _stage("restrained", setup, settings, snapshot(context), time_ps)
+    box = state.getPeriodicBoxVectors(asNumpy=True).value_in_unit(unit.nanometer)
+    return nanometers(state.getPositions(asNumpy=True)), np.array(box)
 
 
 def duration(setup: Setup, settings: MDSettings) -> float:

@@ -15,7 +15,13 @@ from ..folder import ComplexFolder
 from ..relax import with_cutoff
 from .interaction import interaction_force, intraligand_force
 from .masses import constrain_hydrogens, masses, repartition
-from .selection import Selection, around_ligand, part_of_topology
+from .selection import (
+    Selection,
+    around_ligand,
+    is_solvent,
+    part_of_topology,
+    solvent_near_ligand,
+)
 from .settings import MDSettings
 from .subsystem import (
     BONDED,
@@ -100,10 +106,12 @@ def flexible(
 def pocket(
     folder: ComplexFolder, whole: Complex, settings: MDSettings
 ) -> tuple[openmm.System, Selection]:
-    """Ligand and residues near it move in a shell that stands still; no solvent."""
-    selection = around_ligand(whole, settings.pocket_radius, settings.shell_radius)
+    """Ligand, residues and water near it move in a shell that stands still."""
+    selection = around_ligand(whole, settings.pocket_radius, settings.shell_radius, water=True)
     source = folder.system()
-    system = bonded_part(source, selection)
+    residues = [atom.residue.index for atom in whole.topology.atoms()]
+    water = is_solvent(whole.topology, whole.ligand)[residues][selection.kept]
+    system = bonded_part(source, selection, water)
     cutoff = POCKET_CUTOFF if settings.cutoff is None else settings.cutoff
     bounded = None if np.isinf(cutoff) else cutoff
     force = nonbonded_part(nonbonded_force(source), selection, bounded)
@@ -141,7 +149,7 @@ def build(folder: ComplexFolder, settings: MDSettings) -> Setup:
         Settings that fit nothing, or forces that a reduced run cannot carry.
     """
     settings.check()
-    whole = folder.complex()
+    whole = solvent_near_ligand(folder.complex())
     system, selection = MODES[settings.mode](folder, whole, settings)
     complex = _part_of_complex(whole, selection, system.usesPeriodicBoundaryConditions())
     notes = _left_out(folder, system, len(selection.kept))

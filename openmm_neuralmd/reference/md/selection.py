@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from openmm import app
 from scipy.spatial import cKDTree
 
 from ...complexes import Complex
+from ...imaging import image_shift
 from ...residues import WATER
 
 SALT = frozenset("NA NA+ SOD CL CL- CLA K K+ POT".split())
@@ -37,20 +38,22 @@ class Selection:
         return place
 
 
-def around_ligand(complex: Complex, free: float, kept: float) -> Selection:
+def around_ligand(complex: Complex, free: float, kept: float, water: bool = False) -> Selection:
     """Residues with an atom within a distance of an atom of the ligand.
 
     Residues bonded to one that moves are always kept, so that no bond, angle or torsion of a
-    moving atom is lost.  Water and salt are dropped.
+    moving atom is lost.
 
     Parameters
     ----------
     complex : Complex
     free, kept : float
         nm; residues within `free` move (0: the ligand alone), those within `kept` stay.
+    water : bool
+        Water and salt are residues like any other; they are dropped otherwise.
     """
     residue_of = np.array([atom.residue.index for atom in complex.topology.atoms()])
-    solvent = is_solvent(complex.topology, complex.ligand)[residue_of]
+    solvent = is_solvent(complex.topology, complex.ligand)[residue_of] & ~np.array(water)
     distance, _ = cKDTree(complex.positions[complex.ligand]).query(complex.positions)
     nearest = np.full(residue_of[-1] + 1, np.inf)
     np.minimum.at(nearest, residue_of, np.where(solvent, np.inf, distance))
@@ -71,6 +74,20 @@ def is_solvent(topology: app.Topology, ligand: np.ndarray) -> np.ndarray:
     atoms = list(topology.atoms())
     found[atoms[ligand[0]].residue.index] = False
     return found
+
+
+def solvent_near_ligand(complex: Complex) -> Complex:
+    """With every molecule of water and every ion at its image nearest to the ligand."""
+    if complex.box is None:
+        return complex
+    positions = complex.positions.copy()
+    centre = positions[complex.ligand].mean(axis=0)
+    solvent = is_solvent(complex.topology, complex.ligand)
+    for residue in complex.topology.residues():
+        if solvent[residue.index]:
+            atoms = [atom.index for atom in residue.atoms()]
+            positions[atoms] -= image_shift(positions[atoms[:1]] - centre, complex.box)
+    return replace(complex, positions=positions)
 
 
 def without_solvent(complex: Complex) -> np.ndarray:

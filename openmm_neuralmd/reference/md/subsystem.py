@@ -39,11 +39,21 @@ COUPLINGS = (
 _LEFT_OUT = (*IMPLICIT_SOLVENTS, *COUPLINGS, openmm.CMMotionRemover, openmm.NonbondedForce)
 
 
-def bonded_part(system: openmm.System, selection: Selection) -> openmm.System:
+def bonded_part(
+    system: openmm.System, selection: Selection, whole: np.ndarray | None = None
+) -> openmm.System:
     """A System of the kept particles with every bonded term that moves one of them.
 
     What does not move has mass 0.  Nonbonded forces are the caller's affair; implicit solvent,
     barostats and the like are left out.
+
+    Parameters
+    ----------
+    system : System
+    selection : Selection
+    whole : (K,) bool, optional
+        Of these all terms and constraints are kept: so every molecule of water is like the
+        others, which GROMACS wants.
 
     Raises
     ------
@@ -60,9 +70,10 @@ def bonded_part(system: openmm.System, selection: Selection) -> openmm.System:
             )
         part.addParticle(system.getParticleMass(particle) if moves else 0.0)
     place = selection.places(system.getNumParticles())
+    wanted = selection.moving if whole is None else selection.moving | whole
     for force in system.getForces():
         if type(force) in BONDED:
-            part.addForce(_part_of(force, place, selection.moving))
+            part.addForce(_part_of(force, place, wanted))
         elif not isinstance(force, _LEFT_OUT):
             raise InputError(
                 f"system.xml holds a {type(force).__name__}, which a reduced run cannot carry; "
@@ -71,12 +82,12 @@ def bonded_part(system: openmm.System, selection: Selection) -> openmm.System:
     for n in range(system.getNumConstraints()):
         i, j, length = system.getConstraintParameters(n)
         a, b = place[i], place[j]
-        if a >= 0 and b >= 0 and selection.moving[[a, b]].all():
+        if a >= 0 and b >= 0 and wanted[[a, b]].all():
             part.addConstraint(int(a), int(b), length)
     return part
 
 
-def _part_of(force: Any, place: np.ndarray, moving: np.ndarray) -> Any:
+def _part_of(force: Any, place: np.ndarray, wanted: np.ndarray) -> Any:
     term, part = BONDED[type(force)], type(force)()
     if isinstance(force, openmm.CMAPTorsionForce):
         for n in range(force.getNumMaps()):
@@ -88,7 +99,7 @@ def _part_of(force: Any, place: np.ndarray, moving: np.ndarray) -> Any:
         span = slice(term.first, term.first + term.atoms)
         members = place[values[span]]
         present = members[members >= 0]
-        if not moving[present].any():
+        if not wanted[present].any():
             continue
         if len(present) < term.atoms:
             raise InputError(

@@ -1,0 +1,58 @@
+"""A box of water brought to its density by GROMACS, before anything else is done with it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+from mdtraj.formats import TRRTrajectoryFile
+
+from ..md.modes import Setup
+from ..md.settings import MDSettings
+from ..md.subsystem import nonbonded_force
+from . import parameters
+from .program import find_gmx
+from .run import Work, grompp, mdrun
+from .topology import GROUPS, export, held_atoms
+
+
+def relax_box(setup: Setup, settings: MDSettings, time_ps: float) -> tuple[np.ndarray, np.ndarray]:
+    """Positions and box after some time at constant pressure, heavy atoms of the solute held.
+
+    Parameters
+    ----------
+    setup : Setup
+        With a box.
+    settings : MDSettings
+        Temperature, pressure, time step, seed.
+    time_ps : float
+
+    Returns
+    -------
+    positions : (N, 3) float64, nm
+        Molecules whole, the solute where it was.
+    box : (3, 3) float64, nm
+
+    Raises
+    ------
+    ProgramError
+    SimulationError
+    """
+    before, solute = setup.complex.positions, np.array(held_atoms(setup))
+    with TemporaryDirectory(prefix="neuralmd-gmx-") as name:
+        folder = Path(name)
+        forces = parameters.nonbonded(nonbonded_force(setup.system), 0.0)
+        exported = export(setup, forces.cutoff, solute, folder)
+        work = Work(find_gmx(), folder, setup, settings, forces, exported, 600.0)
+        steps = round(2 * time_ps * 1000 / settings.timestep_fs)
+        held = parameters.restrained(forces, settings, exported.groups, steps, True)
+        grompp(work, "restrained", "start.gro", held | {"nstxout": steps})
+        mdrun(work, "restrained", lambda step: None)
+        files = ("-s", "restrained.tpr", "-f", "restrained.trr", "-n", GROUPS, "-o", "whole.trr")
+        image = ("-pbc", "mol", "-ur", "compact", "-center")
+        work.gmx.run("trjconv", *files, *image, folder=folder, said="Written\nSystem\n")
+        with TRRTrajectoryFile(str(folder / "whole.trr")) as file:
+            xyz, _, _, boxes, _ = file.read()
+    positions, box = xyz[-1].astype(np.float64), boxes[-1].astype(np.float64)
+    return positions + (before[solute] - positions[solute]).mean(axis=0), box
