@@ -32,13 +32,17 @@ RUNTIME = [
     "tensorboard>=2.18",
     "numpy>=2.0",
     "scipy>=1.14",
+    "pyedr>=0.8",  # energies of GROMACS
+    "distributed>=2025.1",  # campaigns of many complexes
 ]
 PREPARE = [
     "acpype>=2023.10.27",  # carries AmberTools' antechamber, sqm, parmchk2: called as programs
     "openmmforcefields>=0.15",  # GAFF's parameter files
 ]
+SLURM = ["dask-jobqueue>=0.9"]
 TEST = [
     *PREPARE,
+    *SLURM,
     "pytest>=8.3",
     "pytest-timeout>=2.3",
     "hypothesis>=6.120",
@@ -83,6 +87,7 @@ setup(
     install_requires=RUNTIME,
     extras_require={
         "prepare": PREPARE,
+        "slurm": SLURM,
         "test": TEST,
         "docs": DOCS,
         "cuda12": CUDA,

@@ -40,7 +40,8 @@ def small_water_box(folder: ComplexFolder, place: Path) -> ComplexFolder:
     solute += BOX / 2 - (solute.min(axis=0) + solute.max(axis=0)) / 2
     water = testsystems.WaterBox(box_edge=BOX * unit.nanometer).positions
     water = np.array(water.value_in_unit(unit.nanometer)).reshape(-1, 3, 3)
-    far, _ = cKDTree(solute).query(water[:, 0])
+    # across the faces of the box too
+    far, _ = cKDTree(solute % BOX, boxsize=BOX).query(water[:, 0] % BOX)
     water = water[far > 0.28]
     add_water(system, topology, len(water))
     (place / "system.xml").write_text(openmm.XmlSerializer.serialize(system))

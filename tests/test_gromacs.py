@@ -27,10 +27,12 @@ from openmm_neuralmd.reference.gromacs import (
     find_gmx,
     gromacs_terms,
     openmm_terms,
+    relax_box,
     run_gromacs,
 )
 from openmm_neuralmd.reference.gromacs.energies import COULOMB_GROMACS, TERMS
 from openmm_neuralmd.reference.gromacs.program import reason
+from openmm_neuralmd.reference.gromacs.topology import held_atoms
 from openmm_neuralmd.reference.md import MDSettings, Setup, build
 from openmm_neuralmd.reference.md.interaction import COULOMB
 from openmm_neuralmd.reference.md.masses import masses
@@ -110,6 +112,19 @@ def test_energies_of_a_pocket(gmx: Gmx, folder: ComplexFolder) -> None:
     expected = openmm_terms(setup.system, setup.complex.positions, None, "Reference")
     expected["coulomb"] += reaction_field_of_excluded_pairs(setup)
     compare(found, expected)
+
+
+def test_energies_of_a_pocket_with_water(gmx: Gmx, explicit: ComplexFolder) -> None:
+    """Molecules of water that move and that stand still."""
+    setup = build(explicit, POCKET)
+    moving = masses(setup.system) > 0
+    residues = [r for r in setup.topology.residues() if r.name == "HOH"]
+    assert 0 < sum(moving[next(r.atoms()).index] for r in residues) < len(residues)
+    found = gromacs_terms(setup, gmx)
+    expected = openmm_terms(setup.system, setup.complex.positions, None, "Reference")
+    expected["coulomb"] += reaction_field_of_excluded_pairs(setup)
+    for term in ("angle", "torsion", "lennard_jones", "coulomb"):
+        assert found[term] == pytest.approx(expected[term], rel=1e-4), term
 
 
 def reaction_field_of_excluded_pairs(setup: Setup) -> float:
@@ -197,7 +212,7 @@ def test_energies_of_snapshots_are_those_of_openmm(pocket_run: Path, folder: Com
 
 @pytest.mark.slow
 def test_explicit_water(gmx: Gmx, explicit: ComplexFolder, tmp_path: Path) -> None:
-    settings = MDSettings(**SHORT)  # type: ignore[arg-type]
+    settings = MDSettings(properties={"Threads": "1"}, **SHORT)  # type: ignore[arg-type]
     run = run_gromacs(explicit, tmp_path / "npt", 2.0, settings=settings)
     with (run.path / "energies.csv").open() as file:
         volumes = [float(row["volume_nm3"]) for row in csv.DictReader(file)]
@@ -209,6 +224,27 @@ def test_explicit_water(gmx: Gmx, explicit: ComplexFolder, tmp_path: Path) -> No
     assert len(read_snapshots(run.trajectory, complex)) == 20
     boxes = mdtraj.load(run.trajectory, top=run.topology).unitcell_volumes
     np.testing.assert_allclose(boxes, volumes, rtol=1e-3)
+
+
+@pytest.mark.slow
+def test_a_box_is_relaxed_and_its_molecules_are_whole(gmx: Gmx, explicit: ComplexFolder) -> None:
+    setup = build(explicit, MDSettings())
+    settings = MDSettings(platform="CPU", properties={"Threads": "1"})
+    positions, box = relax_box(setup, settings, 4.0)
+    assert np.linalg.det(box) != np.linalg.det(setup.complex.box)
+    heavy = held_atoms(setup)
+    moved = positions[heavy] - setup.complex.positions[heavy]
+    assert np.linalg.norm(moved, axis=1).mean() < 0.05  # nm
+    for residue in setup.topology.residues():
+        atoms = [a.index for a in residue.atoms()]
+        assert np.ptp(positions[atoms], axis=0).max() < 1.5
+
+
+@pytest.mark.slow
+def test_a_pocket_with_water_runs(gmx: Gmx, explicit: ComplexFolder, tmp_path: Path) -> None:
+    run = run_gromacs(explicit, tmp_path / "run", 2.0, settings=POCKET)
+    assert run.temperature == pytest.approx(300, rel=0.15)
+    assert len(read_snapshots(run.trajectory, Complex.from_files(run.topology))) == 20
 
 
 @pytest.mark.slow
@@ -268,9 +304,10 @@ def test_what_gmx_says_becomes_one_line(gmx: Gmx, tmp_path: Path) -> None:
 def test_a_failure_of_mdrun_keeps_what_was_done(
     gmx: Gmx, folder: ComplexFolder, tmp_path: Path
 ) -> None:
-    """A folder stands where mdrun would write its log."""
+    """A checkpoint that is damaged."""
     partial = tmp_path / ".x.partial"
-    (partial / "restrained.log").mkdir(parents=True)
+    partial.mkdir()
+    (partial / "restrained.cpt").write_bytes(b"damaged")
     with pytest.raises(NeuralMDError, match="gmx mdrun failed: ") as caught:
         run_gromacs(folder, tmp_path / "x", 1.0, settings=POCKET)
     assert "\n" not in str(caught.value) and "is kept in" in str(caught.value)

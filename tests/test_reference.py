@@ -16,13 +16,22 @@ import yaml
 from cli_files import SETTINGS
 from openmm.app.internal.customgbforces import GBSAOBC2Force
 from reference_cases import BOX, INPCRD, PRMTOP, kill_when, small_water_box
+from scipy.spatial import cKDTree
 from typer.testing import CliRunner
 
 from openmm_neuralmd.cli import app as cli
 from openmm_neuralmd.complexes import Complex
 from openmm_neuralmd.errors import InputError, SimulationError
 from openmm_neuralmd.reference import ComplexFolder, import_amber, import_openmm
-from openmm_neuralmd.reference.md import MDSettings, ReferenceRun, build, run_reference
+from openmm_neuralmd.reference.gromacs.topology import held_atoms
+from openmm_neuralmd.reference.md import (
+    MDSettings,
+    ReferenceRun,
+    Setup,
+    build,
+    relax_box,
+    run_reference,
+)
 from openmm_neuralmd.reference.md.interaction import COULOMB
 from openmm_neuralmd.reference.md.masses import degrees_of_freedom, masses
 from openmm_neuralmd.trajectories import read_snapshots
@@ -333,11 +342,75 @@ def test_explicit_water_at_constant_volume(explicit: ComplexFolder, tmp_path: Pa
     assert trajectory.n_atoms == explicit.system().getNumParticles()
 
 
-def test_reduced_modes_drop_water(explicit: ComplexFolder) -> None:
-    for settings in (POCKET, RIGID):
-        setup = build(explicit, settings)
-        assert not setup.periodic and setup.complex.box is None
-        assert "HOH" not in {r.name for r in setup.topology.residues()}
+def test_rigid_mode_drops_water(explicit: ComplexFolder) -> None:
+    setup = build(explicit, RIGID)
+    assert not setup.periodic and setup.complex.box is None
+    assert "HOH" not in {r.name for r in setup.topology.residues()}
+
+
+def test_pocket_mode_keeps_the_water_around_the_ligand(explicit: ComplexFolder) -> None:
+    """Each molecule at its image nearest to the ligand, those within the radius free to move."""
+    settings = replace(POCKET, pocket_radius=0.5, shell_radius=0.8)
+    setup, whole = build(explicit, settings), explicit.complex()
+    assert not setup.periodic and setup.complex.box is None
+    positions, moving = setup.complex.positions, masses(setup.system) > 0
+    ligand = positions[setup.complex.ligand]
+    box = np.diag(whole.box)
+    kept = 0
+    for residue in whole.topology.residues():
+        if residue.name != "HOH":
+            continue
+        own = whole.positions[[a.index for a in residue.atoms()]]
+        vectors = own[:, None] - whole.positions[whole.ligand]
+        vectors -= np.round(vectors / box) * box
+        kept += np.linalg.norm(vectors, axis=-1).min() < settings.shell_radius
+    waters = [r for r in setup.topology.residues() if r.name == "HOH"]
+    assert len(waters) == kept > 20
+    free = 0
+    for residue in waters:
+        atoms = [a.index for a in residue.atoms()]
+        distance = cKDTree(ligand).query(positions[atoms])[0].min()
+        assert distance < settings.shell_radius
+        assert moving[atoms].all() == (distance < settings.pocket_radius) == moving[atoms].any()
+        free += int(moving[atoms].all())
+    assert 0 < free < kept
+    # Water that stands still keeps its three constraints: every molecule is like the others.
+    rigid = {
+        n
+        for n in range(setup.system.getNumConstraints())
+        if all_water(setup, setup.system.getConstraintParameters(n)[:2])
+    }
+    assert len(rigid) == 3 * kept
+
+
+def all_water(setup: Setup, particles: list[int]) -> bool:
+    atoms = list(setup.topology.atoms())
+    return all(atoms[i].residue.name == "HOH" for i in particles)
+
+
+@pytest.mark.slow
+def test_a_pocket_with_water_runs(explicit: ComplexFolder, tmp_path: Path) -> None:
+    settings = replace(POCKET, pocket_radius=0.5, shell_radius=0.9, equilibration_ps=2.0)
+    run = run_reference(explicit, tmp_path / "run", 0.2, settings=settings)
+    assert 200 < run.temperature < 400
+    complex = Complex.from_files(run.topology)
+    assert "HOH" not in {r.name for r in complex.topology.residues()}
+    assert len(read_snapshots(run.trajectory, complex)) == 10
+
+
+@pytest.mark.slow
+def test_a_relaxed_box_has_the_density_of_water(explicit: ComplexFolder) -> None:
+    """The box was cut from bulk water with the solute's place left empty: it shrinks."""
+    setup = build(explicit, MDSettings())
+    settings = MDSettings(**ONE_THREAD)
+    positions, box = relax_box(setup, settings, 4.0)
+    assert np.linalg.det(box) != np.linalg.det(setup.complex.box)
+    heavy = held_atoms(setup)
+    moved = np.linalg.norm(positions[heavy] - setup.complex.positions[heavy], axis=1)
+    assert moved.mean() < 0.05  # nm
+    for residue in setup.topology.residues():
+        atoms = [a.index for a in residue.atoms()]
+        assert np.ptp(positions[atoms], axis=0).max() < 1.5  # whole
 
 
 # --- Interruptions

@@ -12,6 +12,16 @@ from ...files import complete
 from .modes import GROUPS, Setup
 
 DTYPE = np.dtype("<f8")
+KEYS = (
+    "groups",
+    "energies_kj_mol",
+    "forces_kj_mol_nm",
+    "positions_nm",
+    "time_ps",
+    "ligand",
+    "atomic_numbers",
+)
+"""Arrays of labels.npz."""
 
 
 class LabelFile:

@@ -20,7 +20,6 @@ from .selection import (
     around_ligand,
     is_solvent,
     part_of_topology,
-    solvent_near_ligand,
 )
 from .settings import MDSettings
 from .subsystem import (
@@ -100,7 +99,7 @@ def flexible(
             name = "nonbonded"
         force.setForceGroup(GROUPS[name])
     every = np.arange(system.getNumParticles())
-    return system, Selection(every, np.ones(len(every), dtype=bool))
+    return system, Selection(every, np.ones(len(every), dtype=bool), whole.positions)
 
 
 def pocket(
@@ -149,7 +148,7 @@ def build(folder: ComplexFolder, settings: MDSettings) -> Setup:
         Settings that fit nothing, or forces that a reduced run cannot carry.
     """
     settings.check()
-    whole = solvent_near_ligand(folder.complex())
+    whole = folder.complex()
     system, selection = MODES[settings.mode](folder, whole, settings)
     complex = _part_of_complex(whole, selection, system.usesPeriodicBoundaryConditions())
     notes = _left_out(folder, system, len(selection.kept))
@@ -166,8 +165,8 @@ def _part_of_complex(whole: Complex, selection: Selection, periodic: bool) -> Co
     if not periodic:
         topology.setPeriodicBoxVectors(None)
     ligand = list(whole.topology.atoms())[whole.ligand[0]].residue
-    positions = whole.positions[selection.kept]
-    return Complex.from_openmm(topology, positions, ligand=residue_key(ligand), name=whole.name)
+    key = residue_key(ligand)
+    return Complex.from_openmm(topology, selection.positions, ligand=key, name=whole.name)
 
 
 def _left_out(folder: ComplexFolder, system: openmm.System, kept: int) -> tuple[str, ...]:

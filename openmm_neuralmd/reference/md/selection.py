@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from openmm import app
@@ -26,10 +26,13 @@ class Selection:
         Particle indices, increasing.
     moving : (K,) bool
         Which of `kept` move.
+    positions : (K, 3) float64, nm
+        Water and ions at their image nearest to the ligand, where the rest of the box is dropped.
     """
 
     kept: np.ndarray
     moving: np.ndarray
+    positions: np.ndarray
 
     def places(self, particles: int) -> np.ndarray:
         """(particles,) int64: index within `kept` of every particle of the whole, -1 if dropped."""
@@ -52,9 +55,10 @@ def around_ligand(complex: Complex, free: float, kept: float, water: bool = Fals
     water : bool
         Water and salt are residues like any other; they are dropped otherwise.
     """
+    positions = _solvent_near_ligand(complex) if water else complex.positions
     residue_of = np.array([atom.residue.index for atom in complex.topology.atoms()])
     solvent = is_solvent(complex.topology, complex.ligand)[residue_of] & ~np.array(water)
-    distance, _ = cKDTree(complex.positions[complex.ligand]).query(complex.positions)
+    distance, _ = cKDTree(positions[complex.ligand]).query(positions)
     nearest = np.full(residue_of[-1] + 1, np.inf)
     np.minimum.at(nearest, residue_of, np.where(solvent, np.inf, distance))
     nearest[residue_of[complex.ligand[0]]] = 0.0
@@ -65,7 +69,7 @@ def around_ligand(complex: Complex, free: float, kept: float, water: bool = Fals
         if moving[i] or moving[j]:
             present[[i, j]] = True
     selected = np.flatnonzero(present[residue_of])
-    return Selection(selected, moving[residue_of[selected]])
+    return Selection(selected, moving[residue_of[selected]], positions[selected])
 
 
 def is_solvent(topology: app.Topology, ligand: np.ndarray) -> np.ndarray:
@@ -76,18 +80,18 @@ def is_solvent(topology: app.Topology, ligand: np.ndarray) -> np.ndarray:
     return found
 
 
-def solvent_near_ligand(complex: Complex) -> Complex:
-    """With every molecule of water and every ion at its image nearest to the ligand."""
-    if complex.box is None:
-        return complex
+def _solvent_near_ligand(complex: Complex) -> np.ndarray:
+    """Positions with every molecule of water and every ion at its image nearest to the ligand."""
     positions = complex.positions.copy()
+    if complex.box is None:
+        return positions
     centre = positions[complex.ligand].mean(axis=0)
     solvent = is_solvent(complex.topology, complex.ligand)
     for residue in complex.topology.residues():
         if solvent[residue.index]:
             atoms = [atom.index for atom in residue.atoms()]
             positions[atoms] -= image_shift(positions[atoms[:1]] - centre, complex.box)
-    return replace(complex, positions=positions)
+    return positions
 
 
 def without_solvent(complex: Complex) -> np.ndarray:
@@ -97,7 +101,7 @@ def without_solvent(complex: Complex) -> np.ndarray:
 
 
 def part_of_topology(topology: app.Topology, kept: np.ndarray) -> app.Topology:
-    """The Topology of some whole residues, numbered anew; box, names and numbers stay.
+    """The Topology of some atoms, numbered anew; box, names and numbers stay.
 
     A gap starts another chain of the same name: a reader of PDB would bond across it.
     """

@@ -1,0 +1,78 @@
+"""Take the finished runs of a campaign into the repository as compact data, with a manifest.
+
+    python validation/reference_sets/collect.py pocket          # runs/pocket/*/pocket
+    python validation/reference_sets/collect.py rigid flexible
+
+Writes validation/reference_sets/SET/TARGET/ and validation/reference_sets/SET/manifest.json; targets
+that are not in runs/ now keep what they have.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import shutil
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from openmm_neuralmd.files import complete
+from openmm_neuralmd.reference.compact import compact
+
+HERE = Path(__file__).parent
+RUNS = HERE.parent.parent / "runs"
+REACH = {"pocket": 1.0, "rigid": 1.0, "flexible": math.inf}  # nm, see `compact`
+LABELS = 1000
+ABOUT = {
+    "pocket": "The ligand, residues and water molecules with an atom within 0.9 nm of it move; those "
+    "within 1.4 nm stand still, and everything else is left out: what is farther of the protein, of "
+    "the water, and long-range electrostatics (reaction field beyond 1.2 nm). The trajectory has no "
+    "water.",
+    "rigid": "The ligand alone moves, in the field of a protein that stands still (residues within "
+    "1.5 nm), with a distance-dependent dielectric 4r and without any solvent: the paper's "
+    "semi-flexible setting.",
+    "flexible": "Everything moves: protein, ligand, TIP3P water and 0.15 mol/l NaCl in a periodic "
+    "box, PME, 300 K, 1 bar. The trajectory has neither water nor ions.",
+}
+
+
+def main() -> None:
+    """One set after the other."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("sets", nargs="+", choices=sorted(ABOUT))
+    for name in parser.parse_args().sets:
+        collect(name)
+
+
+def collect(name: str) -> None:
+    """One set."""
+    target = HERE / name
+    known: dict[str, Any] = {}
+    if (target / "manifest.json").is_file():
+        known = json.loads((target / "manifest.json").read_text())["complexes"]
+    for run in sorted(RUNS.glob(f"{name}/*/{name}")):
+        complex = run.parent.name
+        record = yaml.safe_load((run.parent / "complex" / "complex.yaml").read_text())
+        shutil.rmtree(target / complex, ignore_errors=True)
+        made = compact(run, target / complex, REACH[name], LABELS)
+        ligand = {key: record["ligand"][key] for key in ("molecule", "smiles", "charge")}
+        source = {"protein": record["protein"], "parameters": record["parameters"]}
+        known[complex] = {"ligand": ligand, **source, **made.manifest}
+        print(complex, made.manifest["motion"])
+    manifest = {
+        "set": name,
+        "about": ABOUT[name],
+        "made_by": f"neuralmd campaign validation/reference_sets/{name}.yaml",
+        "structures": "openforcefield/protein-ligand-benchmark (fd88824f, CC-BY-4.0) and "
+        "OpenFreeEnergy/openfe-benchmarks (87c55d68, MIT)",
+        "units": {"trajectory.xtc": "nm, ps", "labels.npz": "kJ/mol, kJ/mol/nm, nm, ps"},
+        "complexes": dict(sorted(known.items())),
+    }
+    with complete(target / "manifest.json") as path:
+        path.write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
