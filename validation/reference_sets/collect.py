@@ -3,8 +3,8 @@
     python validation/reference_sets/collect.py pocket          # runs/pocket/*/pocket
     python validation/reference_sets/collect.py rigid flexible
 
-Writes validation/reference_sets/SET/TARGET/ and validation/reference_sets/SET/manifest.json; targets
-that are not in runs/ now keep what they have.
+Writes validation/reference_sets/SET/TARGET/ and validation/reference_sets/SET/manifest.json;
+targets that are not in runs/ now keep what they have.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ RUNS = HERE.parent.parent / "runs"
 REACH = {"pocket": 1.0, "rigid": 1.0, "flexible": math.inf}  # nm, see `compact`
 LABELS = 1000
 ABOUT = {
-    "pocket": "The ligand, residues and water molecules with an atom within 0.9 nm of it move; those "
-    "within 1.4 nm stand still, and everything else is left out: what is farther of the protein, of "
-    "the water, and long-range electrostatics (reaction field beyond 1.2 nm). The trajectory has no "
-    "water.",
-    "rigid": "The ligand alone moves, in the field of a protein that stands still (residues within "
-    "1.5 nm), with a distance-dependent dielectric 4r and without any solvent: the paper's "
-    "semi-flexible setting.",
+    "pocket": "The ligand, residues and water molecules with an atom within 0.9 nm of it move; "
+    "those within 1.4 nm stand still, and everything else is left out: what is farther of the "
+    "protein and of the water, and long-range electrostatics (reaction field beyond 1.2 nm). The "
+    "trajectory has no water.",
+    "rigid": "The ligand alone moves, in the field of a protein that stands still (residues "
+    "within 1.5 nm), with a distance-dependent dielectric 4r and without any solvent: the "
+    "paper's semi-flexible setting.",
     "flexible": "Everything moves: protein, ligand, TIP3P water and 0.15 mol/l NaCl in a periodic "
     "box, PME, 300 K, 1 bar. The trajectory has neither water nor ions.",
 }
