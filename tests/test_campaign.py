@@ -179,7 +179,13 @@ def test_slurm_jobs_are_what_the_settings_say() -> None:
         slurm_cluster(wrong, scale=False)
 
 
-def test_the_example_is_a_campaign() -> None:
-    example = Path(__file__).parent.parent / "examples" / "campaign.yaml"
-    settings = read_campaign(example)
+ROOT = Path(__file__).parent.parent
+SETS = sorted((ROOT / "validation" / "reference_sets").glob("*.yaml"))
+
+
+@pytest.mark.parametrize(
+    "file", [ROOT / "examples" / "campaign.yaml", *SETS], ids=lambda path: path.stem
+)
+def test_the_campaigns_of_this_repository_can_be_read(file: Path) -> None:
+    settings = read_campaign(file)
     assert settings.targets and settings.runs

@@ -23,6 +23,7 @@ from openmm_neuralmd.cli import app as cli
 from openmm_neuralmd.complexes import Complex
 from openmm_neuralmd.errors import InputError, SimulationError
 from openmm_neuralmd.reference import ComplexFolder, import_amber, import_openmm
+from openmm_neuralmd.reference.compact import compact
 from openmm_neuralmd.reference.gromacs.topology import held_atoms
 from openmm_neuralmd.reference.md import (
     MDSettings,
@@ -270,6 +271,53 @@ def test_a_run_trains_a_model(pocket_run: ReferenceRun, tmp_path: Path) -> None:
     result = CliRunner().invoke(cli, list(map(str, words)))
     assert result.exit_code == 0, result.output
     assert (tmp_path / "model" / "model.safetensors").is_file()
+
+
+# --- Boiled down
+
+
+def test_compact_keeps_the_ligand_s_motion(pocket_run: ReferenceRun, tmp_path: Path) -> None:
+    made = compact(pocket_run.path, tmp_path / "small", reach=0.8)
+    small = Complex.from_files(made.path / "topology.pdb", sdf=made.path / "ligand.sdf")
+    whole = Complex.from_files(pocket_run.topology)
+    assert 3 <= small.n_residues < whole.n_residues
+    np.testing.assert_array_equal(small.ligand_atomic_numbers, whole.ligand_atomic_numbers)
+    np.testing.assert_array_equal(small.ligand_bonds, whole.ligand_bonds)
+    names = {a.name for a in small.topology.atoms() if a.residue.name != "TMP"}
+    assert names - set(ligand_names(small)) == {"N", "CA", "C"}
+    found = mdtraj.load(made.path / "trajectory.xtc", top=made.path / "topology.pdb")
+    full = mdtraj.load(pocket_run.trajectory, top=pocket_run.topology)
+    np.testing.assert_array_equal(found.xyz[:, small.ligand], full.xyz[:, whole.ligand])
+    np.testing.assert_allclose(found.time, full.time)
+    far = np.linalg.norm(
+        whole.positions[whole.backbone[:, 1]][:, None] - whole.positions[whole.ligand], axis=-1
+    ).min(axis=1)
+    assert small.n_residues == int((far <= 0.8).sum())
+    told = made.manifest
+    assert told["snapshots"] == 50 and told["atoms"]["compact"] == found.n_atoms
+    assert set(told["files"]) == {"labels.npz", "ligand.sdf", "topology.pdb", "trajectory.xtc"}
+    assert len(read_snapshots(made.path / "trajectory.xtc", small)) == 50
+    with pytest.raises(InputError, match="no finished reference run"):
+        compact(tmp_path, tmp_path / "other")
+
+
+def ligand_names(complex: Complex) -> list[str]:
+    atoms = list(complex.topology.atoms())
+    return [atoms[i].name for i in complex.ligand]
+
+
+def test_compact_labels_are_sums_over_groups(rigid_run: ReferenceRun, tmp_path: Path) -> None:
+    made = compact(rigid_run.path, tmp_path / "small", labels=7)
+    small, full = np.load(made.path / "labels.npz"), np.load(rigid_run.path / "labels.npz")
+    assert len(small["time_ps"]) == 7
+    rows = np.searchsorted(full["time_ps"], small["time_ps"])
+    assert (rows[0], rows[-1]) == (0, len(full["time_ps"]) - 1)
+    total = full["forces_kj_mol_nm"][rows].sum(axis=1)
+    np.testing.assert_allclose(small["forces_kj_mol_nm"], total, rtol=1e-6, atol=1e-3)
+    np.testing.assert_allclose(small["positions_nm"], full["positions_nm"][rows], atol=1e-6)
+    np.testing.assert_array_equal(small["energies_kj_mol"], full["energies_kj_mol"][rows])
+    complex = Complex.from_files(made.path / "topology.pdb")
+    np.testing.assert_array_equal(small["ligand"], complex.ligand)
 
 
 # --- Solvents

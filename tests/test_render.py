@@ -26,7 +26,10 @@ def render(root: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 def copy(tmp_path: Path) -> Path:
     """The pages, the script and the result files in a folder of their own."""
     results = sorted(p.relative_to(ROOT) for p in (ROOT / "validation/results").glob("*.json"))
-    for name in (*PAGES, "validation/render.py", *results):
+    sets = (ROOT / "validation/reference_sets").glob("*/manifest.json")
+    results += sorted(p.relative_to(ROOT) for p in sets)
+    pages = (*PAGES, "docs/reference.md", "docs/reference-sets.md")
+    for name in (*pages, "validation/render.py", *results):
         target = tmp_path / name
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes((ROOT / name).read_bytes())

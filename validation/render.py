@@ -1,4 +1,4 @@
-"""Write the tables of README.md and docs/results.md from validation/results/*.json.
+"""Write the tables of README.md and of pages in docs/ from result files and manifests.
 
 python validation/render.py           # rewrites what stands between the markers
 python validation/render.py --check   # exit 1 if that would change anything
@@ -17,7 +17,13 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "validation" / "results"
-PAGES = (ROOT / "README.md", ROOT / "docs" / "results.md")
+SETS = ROOT / "validation" / "reference_sets"
+PAGES = (
+    ROOT / "README.md",
+    ROOT / "docs" / "results.md",
+    ROOT / "docs" / "reference.md",
+    ROOT / "docs" / "reference-sets.md",
+)
 MARKER = re.compile(r"(<!-- table: (\S+) -->\n).*?(<!-- end of table -->)", re.DOTALL)
 
 TITLES = {
@@ -142,6 +148,56 @@ def caveats(name: str) -> str:
     return "".join(f"- {sentence}\n" for sentence in read(name)["in_words"])
 
 
+ENGINES = {"openmm": "OpenMM", "gromacs": "GROMACS"}
+
+
+def engines(name: str) -> str:
+    """ns/day of modes, solvents and engines."""
+    if not (RESULTS / f"{name}.json").is_file():
+        return "Not measured yet: `python validation/engines.py` makes this table.\n"
+    result = read(name)
+    rows = [
+        [
+            f"{row['what']}: {ENGINES[row['engine']]}",
+            f"{row['atoms']:,}",
+            f"{row['moving']:,}",
+            rounded(row["ns_per_day"]["median"]),
+            f"{rounded(row['ns_per_day']['least'])} to {rounded(row['ns_per_day']['greatest'])}",
+        ]
+        for row in result["rows"]
+    ]
+    table = markdown(["", "atoms", "that move", "ns/day", f"range of {result['repeats']}"], rows)
+    gmx = result["gromacs"]
+    said = f"GROMACS {gmx['version']} ({gmx['simd']}), {result['threads']} threads each."
+    return f"{table}\n{result['what']}. {said} {machine(name)}"
+
+
+def reference_set(name: str) -> str:
+    """What is in a reference set, and how its ligands move."""
+    path = SETS / name / "manifest.json"
+    if not path.is_file():
+        return f"Not made yet: `neuralmd campaign validation/reference_sets/{name}.yaml`.\n"
+    content = json.loads(path.read_text(encoding="utf-8"))
+    lags = ("1 ps", "10 ps", "80 ps")
+    rows = []
+    for target, told in content["complexes"].items():
+        motion = told["motion"]
+        rows.append(
+            [
+                f"{target}, {told['ligand']['molecule']} ({told['ligand']['charge']:+d})",
+                str(told["ligand_heavy_atoms"]),
+                f"{told['atoms']['moving']:,}",
+                f"{told['snapshots'] * told['interval_ps'] / 1000:g}",
+                f"{motion['spread_angstrom']:.2f}",
+                f"{motion['from_start_angstrom'][-1]:.1f}",
+                *(f"{motion['autocorrelation'].get(lag, math.nan):.2f}" for lag in lags),
+            ]
+        )
+    header = ["complex", "heavy atoms", "that move", "ns", "spread, Å", "from start, Å"]
+    table = markdown([*header, *(f"after {lag}" for lag in lags)], rows)
+    return f"{content['about']}\n\n{table}"
+
+
 def machine(name: str) -> str:
     """Machine, versions and command of a result."""
     origin = read(name)["provenance"]
@@ -162,6 +218,11 @@ TABLES: dict[str, Callable[[], str]] = {
     "speed": lambda: speed("speedup-t4l-p-xylene"),
     "speed-caveats": lambda: caveats("speedup-t4l-p-xylene"),
     "speed-machine": lambda: machine("speedup-t4l-p-xylene"),
+    "engines": lambda: engines("engines-t4l"),
+    "set-pocket": lambda: reference_set("pocket"),
+    "set-dry": lambda: reference_set("dry"),
+    "set-rigid": lambda: reference_set("rigid"),
+    "set-flexible": lambda: reference_set("flexible"),
 }
 
 

@@ -23,9 +23,12 @@ from openmm_neuralmd.reference.compact import compact
 
 HERE = Path(__file__).parent
 RUNS = HERE.parent.parent / "runs"
-REACH = {"pocket": 1.0, "rigid": 1.0, "flexible": math.inf}  # nm, see `compact`
+DRY = "dry"
+"""The comparison: its motion is reported, its trajectories are not kept."""
+REACH = {DRY: 1.0, "pocket": 1.0, "rigid": 1.0, "flexible": math.inf}  # nm, see `compact`
 LABELS = 1000
 ABOUT = {
+    DRY: "As set pocket, from complexes without water: a comparison, not a reference.",
     "pocket": "The ligand, residues and water molecules with an atom within 0.9 nm of it move; "
     "those within 1.4 nm stand still, and everything else is left out: what is farther of the "
     "protein and of the water, and long-range electrostatics (reaction field beyond 1.2 nm). The "
@@ -70,6 +73,9 @@ def collect(name: str) -> None:
         "units": {"trajectory.xtc": "nm, ps", "labels.npz": "kJ/mol, kJ/mol/nm, nm, ps"},
         "complexes": dict(sorted(known.items())),
     }
+    if name == DRY:
+        for folder in (path for path in target.iterdir() if path.is_dir()):
+            shutil.rmtree(folder)
     with complete(target / "manifest.json") as path:
         path.write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8")
 

@@ -94,8 +94,9 @@ def _submit(client: Client, campaign: CampaignSettings) -> dict[Future, str]:
     log = campaign.output / LOG
     options: dict[str, Any] = {"pure": False, "retries": 0}
     futures = {}
-    for name in campaign.targets:
+    for rank, name in enumerate(campaign.targets):
         first, runs = tasks_of(campaign, name)
+        options["priority"] = -rank  # a complex is finished before another is begun
         prepared = client.submit(carry_out, first, log, key=first.task, **options)
         futures[prepared] = first.task
         for run in runs:
