@@ -95,6 +95,8 @@ class DoctorReport:
     python: str
     system: str
     packages: tuple[Package, ...]
+    programs: tuple[Package, ...]
+    """Outside programs that are called where they are found; no part of the verdict."""
     platforms: tuple[PlatformInfo, ...]
     plugin_failures: tuple[PluginFailure, ...]
     probes: tuple[Probe, ...]

@@ -33,6 +33,11 @@ TOLERANCE = 1e-4
 """Largest error of the test force that counts as right (kJ/mol, kJ/mol/nm): single precision."""
 
 _PROBE = Path(__file__).with_name("doctor_probe.py")
+_PROGRAMS_PROBE = Path(__file__).with_name("doctor_programs.py")
+_PROGRAMS = {
+    "antechamber": "ligand parameters in neuralmd prepare",
+    "gmx": "--engine gromacs",
+}
 
 # Distribution, module, what is lost without it ("" = the package cannot work).
 _PACKAGES = (
@@ -73,6 +78,7 @@ def report(*, timeout: float = 120.0) -> DoctorReport:
         python=platform.python_version(),
         system=platform.platform(),
         packages=tuple(Package(name, _version(name, mod), lost) for name, mod, lost in _PACKAGES),
+        programs=_programs(timeout),
         platforms=platforms,
         plugin_failures=tuple(map(explain, found.get("load_failures", ()))),
         probes=probes,
@@ -89,7 +95,8 @@ def render(findings: DoctorReport, console: Console | None = None) -> None:
     parts: list[RenderableType] = [
         Text(f"Python {findings.python} on {findings.system}"),
         Text(f"torch's CUDA: {cuda}; GPUs: {', '.join(findings.gpus) or 'none'}"),
-        _packages_table(findings),
+        _packages_table("Packages", findings.packages),
+        _packages_table("Programs, called where they are found", findings.programs),
         _backends_table(findings),
     ]
     if findings.plugin_failures:
@@ -100,11 +107,13 @@ def render(findings: DoctorReport, console: Console | None = None) -> None:
     (console or Console()).print(Group(*parts))
 
 
-def _packages_table(findings: DoctorReport) -> Table:
-    """One row for each package."""
-    table = Table("package", "version", title="Packages", title_justify="left")
-    for package in findings.packages:
-        table.add_row(package.name, package.version or Text("missing", style="red"))
+def _packages_table(title: str, packages: Sequence[Package]) -> Table:
+    """One row for each package or program, with what is lost without those that are missing."""
+    table = Table("name", "version", "", title=title, title_justify="left")
+    for package in packages:
+        missing = package.version is None
+        lost = f"lost: {package.lost_without}" if missing and package.lost_without else ""
+        table.add_row(package.name, package.version or Text("missing", style="red"), lost)
     return table
 
 
@@ -135,6 +144,12 @@ def _plugins_table(findings: DoctorReport) -> Table:
         mark = Text("harmless") if harmless else Text("matters", style="yellow")
         table.add_row("\n".join(names), mark, f"{explanation} ({reason})")
     return table
+
+
+def _programs(timeout: float) -> tuple[Package, ...]:
+    """Programs that are called where they are found."""
+    found, _ = _run([], timeout, _PROGRAMS_PROBE)
+    return tuple(Package(name, found.get(name), lost) for name, lost in _PROGRAMS.items())
 
 
 def _version(distribution: str, module: str) -> str | None:

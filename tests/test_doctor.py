@@ -24,6 +24,7 @@ HEALTHY = DoctorReport(
     python="3.11.2",
     system="Linux",
     packages=(Package("openmm", "8.6.1", ""), Package("openmmtorch", "1.5", "TorchForce")),
+    programs=(Package("gmx", None, "--engine gromacs"),),
     platforms=(PlatformInfo("CPU", 10.0, {"Threads": "2"}),),
     plugin_failures=(),
     probes=(Probe("TorchForce", "CPU", True, ""), Probe("PythonForce", "CPU", True, "")),
@@ -62,6 +63,15 @@ def test_render_names_platforms_backends_and_verdict(findings: DoctorReport) -> 
     doctor.render(findings, Console(file=text, width=120))
     for expected in ("Reference", "CPU", "TorchForce", "PythonForce", "openmmtools", "ok"):
         assert expected in text.getvalue()
+
+
+def test_programs_are_told_with_what_is_lost_without_them(findings: DoctorReport) -> None:
+    names = [program.name for program in findings.programs]
+    assert names == ["antechamber", "gmx"]
+    text = io.StringIO()
+    doctor.render(HEALTHY, Console(file=text, width=200))
+    assert "gmx" in text.getvalue() and "lost: --engine gromacs" in text.getvalue()
+    assert HEALTHY.status == "ok"
 
 
 def test_render_of_a_broken_installation_says_what_to_do() -> None:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import copy
+import json
 import re
 import struct
+import subprocess
+import sys
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -12,6 +15,7 @@ from pathlib import Path
 
 import mdtraj
 import numpy as np
+import openmm
 import openmmtools
 import pytest
 import torch
@@ -23,6 +27,12 @@ from openmm_neuralmd.dynamics import dynamics, rollout
 from openmm_neuralmd.errors import NeuralMDError
 from openmm_neuralmd.examples import GPCR_FOLDER, example, example_complex
 from openmm_neuralmd.mm.force import NeuralMDForce
+from openmm_neuralmd.reference import ComplexFolder, PrepareSettings, import_amber
+from openmm_neuralmd.reference.campaign import read_campaign
+from openmm_neuralmd.reference.gromacs import run_gromacs
+from openmm_neuralmd.reference.gromacs.topology import refuse_foreign
+from openmm_neuralmd.reference.md import MDSettings
+from openmm_neuralmd.reference.md.partial import PartialRun
 from openmm_neuralmd.training import Trainer, TrainingSettings, load_model, read_settings
 from openmm_neuralmd.training.checkpoints import bundled_models
 from openmm_neuralmd.trajectories import Snapshots, read_snapshots, write_trajectory
@@ -494,6 +504,79 @@ def _(b: Bench) -> object:
 
 
 # --- the test ------------------------------------------------------------------------------
+
+# --- preparing and reference runs ------------------------------------------------------------
+
+
+def amber_folder(b: Bench) -> ComplexFolder:
+    files = (AMBER / "complex.prmtop", AMBER / "complex.crd")
+    return import_amber(*files, b.folder / "folder")
+
+
+def campaign(b: Bench, **changes: object) -> object:
+    content = {"output": "out", "targets": {"x": {"complex": "c"}}, **changes}
+    (b.folder / "targets.yaml").write_text(json.dumps(content))
+    return read_campaign(b.folder / "targets.yaml")
+
+
+@case("no-gmx")
+def _(b: Bench) -> object:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PATH", str(b.folder))
+        return run_gromacs(amber_folder(b), b.folder / "run", 1.0)
+
+
+@case("gromacs-rigid")
+def _(b: Bench) -> object:
+    return run_gromacs(b.folder, b.folder / "run", 1.0, settings=MDSettings(mode="rigid"))
+
+
+@case("gromacs-implicit")
+def _(b: Bench) -> object:
+    system = amber_folder(b).system()
+    system.addForce(openmm.GBSAOBCForce())
+    return refuse_foreign(system)
+
+
+@case("locked-run")
+def _(b: Bench) -> object:
+    PartialRun(b.folder / "run", "the same")
+    lock = b.folder / ".run.partial" / "lock"
+    words = "import fcntl, sys; f = open(sys.argv[1], 'a'); fcntl.lockf(f, fcntl.LOCK_EX)"
+    words += "; print('locked', flush=True); sys.stdin.read()"
+    with subprocess.Popen(
+        [sys.executable, "-c", words, str(lock)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as other:
+        assert other.stdin is not None and other.stdout is not None
+        assert other.stdout.readline() == "locked\n"
+        try:
+            return PartialRun(b.folder / "run", "the same")
+        finally:
+            other.stdin.close()
+
+
+@case("other-run")
+def _(b: Bench) -> object:
+    PartialRun(b.folder / "run", "one")
+    return PartialRun(b.folder / "run", "another")
+
+
+@case("relax-without-box")
+def _(b: Bench) -> object:
+    return PrepareSettings(relax_ps=10).check()
+
+
+@case("campaign-unknown-run")
+def _(b: Bench) -> object:
+    return campaign(b, targets={"x": {"complex": "c", "runs": ["y"]}}, runs={"a": {"time": "1ns"}})
+
+
+@case("campaign-setting")
+def _(b: Bench) -> object:
+    return campaign(b, runs={"a": {"time": "1ns", "settings": {"mod": "rigid"}}})
 
 
 def documented() -> dict[str, str]:

@@ -250,7 +250,7 @@ def test_a_pocket_with_water_runs(gmx: Gmx, explicit: ComplexFolder, tmp_path: P
 @pytest.mark.slow
 def test_kill_9_costs_nothing(gmx: Gmx, folder: ComplexFolder, tmp_path: Path) -> None:
     """Killed in production, mdrun with it: every snapshot once, in order, at its time."""
-    words = ["reference", folder.path, "--engine", "gromacs", "--mode", "pocket", "--time", "40ps"]
+    words = ["reference", folder.path, "--engine", "gromacs", "--mode", "pocket", "--time", "20ps"]
     words += ["--interval", "0.1ps", "--equilibration", "1ps", "--checkpoint", 1]
     words += ["--platform", "CPU", "--property", "Threads=1", "-o", tmp_path / "cut"]
     command = [sys.executable, "-m", "openmm_neuralmd.cli", *map(str, words)]
@@ -260,13 +260,13 @@ def test_kill_9_costs_nothing(gmx: Gmx, folder: ComplexFolder, tmp_path: Path) -
         assert not (tmp_path / "cut").exists()
     subprocess.run(command, check=True, capture_output=True)
     record = yaml.safe_load((tmp_path / "cut" / "run.yaml").read_text())
-    assert 0 < record["resumed_from"] < record["snapshots"] == 400
+    assert 0 < record["resumed_from"] < record["snapshots"] == 200
     trajectory = mdtraj.load(tmp_path / "cut" / "trajectory.xtc", top=tmp_path / "cut/topology.pdb")
-    np.testing.assert_allclose(trajectory.time, 0.1 * np.arange(1, 401), rtol=1e-5)
+    np.testing.assert_allclose(trajectory.time, 0.1 * np.arange(1, 201), rtol=1e-5)
     steps = np.abs(np.diff(trajectory.xyz, axis=0)).max(axis=(1, 2))
     assert (steps > 0).all()  # no snapshot twice
     times = np.loadtxt(tmp_path / "cut" / "energies.csv", delimiter=",", skiprows=1)[:, 0]
-    np.testing.assert_allclose(times, 0.1 * np.arange(1, 401), rtol=1e-5)
+    np.testing.assert_allclose(times, 0.1 * np.arange(1, 201), rtol=1e-5)
 
 
 # --- What goes wrong

@@ -44,7 +44,7 @@ def _local(settings: ClusterSettings) -> LocalCluster:
         n_workers=workers,
         threads_per_worker=1,
         processes=True,
-        dashboard_address=None,
+        dashboard_address=":0",
         silence_logs=logging.CRITICAL,
         memory_limit=0,
         env={"OPENMM_CPU_THREADS": threads, "OMP_NUM_THREADS": threads},

@@ -98,11 +98,14 @@ class PartialRun:
 
 
 def _locked(folder: Path) -> IO[bytes]:
-    """A lock that the operating system lifts when this process ends, however it ends."""
+    """A lock that the operating system lifts when this process ends, however it ends.
+
+    It is the process's, not the object's: a run that was interrupted in a notebook can go on there.
+    """
     file = (folder / "lock").open("ab")
     try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
+        fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except (BlockingIOError, PermissionError) as error:
         raise InputError(f"{folder}: another process is working on this run") from error
     return file
 
