@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import time
@@ -12,6 +13,7 @@ from typing import Any
 import mdtraj
 import numpy as np
 import pytest
+import slurm
 import yaml
 from reference_cases import INPCRD, PRMTOP, kill_when
 from typer.testing import CliRunner
@@ -44,10 +46,13 @@ def written(place: Path, **content: Any) -> Path:
     return file
 
 
-def two_targets(folder: ComplexFolder, place: Path, snapshots: int) -> Path:
+def two_targets(
+    folder: ComplexFolder, place: Path, snapshots: int, cluster: dict[str, Any] | None = None
+) -> Path:
     run = {"time": f"{0.02 * snapshots}ps", "settings": QUICK, "checkpoint_seconds": 0}
     targets = {"first": {"complex": str(folder.path)}, "second": {"complex": str(folder.path)}}
-    return written(place, runs={"rigid": run}, targets=targets, cluster={"workers": 2})
+    cluster = cluster or {"workers": 2}
+    return written(place, runs={"rigid": run}, targets=targets, cluster=cluster)
 
 
 @pytest.mark.slow
@@ -159,7 +164,7 @@ def test_bad_settings_are_refused_before_any_work(
 
 
 def test_slurm_jobs_are_what_the_settings_say() -> None:
-    """The script that sbatch would get; SLURM itself is not on the machine that tests this."""
+    """The script that sbatch gets."""
     pytest.importorskip("dask_jobqueue")
     options = {
         "queue": "gpu",
@@ -177,6 +182,28 @@ def test_slurm_jobs_are_what_the_settings_say() -> None:
     wrong = ClusterSettings.model_validate({"kind": "slurm", "options": {"colour": "red"}})
     with pytest.raises(InputError, match=r"cluster\.options: .*colour"):
         slurm_cluster(wrong, scale=False)
+
+
+@pytest.mark.slow
+@pytest.mark.slurm
+def test_a_campaign_on_slurm(folder: ComplexFolder, tmp_path: Path) -> None:
+    """A real queue of one node; its jobs are workers that do a task at a time."""
+    if absent := slurm.missing():
+        assert not os.environ.get("CI"), absent
+        pytest.skip(f"SLURM is not installed: {', '.join(absent)}")
+    logs = tmp_path / "logs"
+    options = {"queue": "main", "cores": 1, "memory": "1500MB", "walltime": "00:10:00"}
+    options |= {"interface": "lo", "log_directory": str(logs)}
+    file = two_targets(folder, tmp_path, 20, {"kind": "slurm", "workers": 2, "options": options})
+    command = [sys.executable, "-m", "openmm_neuralmd.cli", "campaign", str(file)]
+    with slurm.running(tmp_path / "slurm") as environment:
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=200)
+    said = "".join(path.read_text()[-2000:] for path in logs.glob("*.err"))
+    assert done.returncode == 0, done.stderr + said
+    assert "4 of 4 tasks done" in done.stdout
+    assert list(logs.glob("*.out"))  # of jobs that the queue started
+    for name in ("first", "second"):
+        assert (tmp_path / "out" / name / "rigid" / "trajectory.xtc").is_file()
 
 
 ROOT = Path(__file__).parent.parent

@@ -71,6 +71,7 @@ def slurm_cluster(settings: ClusterSettings, scale: bool = True) -> Any:
             "cluster.kind slurm needs dask-jobqueue: pip install dask-jobqueue"
         ) from error
     options = {"cores": 1, "memory": "4GB", **settings.options, "processes": 1}
+    options.setdefault("scheduler_options", {"dashboard_address": ":0"})
     cores = int(options["cores"])
     script = [f"export OMP_NUM_THREADS={cores} OPENMM_CPU_THREADS={cores}"]
     options["job_script_prologue"] = [*script, *options.get("job_script_prologue", ())]
