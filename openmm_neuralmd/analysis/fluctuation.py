@@ -70,8 +70,8 @@ def rmsf_agreement(
         "rmsf": mean,
         "rmsf_truth": true_mean,
         "rmsf_ratio": mean / true_mean if true_mean > 0 else float("nan"),
-        "rmsf_atom_correlation": _correlation(a.mean(0), b.mean(0)),
-        "rmsf_time_correlation": _correlation(a.mean(1), b.mean(1)),
+        "rmsf_atom_correlation": correlation(a.mean(0), b.mean(0)),
+        "rmsf_time_correlation": correlation(a.mean(1), b.mean(1)),
     }
 
 
@@ -92,7 +92,7 @@ def displacement(x: ArrayLike, start: ArrayLike) -> Array:
     return np.sqrt(np.square(array - origin).sum(-1).mean(-1))
 
 
-def _correlation(a: Array, b: Array) -> float:
+def correlation(a: Array, b: Array) -> float:
     """Pearson's correlation; NaN where one side is constant to rounding."""
     u, v = a - a.mean(), b - b.mean()
     scale = np.sqrt(np.square(u).sum() * np.square(v).sum())
