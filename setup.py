@@ -34,6 +34,7 @@ RUNTIME = [
     "scipy>=1.14",
     "pyedr>=0.8",  # energies of GROMACS
     "distributed>=2025.1",  # campaigns of many complexes
+    "posebusters>=0.6",  # validity of poses
 ]
 PREPARE = [
     "acpype>=2023.10.27",  # carries AmberTools' antechamber, sqm, parmchk2: called as programs

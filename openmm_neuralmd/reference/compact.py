@@ -22,7 +22,7 @@ from .md.outcome import RECORD, TOPOLOGY
 from .md.records import LABELS, open_trajectory
 from .md.selection import part_of_topology
 
-TRAJECTORY, LIGAND = "trajectory.xtc", "ligand.sdf"
+TRAJECTORY, LIGAND, START = "trajectory.xtc", "ligand.sdf", "start.pdb"
 LAGS_PS = (1.0, 10.0, 80.0)
 
 
@@ -49,8 +49,9 @@ def compact(run: str | Path, output: str | Path, reach: float = np.inf, labels: 
     run : path
         Folder of a finished reference run.
     output : path
-        Folder; gets topology.pdb, trajectory.xtc, ligand.sdf and, if the run has labels,
-        labels.npz with single-precision sums over the force groups.
+        Folder; gets topology.pdb, trajectory.xtc, ligand.sdf, start.pdb (every atom that the run
+        wrote, side chains included, as it started) and, if the run has labels, labels.npz with
+        single-precision sums over the force groups.
     reach : float
         nm from the ligand to the CA of a residue that is kept.
     labels : int
@@ -81,8 +82,9 @@ def compact(run: str | Path, output: str | Path, reach: float = np.inf, labels: 
     ):
         for positions in trajectory.xyz[:, kept]:
             writer.writeModel(positions.astype(float) * unit.nanometer)
-    with complete(output / LIGAND) as path:
-        path.write_bytes((run / LIGAND).read_bytes())
+    for name, origin in ((LIGAND, LIGAND), (START, TOPOLOGY)):
+        with complete(output / name) as path:
+            path.write_bytes((run / origin).read_bytes())
     if (run / LABELS).is_file():
         _save_labels(run / LABELS, output / LABELS, np.searchsorted(kept, complex.ligand), labels)
     return Compact(output, _manifest(output, record, len(kept)))

@@ -1,0 +1,119 @@
+"""Whether predicted snapshots are molecules: PoseBusters' checks, and chirality."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from rdkit import Chem
+from rdkit.Geometry import Point3D
+
+from openmm_neuralmd.analysis.coordinates import Array, checked
+from openmm_neuralmd.errors import InputError
+
+CONFIGURATION = "mol_fast"
+"""PoseBusters' checks of a molecule by itself, but for the energy, which takes seconds a pose."""
+CHIRALITY = "chirality kept"
+
+
+def heavy_molecule(sdf: str | Path, atomic_numbers: ArrayLike) -> Chem.Mol:
+    """The ligand's heavy atoms with their bond orders, in the order of its coordinates.
+
+    Parameters
+    ----------
+    sdf : path
+        Of a complex folder, a reference run or a reference set: atoms in the System's order.
+    atomic_numbers : array (L,)
+        Of all atoms of the ligand, hydrogens included (`Complex.ligand_atomic_numbers`).
+
+    Raises
+    ------
+    InputError
+        Other atoms, or another order.
+    """
+    molecule = next(iter(Chem.SDMolSupplier(str(sdf), removeHs=False)), None)
+    wanted = np.asarray(atomic_numbers).tolist()
+    if molecule is None or [atom.GetAtomicNum() for atom in molecule.GetAtoms()] != wanted:
+        raise InputError(
+            f"{sdf}: not the ligand's atoms in their order; take the ligand.sdf that is beside its "
+            "topology"
+        )
+    return Chem.RemoveAllHs(molecule)
+
+
+def pose_checks(molecule: Chem.Mol, snapshots: ArrayLike) -> dict[str, NDArray[np.bool_]]:
+    """Whether each snapshot passes each check.
+
+    Parameters
+    ----------
+    molecule : Mol
+        From `heavy_molecule`; its own conformer has the right handedness.
+    snapshots : array (S, n, 3)
+        Heavy atoms, Å.
+
+    Returns
+    -------
+    dict
+        (S,) bool by the name of the check: PoseBusters' (bond lengths and angles within 25 % of
+        distance geometry's bounds, internal clashes, flat rings and double bonds, …) and
+        'chirality kept'.
+    """
+    from posebusters import PoseBusters
+
+    array = checked(snapshots, atoms=1)
+    if array.shape[1] != molecule.GetNumAtoms():
+        raise InputError(
+            f"snapshots have {array.shape[1]} atoms, the molecule {molecule.GetNumAtoms()}"
+        )
+    table = PoseBusters(config=CONFIGURATION).bust([_posed(molecule, x) for x in array])
+    checks = {str(name): table[name].to_numpy(dtype=bool) for name in table.columns}
+    checks[CHIRALITY] = _same_handedness(molecule, array)
+    return checks
+
+
+def pass_rates(checks: Mapping[str, NDArray[np.bool_]]) -> dict[str, float]:
+    """Percentage of snapshots that pass each check, and under 'all' every one."""
+    rates = {name: float(100 * passed.mean()) for name, passed in checks.items()}
+    return {**rates, "all": float(100 * np.logical_and.reduce(list(checks.values())).mean())}
+
+
+def _posed(molecule: Chem.Mol, positions: Array) -> Chem.Mol:
+    """A copy with one conformer."""
+    copy = Chem.Mol(molecule)
+    conformer = copy.GetConformer()
+    for atom, place in enumerate(positions):
+        conformer.SetAtomPosition(atom, Point3D(*map(float, place)))
+    return copy
+
+
+def _same_handedness(molecule: Chem.Mol, array: Array) -> NDArray[np.bool_]:
+    """Whether the bonds of every stereocentre turn the same way as in the molecule."""
+    own = np.array(molecule.GetConformer().GetPositions())[None]
+    centres = _stereocentres(molecule)
+    if not len(centres):
+        return np.ones(len(array), dtype=bool)
+    same = _volumes(array, centres) * np.sign(_volumes(own, centres)) > 0
+    return np.logical_and.reduce(same, axis=1)
+
+
+def _stereocentres(molecule: Chem.Mol) -> NDArray[np.int64]:
+    """Centre and three of its neighbours, (C, 4), of every tetrahedral stereocentre."""
+    copy = Chem.Mol(molecule)
+    Chem.AssignStereochemistryFrom3D(copy)
+    found = []
+    for atom in copy.GetAtoms():
+        if atom.GetChiralTag() in (
+            Chem.ChiralType.CHI_TETRAHEDRAL_CW,
+            Chem.ChiralType.CHI_TETRAHEDRAL_CCW,
+        ):
+            neighbours = [other.GetIdx() for other in atom.GetNeighbors()][:3]
+            found.append([atom.GetIdx(), *neighbours])
+    return np.array(found, dtype=np.int64).reshape(-1, 4)
+
+
+def _volumes(x: Array, centres: NDArray[np.int64]) -> Array:
+    """Signed volumes (S, C) that the bonds of each centre span, Å³."""
+    a, b, c = (x[:, centres[:, k]] - x[:, centres[:, 0]] for k in (1, 2, 3))
+    return (np.cross(a, b) * c).sum(-1)
