@@ -33,6 +33,7 @@ from openmm_neuralmd.reference.md import (
     relax_box,
     run_reference,
 )
+from openmm_neuralmd.reference.md.field import running_system
 from openmm_neuralmd.reference.md.interaction import COULOMB
 from openmm_neuralmd.reference.md.masses import degrees_of_freedom, masses
 from openmm_neuralmd.trajectories import read_snapshots
@@ -125,6 +126,25 @@ def test_rigid_interaction_has_a_distance_dependent_dielectric(folder: ComplexFo
     context.setPositions(positions)
     found = context.getState(energy=True, groups={3}).getPotentialEnergy()._value
     assert found == pytest.approx(expected, rel=1e-9)
+
+
+@pytest.mark.parametrize("dielectric", ["4r", "vacuum"])
+def test_a_field_in_matrix_form_is_the_same_force(dielectric: str, folder: ComplexFolder) -> None:
+    """What runs on a CPU in place of OpenMM's interaction group."""
+    setup = build(folder, replace(RIGID, dielectric=dielectric))
+    running = running_system(setup, RIGID)
+    kinds = [type(force).__name__ for force in running.getForces()]
+    assert "PythonForce" in kinds and "CustomNonbondedForce" not in kinds
+    own = setup.complex.ligand
+    positions = shaken(setup.complex.positions, own)
+    found, expected = (forces(system, positions)[own] for system in (running, setup.system))
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-10 * np.abs(expected).max())
+    assert energy(running, positions) == pytest.approx(energy(setup.system, positions), rel=1e-12)
+    # Copies read from XML are the same too, also in another process's order of things.
+    again = openmm.XmlSerializer.clone(running)
+    np.testing.assert_array_equal(forces(again, positions), forces(running, positions))
+    on_gpu = running_system(setup, replace(RIGID, platform="CUDA")).getForces()
+    assert "CustomNonbondedForce" in {type(force).__name__ for force in on_gpu}
 
 
 @pytest.mark.parametrize(("cutoff", "shell"), [(INF, INF), (0.5, 2.0)])

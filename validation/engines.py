@@ -31,6 +31,7 @@ from openmm_neuralmd.reference.gromacs.energies import extent
 from openmm_neuralmd.reference.gromacs.run import Work, grompp
 from openmm_neuralmd.reference.gromacs.topology import export
 from openmm_neuralmd.reference.md import MDSettings, build
+from openmm_neuralmd.reference.md.field import running_system
 from openmm_neuralmd.reference.md.platforms import make_context
 from openmm_neuralmd.reference.md.subsystem import nonbonded_force
 
@@ -51,12 +52,15 @@ class Variant:
     engine, mode, solvent : str
     cutoff : float, optional
         nm, of a complex without one.
+    pair_by_pair : bool
+        Mode rigid by OpenMM's interaction group, in place of a `Field`.
     """
 
     engine: str
     mode: str
     solvent: str
     cutoff: float | None = None
+    pair_by_pair: bool = False
 
     @property
     def name(self) -> str:
@@ -66,7 +70,8 @@ class Variant:
         if self.mode == "rigid":
             told = "none (4r dielectric)"
         cut = f", cutoff {self.cutoff:g} nm" if self.cutoff else ""
-        return f"{self.mode}, {told}{cut}"
+        how = ", pair by pair" if self.pair_by_pair else ""
+        return f"{self.mode}, {told}{cut}{how}"
 
 
 VARIANTS = (
@@ -80,13 +85,17 @@ VARIANTS = (
     Variant("openmm", "pocket", "vacuum"),
     Variant("gromacs", "pocket", "vacuum"),
     Variant("openmm", "rigid", "vacuum"),
+    Variant("openmm", "rigid", "vacuum", pair_by_pair=True),
 )
 
 
-def openmm_speed(folder: ComplexFolder, settings: MDSettings) -> tuple[SPEED, dict[str, int]]:
+def openmm_speed(
+    folder: ComplexFolder, settings: MDSettings, pair_by_pair: bool
+) -> tuple[SPEED, dict[str, int]]:
     """A function that steps for some seconds and tells ns/day."""
     setup = build(folder, settings)
-    context = make_context(setup.system, settings, settings.timestep_fs, 1.0, 1)
+    system = setup.system if pair_by_pair else running_system(setup, settings)
+    context = make_context(system, settings, settings.timestep_fs, 1.0, 1)
     if setup.periodic:
         context.setPeriodicBoxVectors(*setup.topology.getPeriodicBoxVectors())
     context.setPositions(setup.complex.positions)
@@ -168,7 +177,7 @@ def measure(arguments: argparse.Namespace, temporary: Path) -> list[dict[str, An
         threads = {"properties": {"Threads": str(arguments.threads)}}
         settings = MDSettings(**chosen, **threads)
         if variant.engine == "openmm":
-            speed, counts = openmm_speed(folder, settings)
+            speed, counts = openmm_speed(folder, settings, variant.pair_by_pair)
         else:
             place = temporary / str(number)
             place.mkdir()

@@ -18,6 +18,7 @@ from ...files import complete
 from ...mm.guard import guard
 from ...units import nanometers
 from ..relax import minimise
+from .field import running_system
 from .masses import masses, with_bonds
 from .modes import Setup
 from .platforms import find_platform, make_context, seed_for
@@ -101,7 +102,7 @@ def _stage(
 ) -> openmm.State:
     if state is None:
         return _minimised(setup, settings)
-    system = openmm.XmlSerializer.clone(setup.system)
+    system = running_system(setup, settings)
     timestep = settings.timestep_fs
     if name == "restrained":
         system.addForce(_restraint(setup, state))

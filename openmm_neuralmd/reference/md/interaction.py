@@ -30,6 +30,11 @@ ELECTROSTATICS = {
 """By dielectric: factor and energy; '4r' is four times the distance in Å, 40 times that in nm."""
 
 
+def energy_expression(dielectric: str) -> str:
+    """Energy of a pair, as OpenMM reads it."""
+    return f"{ELECTROSTATICS[dielectric][1]}+{_MIXED}"
+
+
 def intraligand_force(
     force: openmm.NonbondedForce, selection: Selection, ligand: np.ndarray
 ) -> openmm.CustomBondForce:
@@ -67,8 +72,8 @@ def interaction_force(
     InputError
         An exception between the two, as of a covalent ligand.
     """
-    factor, coulomb = ELECTROSTATICS[dielectric]
-    pairs = openmm.CustomNonbondedForce(f"{coulomb}+{_MIXED}")
+    factor, _ = ELECTROSTATICS[dielectric]
+    pairs = openmm.CustomNonbondedForce(energy_expression(dielectric))
     for name in ("charge", "radius", "depth"):
         pairs.addPerParticleParameter(name)
     for charge, sigma, epsilon in nonbonded_parameters(force, selection.kept):

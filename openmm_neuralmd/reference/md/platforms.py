@@ -51,6 +51,12 @@ def find_platform(name: str) -> openmm.Platform:
     raise InputError(f"platform '{name}' is not installed; there are: {names}")
 
 
+def fastest_platform() -> str:
+    """Name of the platform that OpenMM takes where none is asked for."""
+    known = [openmm.Platform.getPlatform(i) for i in range(openmm.Platform.getNumPlatforms())]
+    return str(max(known, key=lambda platform: platform.getSpeed()).getName())
+
+
 def describe_platform(context: openmm.Context) -> dict[str, Any]:
     """Name and properties that are in force, for the record."""
     platform = context.getPlatform()

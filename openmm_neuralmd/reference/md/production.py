@@ -13,6 +13,7 @@ from ...mm.guard import check_pocket
 from ...progress import Advance, silent
 from ..folder import ComplexFolder
 from .equilibration import PRODUCTION, advance, barostat, equilibrate, noise
+from .field import running_system
 from .modes import Setup, build
 from .outcome import ReferenceRun, identity, publish, record, summary
 from .partial import PartialRun
@@ -91,7 +92,7 @@ def run_reference(
 
 def _context(setup: Setup, settings: MDSettings, start: openmm.State) -> openmm.Context:
     """Production from an equilibrated state, at time 0."""
-    system = openmm.XmlSerializer.clone(setup.system)
+    system = running_system(setup, settings)
     if setup.periodic and settings.ensemble == "npt":
         system.addForce(barostat(settings, PRODUCTION))
     seed = noise(settings, PRODUCTION)

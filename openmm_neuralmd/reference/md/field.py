@@ -1,0 +1,108 @@
+"""A ligand in the field of atoms that stand still, in matrix form: mode rigid on a CPU.
+
+OpenMM's CPU platform goes through an interaction group pair by pair.  All pairs at once are a few
+passes over an array of ligand × protein, with the same numbers in a fraction of the time
+(`validation/engines.py` measures both).  System files keep the CustomNonbondedForce of `interaction`, which any program reads;
+this stands in for it while a run lasts.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import openmm
+from numpy.typing import NDArray
+
+from .interaction import ELECTROSTATICS, energy_expression
+from .modes import GROUPS, Setup
+from .platforms import fastest_platform
+from .settings import MDSettings
+
+ON_CPU = ("CPU", "Reference")
+Array = NDArray[np.float64]
+
+
+class Field:
+    """Energy and forces of a ligand at an OpenMM State; what a PythonForce calls.
+
+    Parameters
+    ----------
+    sites : (K, 3) float64, nm
+        Atoms that stand still.
+    site_parameters, ligand_parameters : (K, 3) and (L, 3) float64
+        As in the CustomNonbondedForce: charge, radius, depth.
+    dielectric : str
+        See `ELECTROSTATICS`.
+    """
+
+    def __init__(
+        self, sites: Array, site_parameters: Array, ligand_parameters: Array, dielectric: str
+    ) -> None:
+        self._made_of = (sites, site_parameters, ligand_parameters, dielectric)
+        self.screened = dielectric == "4r"
+        self.centre = sites.mean(axis=0)
+        self.sites = sites - self.centre
+        self.squares = np.square(self.sites).sum(axis=1)
+        (q, s, d), (p, t, e) = ligand_parameters.T, site_parameters.T
+        sixth = np.add.outer(s, t) ** 6
+        self.coulomb = np.multiply.outer(q, p)
+        self.attraction = np.multiply.outer(d, e) * sixth
+        self.repulsion = self.attraction * sixth
+
+    def __reduce__(self) -> tuple[type, tuple[Any, ...]]:
+        return Field, self._made_of
+
+    def __call__(self, state: openmm.State) -> tuple[float, Array]:
+        """Energy in kJ/mol and forces (L, 3) in kJ/mol/nm."""
+        return self.evaluate(np.asarray(state.getPositions(asNumpy=True)._value))
+
+    def evaluate(self, positions: Array) -> tuple[float, Array]:
+        """The same at positions (L, 3) in nm.
+
+        With u = 1/r², E = C u + A u⁶ − B u³ (vacuum: C √u), and the force on atom i is
+        Σ_j w_ij (x_i − x_j), w = 2 u² dE/du: two products of matrices.
+        """
+        x = positions - self.centre
+        u = np.square(x).sum(axis=1)[:, None] + self.squares - 2.0 * (x @ self.sites.T)
+        np.reciprocal(u, out=u)
+        cube = u * u * u
+        repulsion = self.repulsion * cube
+        slope = 3.0 * u * u * (2.0 * repulsion - self.attraction)
+        energy = np.vdot(cube, repulsion - self.attraction)
+        if self.screened:
+            energy += np.vdot(self.coulomb, u)
+            slope += self.coulomb
+        else:
+            root = np.sqrt(u)
+            energy += np.vdot(self.coulomb, root)
+            slope += self.coulomb / (2.0 * root)
+        weight = 2.0 * u * u * slope
+        return float(energy), x * weight.sum(axis=1)[:, None] - weight @ self.sites
+
+
+def running_system(setup: Setup, settings: MDSettings) -> openmm.System:
+    """A copy of the System for a Context; on a CPU with a `Field` where it stands for a force."""
+    system = openmm.XmlSerializer.clone(setup.system)
+    if (settings.platform or fastest_platform()) not in ON_CPU:
+        return system
+    for index, force in enumerate(system.getForces()):
+        if force.getForceGroup() == GROUPS["interaction"]:
+            system.addForce(_python_force(setup, force))
+            system.removeForce(index)
+            break
+    return system
+
+
+def _python_force(setup: Setup, force: openmm.CustomNonbondedForce) -> openmm.PythonForce:
+    rows = range(force.getNumParticles())
+    parameters = np.array([force.getParticleParameters(i) for i in rows])
+    own, others = (np.array(sorted(group)) for group in force.getInteractionGroupParameters(0))
+    told = force.getEnergyFunction()
+    dielectric = next(name for name in ELECTROSTATICS if energy_expression(name) == told)
+    sites = setup.complex.positions[others]
+    field = Field(sites, parameters[others], parameters[own], dielectric)
+    python = openmm.PythonForce(field)
+    python.setParticles(own.tolist())
+    python.setForceGroup(GROUPS["interaction"])
+    return python
