@@ -2,8 +2,8 @@
 
 OpenMM's CPU platform goes through an interaction group pair by pair.  All pairs at once are a few
 passes over an array of ligand × protein, with the same numbers in a fraction of the time
-(`validation/engines.py` measures both).  System files keep the CustomNonbondedForce of `interaction`, which any program reads;
-this stands in for it while a run lasts.
+(`validation/engines.py` measures both).  System files keep the CustomNonbondedForce of
+`interaction`, which any program reads; this stands in for it while a run lasts.
 """
 
 from __future__ import annotations
