@@ -81,6 +81,11 @@ class ComplexFolder:
                 )
         return cls(path, record)
 
+    @classmethod
+    def of(cls, folder: ComplexFolder | str | Path) -> ComplexFolder:
+        """A folder that may be open already."""
+        return folder if isinstance(folder, ComplexFolder) else cls.open(folder)
+
     @property
     def name(self) -> str:
         """For messages and file names."""

@@ -7,16 +7,14 @@ import shutil
 import time
 from pathlib import Path
 
-import numpy as np
-
 from ...errors import InputError
 from ...progress import Advance, silent
-from ..folder import ComplexFolder
+from ..folder import ComplexFolder, check_absent
 from ..md.equilibration import duration
 from ..md.modes import build
 from ..md.outcome import ReferenceRun, identity, publish, record, summary
 from ..md.partial import PartialRun
-from ..md.selection import part_of_topology, without_solvent
+from ..md.selection import part_of_topology, written_atoms
 from ..md.settings import MDSettings
 from ..md.subsystem import nonbonded_force
 from . import parameters
@@ -72,16 +70,12 @@ def run_gromacs(
     """
     settings, output = settings or MDSettings(), Path(output)
     check(settings)
-    if output.exists():
-        raise InputError(f"{output}: exists; choose another name or move it away")
-    if not isinstance(folder, ComplexFolder):
-        folder = ComplexFolder.open(folder)
+    check_absent(output)
+    folder = ComplexFolder.of(folder)
     gmx = find_gmx()
     setup, total = build(folder, settings), settings.snapshots(time_ps)
     partial = PartialRun(output, identity(folder, settings, ENGINE))
-    written = np.arange(setup.system.getNumParticles())
-    if settings.write == "solute":
-        written = without_solvent(setup.complex)
+    written = written_atoms(setup.complex, settings.write)
     forces = parameters.nonbonded(nonbonded_force(setup.system), extent(setup.complex.positions))
     exported = export(setup, forces.cutoff, written, partial.folder)
     work = Work(gmx, partial.folder, setup, settings, forces, exported, checkpoint_seconds)

@@ -11,7 +11,7 @@ import openmm
 from ...errors import InputError, SimulationError
 from ...mm.guard import check_pocket
 from ...progress import Advance, silent
-from ..folder import ComplexFolder
+from ..folder import ComplexFolder, check_absent
 from .equilibration import PRODUCTION, advance, barostat, equilibrate, noise
 from .field import running_system
 from .modes import Setup, build
@@ -60,10 +60,8 @@ def run_reference(
         Not a number, or the ligand left the pocket; the snapshots before it are kept.
     """
     settings, output = settings or MDSettings(), Path(output)
-    if output.exists():
-        raise InputError(f"{output}: exists; choose another name or move it away")
-    if not isinstance(folder, ComplexFolder):
-        folder = ComplexFolder.open(folder)
+    check_absent(output)
+    folder = ComplexFolder.of(folder)
     setup, total = build(folder, settings), settings.snapshots(time_ps)
     partial = PartialRun(output, identity(folder, settings, ENGINE))
     start = equilibrate(setup, settings, partial.folder, lambda stage: progress(0, stage))

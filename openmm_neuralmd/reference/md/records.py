@@ -18,7 +18,7 @@ from .masses import degrees_of_freedom
 from .modes import Setup
 from .outcome import COLUMNS, ENERGIES
 from .partial import PartialRun
-from .selection import part_of_topology, without_solvent
+from .selection import part_of_topology, written_atoms
 from .settings import MDSettings
 
 LABELS = "labels.npz"
@@ -38,8 +38,7 @@ class Records:
 
     def __init__(self, partial: PartialRun, setup: Setup, settings: MDSettings) -> None:
         self.setup, self.settings = setup, settings
-        every = np.arange(setup.system.getNumParticles())
-        self.written = without_solvent(setup.complex) if settings.write == "solute" else every
+        self.written = written_atoms(setup.complex, settings.write)
         self.topology = part_of_topology(setup.topology, self.written)
         self.trajectory = partial.run / f"trajectory.{settings.format}"
         self.energies = partial.run / ENERGIES

@@ -100,6 +100,13 @@ def without_solvent(complex: Complex) -> np.ndarray:
     return np.array([a.index for a in complex.topology.atoms() if not solvent[a.residue.index]])
 
 
+def written_atoms(complex: Complex, write: str) -> np.ndarray:
+    """Particle indices whose coordinates a trajectory keeps; `write` is 'solute' or 'all'."""
+    if write == "solute":
+        return without_solvent(complex)
+    return np.arange(complex.topology.getNumAtoms())
+
+
 def part_of_topology(topology: app.Topology, kept: np.ndarray) -> app.Topology:
     """The Topology of some atoms, numbered anew; box, names and numbers stay.
 
