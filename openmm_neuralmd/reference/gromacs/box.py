@@ -8,6 +8,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 from mdtraj.formats import TRRTrajectoryFile
 
+from ...complexes import whole_molecules
 from ..md.modes import Setup
 from ..md.settings import MDSettings
 from ..md.subsystem import nonbonded_force
@@ -39,7 +40,7 @@ def relax_box(setup: Setup, settings: MDSettings, time_ps: float) -> tuple[np.nd
     ProgramError
     SimulationError
     """
-    before, solute = setup.complex.positions, np.array(held_atoms(setup))
+    solute = np.array(held_atoms(setup))
     with TemporaryDirectory(prefix="neuralmd-gmx-") as name:
         folder = Path(name)
         forces = parameters.nonbonded(nonbonded_force(setup.system), 0.0)
@@ -54,5 +55,8 @@ def relax_box(setup: Setup, settings: MDSettings, time_ps: float) -> tuple[np.nd
         work.gmx.run("trjconv", *files, *image, folder=folder, said="Written\nSystem\n")
         with TRRTrajectoryFile(str(folder / "whole.trr")) as file:
             xyz, _, _, boxes, _ = file.read()
-    positions, box = xyz[-1].astype(np.float64), boxes[-1].astype(np.float64)
-    return positions + (before[solute] - positions[solute]).mean(axis=0), box
+    complex, box = setup.complex, boxes[-1].astype(np.float64)
+    wrapped = xyz[-1].astype(np.float64)
+    positions = whole_molecules(setup.topology, wrapped, complex.backbone, complex.ligand, box)
+    alphas = complex.backbone[:, 1]
+    return positions + (complex.positions[alphas] - positions[alphas]).mean(axis=0), box
