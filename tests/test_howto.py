@@ -13,7 +13,8 @@ from cli_files import write_inputs
 from mm_models import make_model
 from test_readme import blocks_of, check_command, command_lines
 
-from openmm_neuralmd.training.settings import validated
+from openmm_neuralmd.settings_files import validated
+from openmm_neuralmd.training import TrainingSettings
 
 PAGES = sorted((Path(__file__).parents[1] / "docs" / "howto").glob("*.md"))
 NEURALMD = Path(sys.executable).with_name("neuralmd")
@@ -40,7 +41,8 @@ def test_all_python_is_python(path: Path) -> None:
 
 def test_the_settings_shown_are_valid() -> None:
     (block,) = [b for b in blocks_of(page("own-complex.md")) if b.language == "yaml"]
-    assert validated(yaml.safe_load(block.code), "own-complex.md").data.ligand == "LIG"
+    made = validated(TrainingSettings, yaml.safe_load(block.code), "own-complex.md")
+    assert made.data.ligand == "LIG"
 
 
 @pytest.mark.slow

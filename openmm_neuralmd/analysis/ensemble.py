@@ -159,7 +159,7 @@ def ensemble_table(
     time = correlation_time(b, predicted_segments) if moves else float("nan")
     return {
         "rmsf_ratio": float(rmsf(b).mean() / rmsf(a).mean()),
-        "rmsf_correlation": correlation(rmsf(a), rmsf(b)),
+        "rmsf_correlation": correlation(rmsf(a), rmsf(b)) if moves else float("nan"),
         "torsion_divergence": torsion_divergence(a, b, quadruples),
         "distance_divergence": distance_divergence(a, b),
         "time_ratio": time / correlation_time(a, segments),

@@ -75,7 +75,8 @@ def train(
 
 
 def _settings(file: Path | None, source: Source, overrides: dict[str, Any]) -> TrainingSettings:
-    from ..training.settings import read_settings, validated
+    from ..settings_files import validated
+    from ..training.settings import TrainingSettings, read_settings
 
     if file is not None:
         if source != Source():
