@@ -15,6 +15,7 @@ import numpy as np
 import openmm
 import pytest
 import yaml
+from openmm import app, unit
 from reference_cases import INPCRD, PRMTOP, kill_when, small_water_box
 from typer.testing import CliRunner
 
@@ -30,6 +31,7 @@ from openmm_neuralmd.reference.gromacs import (
     relax_box,
     run_gromacs,
 )
+from openmm_neuralmd.reference.gromacs.box import reduced
 from openmm_neuralmd.reference.gromacs.energies import COULOMB_GROMACS, TERMS
 from openmm_neuralmd.reference.gromacs.program import reason
 from openmm_neuralmd.reference.gromacs.topology import held_atoms
@@ -224,6 +226,18 @@ def test_explicit_water(gmx: Gmx, explicit: ComplexFolder, tmp_path: Path) -> No
     assert len(read_snapshots(run.trajectory, complex)) == 20
     boxes = mdtraj.load(run.trajectory, top=run.topology).unitcell_volumes
     np.testing.assert_allclose(boxes, volumes, rtol=1e-3)
+
+
+@pytest.mark.parametrize("beyond", [-1e-6, 0.0, 1e-6])
+def test_a_box_of_single_precision_is_one_for_openmm(beyond: float) -> None:
+    """A rhombic dodecahedron, rounded to either side of the half."""
+    half = 2.5 * (1 + beyond)
+    box = np.array([[5, 0, 0], [0, 5, 0], [half, half, 3.5355339]], dtype=np.float32)
+    found = reduced(box)
+    app.Topology().setPeriodicBoxVectors([openmm.Vec3(*row) for row in found] * unit.nanometer)
+    whole = found @ np.linalg.inv(box.astype(float))  # the same lattice: whole numbers
+    np.testing.assert_allclose(whole, np.round(whole), atol=1e-6)
+    assert abs(np.linalg.det(whole)) == pytest.approx(1)
 
 
 @pytest.mark.slow

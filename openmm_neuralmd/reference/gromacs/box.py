@@ -6,7 +6,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
+import openmm
 from mdtraj.formats import TRRTrajectoryFile
+from openmm import unit
+from openmm.app.internal.unitcell import reducePeriodicBoxVectors
 
 from ...complexes import whole_molecules
 from ..md.modes import Setup
@@ -55,8 +58,18 @@ def relax_box(setup: Setup, settings: MDSettings, time_ps: float) -> tuple[np.nd
         work.gmx.run("trjconv", *files, *image, folder=folder, said="Written\nSystem\n")
         with TRRTrajectoryFile(str(folder / "whole.trr")) as file:
             xyz, _, _, boxes, _ = file.read()
-    complex, box = setup.complex, boxes[-1].astype(np.float64)
+    complex, box = setup.complex, reduced(boxes[-1])
     wrapped = xyz[-1].astype(np.float64)
     positions = whole_molecules(setup.topology, wrapped, complex.backbone, complex.ligand, box)
     alphas = complex.backbone[:, 1]
     return positions + (complex.positions[alphas] - positions[alphas]).mean(axis=0), box
+
+
+def reduced(box: np.ndarray) -> np.ndarray:
+    """Vectors (3, 3) of the same lattice that OpenMM takes.
+
+    In a rhombic dodecahedron half of one vector lies along another: single precision puts it on
+    either side of the half, and OpenMM refuses the one beyond.
+    """
+    vectors = [openmm.Vec3(*row) for row in box.astype(np.float64)] * unit.nanometer
+    return np.array(reducePeriodicBoxVectors(vectors).value_in_unit(unit.nanometer))
