@@ -16,6 +16,7 @@ from openmm_neuralmd.residues import (
     backbone_of,
     describe,
     residue_key,
+    selection_of,
 )
 
 MINIMUM_HEAVY_ATOMS = 3
@@ -57,8 +58,8 @@ def find_ligand(
     if not found:
         raise InputError(f"{what}; name it with ligand='NAME' or ligand='CHAIN:NUMBER'")
     if len(found) > 1:
-        distinct = len({residue_key(r) for r in found}) == len(found)
-        way = f"choose one with ligand='{residue_key(found[0])}'" if distinct else "renumber them"
+        distinct = len({selection_of(r) for r in found}) == len(found)
+        way = f"choose one with ligand='{selection_of(found[0])}'" if distinct else "renumber them"
         raise InputError(
             f"{len(found)} residues can be the ligand: {shown(map(describe, found))}; {way}"
         )
@@ -66,8 +67,7 @@ def find_ligand(
 
 
 def _selected(residue: Residue, selection: str) -> bool:
-    key = residue_key(residue)
-    return selection in (residue.name, key, f"{key}:{residue.name}")
+    return selection in (residue.name, residue_key(residue), selection_of(residue))
 
 
 def _may_be_ligand(

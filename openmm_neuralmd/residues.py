@@ -84,6 +84,11 @@ def residue_key(residue: Residue) -> str:
     return f"{residue.chain.id}:{residue.id}{residue.insertionCode.strip()}"
 
 
+def selection_of(residue: Residue) -> str:
+    """'CHAIN:NUMBER:NAME': what tells a ligand from a residue of a chain of the same letter."""
+    return f"{residue_key(residue)}:{residue.name}"
+
+
 def backbone_of(residue: Residue) -> tuple[int, int, int] | None:
     """Particle indices of N, CA and C, or None when one of them is missing."""
     index = {atom.name: atom.index for atom in residue.atoms()}

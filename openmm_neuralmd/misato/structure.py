@@ -11,10 +11,9 @@ from openmm_neuralmd import trajectories
 from openmm_neuralmd.complexes import Complex
 from openmm_neuralmd.errors import InputError
 from openmm_neuralmd.frames import RawFrames
-from openmm_neuralmd.misato.codes import LIGAND_RESIDUE
 from openmm_neuralmd.misato.reader import Entry
 from openmm_neuralmd.misato.topology import build_topology
-from openmm_neuralmd.residues import residue_key
+from openmm_neuralmd.residues import selection_of
 from openmm_neuralmd.trajectories import Snapshots
 from openmm_neuralmd.units import picoseconds, to_nm
 
@@ -38,9 +37,10 @@ def read_complex(entry: Entry) -> Complex:
     positions = entry.structure()
     topology = build_topology(entry, positions)
     ligand = list(topology.residues())[-1]
-    key = f"{residue_key(ligand)}:{LIGAND_RESIDUE}"
     try:
-        return Complex.from_openmm(topology, to_nm(positions), ligand=key, name=entry.name)
+        return Complex.from_openmm(
+            topology, to_nm(positions), ligand=selection_of(ligand), name=entry.name
+        )
     except InputError as error:
         raise InputError(f"{entry.label}: {error}") from error
 

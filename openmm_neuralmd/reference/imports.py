@@ -18,7 +18,7 @@ from ..complexes import Complex
 from ..errors import InputError, NeuralMDError
 from ..files import sha256
 from ..messages import one_line
-from ..residues import residue_key
+from ..residues import selection_of
 from ..structures import existing, read_structure
 from .folder import ComplexFolder, check_absent, write_folder
 from .perception import ligand_molecule
@@ -223,7 +223,7 @@ def _write(
     record = {
         "name": name or Path(output).name,
         "ligand": {
-            "residue": residue_key(residue),
+            "residue": selection_of(residue),
             "name": residue.name,
             "bond_orders": orders,
             "charge": Chem.GetFormalCharge(molecule),

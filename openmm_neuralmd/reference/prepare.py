@@ -16,7 +16,7 @@ from openmm import app, unit
 from ..complexes import Complex
 from ..errors import InputError
 from ..files import sha256
-from ..residues import residue_key
+from ..residues import selection_of
 from ..units import nanometers, to_angstrom
 from . import soundness
 from .assembly import assemble, ligand_atoms, ligand_sdf
@@ -251,7 +251,7 @@ def _at_pressure(
     md = MDSettings(platform=settings.platform)
     topology = modeller.topology
     atoms = list(topology.atoms())
-    ligand = residue_key(atoms[complex.ligand[0]].residue)
+    ligand = selection_of(atoms[complex.ligand[0]].residue)
     whole = Complex.from_openmm(topology, positions, ligand=ligand, name=complex.name)
     own = openmm.XmlSerializer.clone(system)
     repartition(own, topology, md.hydrogen_mass)

@@ -17,7 +17,7 @@ from ...complexes import Complex, whole_molecules
 from ...errors import SimulationError
 from ...files import complete
 from ...mm.geometry import nearest_alpha
-from ...residues import residue_key
+from ...residues import selection_of
 from ..md.masses import masses
 from ..md.modes import Setup
 from ..md.outcome import COLUMNS, ENERGIES
@@ -81,7 +81,7 @@ def collect(
 
 def _written_complex(setup: Setup, topology: app.Topology, written: np.ndarray) -> Complex:
     atoms = list(setup.topology.atoms())
-    ligand = residue_key(atoms[setup.complex.ligand[0]].residue)
+    ligand = selection_of(atoms[setup.complex.ligand[0]].residue)
     positions = setup.complex.positions[written]
     return Complex.from_openmm(topology, positions, ligand=ligand, name=setup.complex.name)
 

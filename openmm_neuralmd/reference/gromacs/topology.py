@@ -116,10 +116,20 @@ def _structure(setup: Setup, positions: np.ndarray, box: np.ndarray) -> parmed.S
         )
     for atom, mass in zip(structure.atoms, masses(system), strict=True):
         atom.mass = mass if mass > 0 else parmed.periodic_table.Mass[atom.element_name]
+    for residue in structure.residues:
+        if residue.name in WATER:
+            _name_alike(residue)
     for bond in structure.bonds:
         if bond.type is None:
             bond.funct = _CONNECTION
     return structure
+
+
+def _name_alike(water: parmed.Residue) -> None:
+    """Hydrogens named in their order: GROMACS takes one kind of rigid water, and names make kinds."""
+    hydrogens = [atom for atom in water.atoms if atom.element_name == "H"]
+    for number, atom in enumerate(hydrogens, start=1):
+        atom.name = f"H{number}"
 
 
 def _merged(system: openmm.System) -> openmm.System:

@@ -10,7 +10,7 @@ import openmm
 from openmm import app
 
 from ...complexes import Complex
-from ...residues import residue_key
+from ...residues import selection_of
 from ..folder import ComplexFolder
 from ..relax import with_cutoff
 from .interaction import interaction_force, intraligand_force
@@ -165,7 +165,7 @@ def _part_of_complex(whole: Complex, selection: Selection, periodic: bool) -> Co
     if not periodic:
         topology.setPeriodicBoxVectors(None)
     ligand = list(whole.topology.atoms())[whole.ligand[0]].residue
-    key = residue_key(ligand)
+    key = selection_of(ligand)
     return Complex.from_openmm(topology, selection.positions, ligand=key, name=whole.name)
 
 
