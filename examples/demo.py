@@ -21,6 +21,7 @@ from openmm_neuralmd.dynamics import TRIVIAL
 from openmm_neuralmd.mm.run import simulate
 from openmm_neuralmd.progress import progress_bar
 from openmm_neuralmd.training import Trainer, read_settings
+from openmm_neuralmd.training.data import read_trajectories
 
 HERE = Path(__file__).resolve().parent
 OUTPUT = HERE.parent / "demo"
@@ -83,7 +84,7 @@ def train_for_a_minute() -> None:
     """The same training as the bundled model's, the first epochs of it."""
     shutil.rmtree(OUTPUT / "training", ignore_errors=True)
     settings = read_settings(HERE / "gpcr-ergotamine.yaml", {"name": "demo", "epochs": 4})
-    trainer = Trainer(settings, nmd.example(EXAMPLE), OUTPUT / "training")
+    trainer = Trainer(settings, read_trajectories(settings.data), OUTPUT / "training")
     before = trainer.validation_error()
     with progress_bar("training", trainer.total, "update") as advance:
         trainer.run(advance)

@@ -17,7 +17,7 @@ import torch
 from openmm_neuralmd.files import complete
 from openmm_neuralmd.progress import progress_bar
 from openmm_neuralmd.training import Trainer, read_settings
-from openmm_neuralmd.training.data import read_data
+from openmm_neuralmd.training.data import read_trajectories
 
 ROOT = Path(__file__).resolve().parent.parent
 SETTINGS = ROOT / "examples" / "gpcr-ergotamine.yaml"
@@ -40,8 +40,8 @@ def main() -> None:
     torch.set_num_threads(1)
     for seed in arguments.seeds:
         settings = read_settings(SETTINGS, {"seed": seed})
-        snapshots, data = read_data(settings.data)
-        trainer = Trainer(settings, snapshots, arguments.runs / f"seed{seed}", data)
+        data = read_trajectories(settings.data)
+        trainer = Trainer(settings, data, arguments.runs / f"seed{seed}")
         done = trainer.counters.update
         with progress_bar(f"seed {seed}", trainer.total, "update", done) as advance:
             trainer.run(advance)

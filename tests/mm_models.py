@@ -8,24 +8,30 @@ import torch
 
 from openmm_neuralmd.bindingnet import BindingNetSettings
 from openmm_neuralmd.complexes import Complex
+from openmm_neuralmd.dynamics import LEARNED
 from openmm_neuralmd.dynamics.energy import EnergyModel
-from openmm_neuralmd.dynamics.ode import NeuralODE, NeuralODESettings
 from openmm_neuralmd.training.checkpoints import Model, ModelCard
 
 SMALL = {"hidden": 16, "ligand_layers": 1, "num_radial": 8, "vector_channels": 4}
 INTERVAL = 80.0  # ps
 
 
-def make_model(head: str = "force", dtype=torch.float64, seed: int = 0, **settings) -> Model:
-    """A NeuralMD-ODE, or an energy model, whose forces are large enough to be seen in a test."""
+def make_model(
+    head: str = "force",
+    dtype=torch.float64,
+    seed: int = 0,
+    kind: str = "neuralmd-ode",
+    **settings,
+) -> Model:
+    """A dynamics, or an energy model, whose forces are large enough to be seen in a test."""
     torch.manual_seed(seed)
     network = BindingNetSettings(**SMALL, head=head)
     if head == "energy":
         kind, settings = "bindingnet-energy", network
         dynamics = EnergyModel(network)
     else:
-        kind, settings = "neuralmd-ode", NeuralODESettings(network=network, **settings)
-        dynamics = NeuralODE(settings)
+        settings = LEARNED[kind].settings(network=network, **settings)
+        dynamics = LEARNED[kind].module(settings)
     with torch.no_grad():
         for name, parameter in dynamics.named_parameters():
             if "head" in name and name.endswith("weight"):

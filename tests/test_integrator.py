@@ -12,8 +12,11 @@ from mm_models import INTERVAL, bare_system, make_context, make_known, make_mode
 from openmm import unit
 
 from openmm_neuralmd.bindingnet import complex_tensors
+from openmm_neuralmd.dynamics import rollout as nmd_rollout
+from openmm_neuralmd.dynamics.learned import forecast
 from openmm_neuralmd.errors import InputError, ModelError
-from openmm_neuralmd.mm.integrator import TABLEAUS, NeuralMDIntegrator
+from openmm_neuralmd.mm.integrator import NeuralMDIntegrator
+from openmm_neuralmd.mm.ode_step import TABLEAUS
 from openmm_neuralmd.mm.start import initialise
 from openmm_neuralmd.mm.system import create_system
 
@@ -33,7 +36,8 @@ def rollout(model, complex, known, snapshots):
     valid = torch.ones(1, len(known), dtype=torch.bool)
     with torch.no_grad():
         known = torch.as_tensor(known, dtype=dtype)[None]
-        return model.dynamics(c, known, valid, snapshots)[0].double().numpy()
+        noise = torch.Generator().manual_seed(0)
+        return forecast(model.dynamics, c, known, valid, snapshots, noise)[0].double().numpy()
 
 
 def ligand(context, complex):
@@ -242,3 +246,58 @@ def test_memory_does_not_grow_with_the_steps(t4l, backend):
     before = int(resident.read_text().split()[1])
     integrator.step(5000)
     assert int(resident.read_text().split()[1]) < 1.05 * before
+
+
+@pytest.mark.parametrize(("platform", "precision"), [("Reference", "double"), ("CPU", "single")])
+def test_the_sde_without_noise_is_the_torch_rollout(t4l, platform, precision):
+    model, known = make_model(kind="neuralmd-sde", slow=(2.0, 9.0)), make_known(t4l, 12)
+    with torch.no_grad():
+        model.dynamics.raw_amplitude.fill_(-40.0)
+    expected = rollout(model, t4l, known, 20)
+    context = started(model, t4l, known, platform, precision)
+    found = run(context, t4l, 20)
+    assert np.abs(found - expected).max() < (1e-4 if precision == "double" else 1e-2)
+    assert np.abs(expected[-1] - known[-1]).max() > 0.1
+
+
+def test_the_sde_has_the_distribution_of_the_torch_rollout(t4l):
+    """Means, spreads and correlations of 2 x 400 futures differ by no more than chance does."""
+    replicas, snapshots = 400, 3
+    model = make_model(kind="neuralmd-sde", dtype=torch.float32, slow=(2.0,), modes=4)
+    known = make_known(t4l, 12)
+    torch_futures = nmd_rollout(model, t4l, known, snapshots, replicas=replicas, seed=3)
+    system = create_system(model, t4l)
+    integrator = NeuralMDIntegrator(model)
+    integrator.setRandomNumberSeed(5)
+    context = make_context(system, "CPU", integrator=integrator)
+    futures = []
+    for _ in range(replicas):
+        initialise(context, model, t4l, known)
+        futures.append(run(context, t4l, snapshots))
+    a, b = (np.asarray(x)[:, -1].reshape(replicas, -1) for x in (torch_futures, futures))
+    spread = np.concatenate((a, b)).std(0)
+    assert spread.min() > 0.01
+    error = spread * (2 / replicas) ** 0.5
+    # 24 coordinates: 4.5 standard errors are exceeded by chance once in 6,000 runs.
+    assert (np.abs(a.mean(0) - b.mean(0)) < 4.5 * error).all()
+    assert np.abs(np.log(a.std(0) / b.std(0))).max() < 4.5 / replicas**0.5
+    assert np.abs(np.corrcoef(a.T) - np.corrcoef(b.T)).max() < 6 * (2 / replicas) ** 0.5
+
+
+def test_the_sde_repeats_with_its_seed(t4l):
+    model, known = make_model(kind="neuralmd-sde", modes=4), make_known(t4l, 12)
+    paths = []
+    for seed in (7, 7, 8):
+        integrator = NeuralMDIntegrator(model)
+        integrator.setRandomNumberSeed(seed)
+        context = make_context(create_system(model, t4l), "CPU", integrator=integrator)
+        initialise(context, model, t4l, known)
+        paths.append(run(context, t4l, 3))
+    assert np.array_equal(paths[0], paths[1]) and not np.allclose(paths[0], paths[2])
+
+
+def test_only_jumping_dynamics_run_in_openmm(t4l):
+    with pytest.raises(ModelError, match="does not jump inside OpenMM"):
+        NeuralMDIntegrator(make_model(kind="gnn-md"))
+    with pytest.raises(ModelError, match="leave solver='rk4' out"):
+        NeuralMDIntegrator(make_model(kind="neuralmd-sde"), solver="rk4")

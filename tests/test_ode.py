@@ -6,23 +6,22 @@ import hypothesis.strategies as st
 import numpy as np
 import pytest
 import torch
+from dynamics_cases import SMALL, small
 from hypothesis import given, settings
 from torch import Tensor, nn
 
 from openmm_neuralmd.bindingnet import (
-    BindingNetSettings,
     ComplexTensors,
     Protein,
     collate,
     complex_tensors,
 )
 from openmm_neuralmd.dynamics import DYNAMICS, TRIVIAL, dynamics
+from openmm_neuralmd.dynamics.learned import forecast
 from openmm_neuralmd.dynamics.ode import NeuralODE, NeuralODESettings
 from openmm_neuralmd.dynamics.state import State, last_step, remember
 from openmm_neuralmd.errors import InputError
 from openmm_neuralmd.trajectories import Snapshots
-
-SMALL = BindingNetSettings(hidden=8, vector_channels=2, ligand_layers=1, num_radial=8)
 
 
 class Spring(nn.Module):
@@ -122,7 +121,7 @@ def test_adjoint_gives_the_same_gradient(gpcr: Snapshots) -> None:
         model = NeuralODE(settings_).double()
         c = complex_tensors(gpcr.complex, torch.float64)
         known = torch.as_tensor(gpcr.ligand[:4]).unsqueeze(0)
-        out = model(c, known, torch.ones(1, 4, dtype=torch.bool), 1)
+        out = forecast(model, c, known, torch.ones(1, 4, dtype=torch.bool), 1)
         out.square().mean().backward()
         weight = model.network.interaction.layers[0].feature.weight
         assert weight.grad is not None
@@ -170,12 +169,13 @@ def test_no_forecast_reads_the_future(name: str, gpcr: Snapshots) -> None:
             forecasts.append(forecaster.forecast(path[: present + 1], 5))
         else:
             torch.manual_seed(0)
-            model = dynamics(name)(NeuralODESettings(network=SMALL)).double()
+            model = small(name)
             known = path[None, : present + 1]
             valid = torch.ones(known.shape[:2], dtype=torch.bool)
             c = complex_tensors(gpcr.complex, torch.float64)
+            noise = torch.Generator().manual_seed(0)
             with torch.no_grad():
-                forecasts.append(model(c, known, valid, 5)[0])
+                forecasts.append(forecast(model, c, known, valid, 5, noise)[0])
     assert torch.equal(forecasts[0], forecasts[1])
     assert torch.isfinite(forecasts[0]).all()
 
@@ -195,7 +195,7 @@ def test_protein_is_encoded_once_in_a_rollout(
     c = complex_tensors(gpcr.complex)
     known = torch.as_tensor(gpcr.ligand[:5], dtype=torch.float32).unsqueeze(0)
     with torch.no_grad():
-        model(c, known, torch.ones(1, 5, dtype=torch.bool), 6)
+        forecast(model, c, known, torch.ones(1, 5, dtype=torch.bool), 6)
     assert calls == {"protein": 1, "force": 12}
 
 
@@ -231,9 +231,9 @@ def test_projection_of_a_padded_batch_is_that_of_each(gpcr: Snapshots, t4l) -> N
     for i, k in enumerate(known):
         padded[i, :, : k.shape[2]] = k[0]
     with torch.no_grad():
-        together = model(batch, padded, valid.expand(2, -1), 3)
+        together = forecast(model, batch, padded, valid.expand(2, -1), 3)
         for i, (c, k) in enumerate(zip(singles, known, strict=True)):
-            alone = model(c, k, valid, 3)
+            alone = forecast(model, c, k, valid, 3)
             assert torch.allclose(together[i, :, : k.shape[2]], alone[0], atol=1e-9)
 
 

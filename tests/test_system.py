@@ -241,9 +241,9 @@ def test_an_energy_model_cannot_propagate(t4l):
         network = model.dynamics.network
 
     verlet = type(model)(EnergyModel(), model.card)
-    with pytest.raises(ModelError, match="not a NeuralMD-ODE; use NeuralMDForce"):
+    with pytest.raises(ModelError, match="does not jump inside OpenMM; use NeuralMDForce"):
         NeuralMDIntegrator(verlet)
-    with pytest.raises(ModelError, match="not a NeuralMD-ODE; use NeuralMDForce"):
+    with pytest.raises(ModelError, match="does not jump inside OpenMM; use NeuralMDForce"):
         create_system(verlet, t4l)
 
 

@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from safetensors.torch import load_file, save_file
 
 from openmm_neuralmd.bindingnet import BindingNetSettings
+from openmm_neuralmd.complexes import Complex
 from openmm_neuralmd.dynamics import NeuralODESettings, rollout
 from openmm_neuralmd.dynamics.energy import EnergyModel
 from openmm_neuralmd.errors import InputError, ModelError
@@ -22,12 +23,18 @@ from openmm_neuralmd.training import (
     ModelCard,
     Trainer,
     TrainingSettings,
+    Trajectory,
     load_model,
     read_settings,
 )
 from openmm_neuralmd.training.checkpoints import read_card
-from openmm_neuralmd.training.objectives import objective, pair_distances
-from openmm_neuralmd.training.settings import ObjectiveSettings
+from openmm_neuralmd.training.objectives import (
+    distance_error,
+    mae,
+    pair_distances,
+    pair_mask,
+    rmse,
+)
 from openmm_neuralmd.training.windows import Windows
 from openmm_neuralmd.trajectories import Snapshots
 
@@ -56,9 +63,14 @@ def short(gpcr: Snapshots) -> Snapshots:
     return gpcr[60:110]  # one replica break inside, at 84
 
 
+def other_end(short: Snapshots, ligand: np.ndarray) -> Trajectory:
+    """The same trajectory with other coordinates."""
+    return Trajectory.of(dataclasses.replace(short, ligand=ligand))
+
+
 @pytest.fixture(scope="module")
 def trained(short: Snapshots, tmp_path_factory: pytest.TempPathFactory) -> tuple[Trainer, Model]:
-    trainer = Trainer(tiny(), short, tmp_path_factory.mktemp("run"))
+    trainer = Trainer(tiny(), [Trajectory.of(short)], tmp_path_factory.mktemp("run"))
     return trainer, trainer.run()
 
 
@@ -73,8 +85,8 @@ def test_the_test_part_is_never_read(
     short: Snapshots, trained: tuple[Trainer, Model], tmp_path: Path
 ) -> None:
     poisoned = short.ligand.copy()
-    poisoned[trained[0].validation_part.stop :] = np.nan
-    other = Trainer(tiny(), dataclasses.replace(short, ligand=poisoned), tmp_path).run()
+    poisoned[trained[0].parts[0][1].stop :] = np.nan
+    other = Trainer(tiny(), [other_end(short, poisoned)], tmp_path).run()
     for key, value in trained[1].dynamics.state_dict().items():
         assert torch.equal(value, other.dynamics.state_dict()[key])
 
@@ -83,8 +95,8 @@ def test_the_validation_part_is_not_in_the_gradient(
     short: Snapshots, trained: tuple[Trainer, Model], tmp_path: Path
 ) -> None:
     poisoned = short.ligand.copy()
-    poisoned[trained[0].gradient_part.stop :] += 1.0
-    other = Trainer(tiny(), dataclasses.replace(short, ligand=poisoned), tmp_path)
+    poisoned[trained[0].parts[0][0].stop :] += 1.0
+    other = Trainer(tiny(), [other_end(short, poisoned)], tmp_path)
     other.run()
     for key, value in trained[0].average.items():
         assert torch.equal(value, other.average[key])
@@ -92,7 +104,7 @@ def test_the_validation_part_is_not_in_the_gradient(
 
 def test_seed_decides_and_repeats(short: Snapshots, tmp_path: Path) -> None:
     runs = [
-        Trainer(tiny(epochs=1, seed=seed), short, tmp_path / name).run()
+        Trainer(tiny(epochs=1, seed=seed), [Trajectory.of(short)], tmp_path / name).run()
         for seed, name in ((0, "a"), (0, "b"), (42, "c"))
     ]
     weights = [run.dynamics.network.ligand.embedding.weight for run in runs]
@@ -103,7 +115,7 @@ def test_seed_decides_and_repeats(short: Snapshots, tmp_path: Path) -> None:
 def test_early_stopping_keeps_the_best(short: Snapshots, tmp_path: Path) -> None:
     trainer = Trainer(
         tiny(epochs=40, patience=2, learning_rate=0.1, coefficient_rate=0.01, ema=0.0),
-        short,
+        [Trajectory.of(short)],
         tmp_path,
     )
     trainer.run()
@@ -114,7 +126,7 @@ def test_early_stopping_keeps_the_best(short: Snapshots, tmp_path: Path) -> None
 
 
 def test_not_finite_updates_are_skipped_then_refused(short: Snapshots, tmp_path: Path) -> None:
-    trainer = Trainer(tiny(epochs=12), short, tmp_path)
+    trainer = Trainer(tiny(epochs=12), [Trajectory.of(short)], tmp_path)
     with torch.no_grad():
         trainer.model.network.ligand.embedding.weight.fill_(float("nan"))
     before = trainer.average["raw_friction"].clone()
@@ -131,19 +143,19 @@ def test_not_finite_updates_are_skipped_then_refused(short: Snapshots, tmp_path:
 )
 @settings(deadline=None, max_examples=40)
 def test_no_window_crosses_a_break_or_leaves_its_part(
-    length: int, breaks: set[int], horizon: int, history: int
+    t4l: Complex, length: int, breaks: set[int], horizon: int, history: int
 ) -> None:
     inside = tuple(sorted(b for b in breaks if b < length))
-    ligand = np.arange(length, dtype=float)[:, None, None] * np.ones((1, 3, 3))
-    snapshots = Snapshots(complex=None, ligand=ligand, interval_ps=1.0, breaks=inside)
+    ligand = np.arange(length, dtype=float)[:, None, None] * np.ones((1, 8, 3))
+    snapshots = Snapshots(complex=t4l, ligand=ligand, interval_ps=1.0, breaks=inside)
     part = range(length // 3, length - 2)
     try:
-        windows = Windows(snapshots, part, horizon, history)
+        windows = Windows([Trajectory.of(snapshots)], [part], horizon, history)
     except InputError:
         return
-    batch = windows.batch(range(len(windows)))
+    batch = windows.batch(windows.of_trajectory[0])
     segment = np.searchsorted(inside, np.arange(length), side="right")
-    for known, valid, target in zip(*batch, strict=True):
+    for known, valid, target in zip(batch.known, batch.valid, batch.target, strict=True):
         past = known[valid][:, 0, 0].int().tolist()
         future = target[:, 0, 0].int().tolist()
         assert len(past) >= 2
@@ -152,16 +164,16 @@ def test_no_window_crosses_a_break_or_leaves_its_part(
         assert part.start <= future[0] and future[-1] < part.stop
 
 
-def test_objective_by_hand() -> None:
-    truth = torch.tensor([[[[0.0, 0, 0], [1.0, 0, 0]]]])
-    forecast = torch.tensor([[[[0.0, 0, 0], [3.0, 0, 0]]]])
-    only = ObjectiveSettings(distance_weight=0.0)
-    assert torch.isclose(objective(only, forecast, truth), torch.tensor(2 / 6))
-    both = ObjectiveSettings(distance_weight=0.5)
-    assert torch.isclose(objective(both, forecast, truth), torch.tensor(2 / 6 + 0.5 * 2.0))
-    root = ObjectiveSettings(kind="rmse", distance_weight=0.0)
-    assert torch.isclose(objective(root, forecast, truth), torch.tensor(2.0) ** 0.5)
-    assert torch.allclose(pair_distances(forecast), torch.tensor(3.0))
+def test_objectives_by_hand() -> None:
+    """Two atoms, one snapshot; a third atom is padding."""
+    truth = torch.tensor([[[[0.0, 0, 0], [1.0, 0, 0], [0.0, 0, 0]]]])
+    forecast = torch.tensor([[[[0.0, 0, 0], [3.0, 0, 0], [9.0, 9, 9]]]])
+    mask = torch.tensor([[True, True, False]])
+    assert torch.isclose(mae(forecast, truth, mask), torch.tensor([2 / 6]))
+    assert torch.isclose(rmse(forecast, truth, mask), torch.tensor([2.0]) ** 0.5)
+    assert torch.isclose(distance_error(forecast, truth, mask), torch.tensor([2.0]))
+    assert pair_distances(forecast)[..., 0].item() == pytest.approx(3.0)
+    assert pair_mask(mask).tolist() == [[True, False, False]]
 
 
 def test_model_file_round_trip(
@@ -237,7 +249,7 @@ def test_settings_errors_name_file_and_setting(tmp_path: Path) -> None:
     cases = {
         "name: x\ndata: {example: gpcr-ergotamine}\nhorizon: 0\n": r"horizon: .*equal to 1",
         "name: x\ndata: {example: gpcr-ergotamine}\nhorizen: 3\n": r"run.yaml: horizen: Extra",
-        "name: x\ndata: {}\n": r"run.yaml: data: .*either 'example' or both",
+        "name: x\ndata: {}\n": r"run.yaml: data.*needs one of: 'example'",
         "- 1\n": r"run.yaml: settings must be",
         "name: [\n": r"run.yaml: not a readable settings file",
     }
@@ -249,9 +261,9 @@ def test_settings_errors_name_file_and_setting(tmp_path: Path) -> None:
 
 
 def test_a_state_of_other_settings_is_not_resumed(short: Snapshots, tmp_path: Path) -> None:
-    Trainer(tiny(epochs=1), short, tmp_path).run()
+    Trainer(tiny(epochs=1), [Trajectory.of(short)], tmp_path).run()
     with pytest.raises(InputError, match="belongs to a run with other settings"):
-        Trainer(tiny(epochs=1, seed=1), short, tmp_path)
+        Trainer(tiny(epochs=1, seed=1), [Trajectory.of(short)], tmp_path)
 
 
 def test_energy_models_are_saved_and_loaded_and_do_not_jump(

@@ -2,13 +2,14 @@
 
 from .frames import frame_atoms
 from .inputs import ComplexTensors, collate, complex_tensors
-from .network import BindingNet, LigandVectorNet, Protein
+from .network import BindingNet, LigandScalarNet, LigandVectorNet, Protein
 from .settings import BindingNetSettings
 
 __all__ = [
     "BindingNet",
     "BindingNetSettings",
     "ComplexTensors",
+    "LigandScalarNet",
     "LigandVectorNet",
     "Protein",
     "collate",

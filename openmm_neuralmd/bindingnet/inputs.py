@@ -47,9 +47,9 @@ class ComplexTensors(NamedTuple):
     residue_mask: Tensor
     pairs: Tensor
 
-    def expand(self, batch: int) -> ComplexTensors:
-        """The same single complex `batch` times, without copying."""
-        return ComplexTensors(*(t.expand(batch, *t.shape[1:]) for t in self))
+    def take(self, index: Tensor) -> ComplexTensors:
+        """The complexes of these rows of the batch, a row as often as it is named."""
+        return ComplexTensors(*(t.index_select(0, index) for t in self))
 
 
 def complex_tensors(

@@ -9,8 +9,9 @@ from torch import Tensor, nn
 
 from .frames import residue_frames
 from .heads import HEADS
+from .inputs import ComplexTensors
 from .interaction import InteractionNet
-from .layers import VectorHead
+from .layers import VectorHead, mlp
 from .ligand import LigandNet
 from .protein import ProteinNet
 from .settings import BindingNetSettings
@@ -35,6 +36,10 @@ class Protein(NamedTuple):
     ca: Tensor
     frames: Tensor
     mask: Tensor
+
+    def take(self, index: Tensor) -> Protein:
+        """The proteins of these rows of the batch, a row as often as it is named."""
+        return Protein(*(t.index_select(0, index) for t in self))
 
 
 class BindingNet(nn.Module):
@@ -80,6 +85,12 @@ class BindingNet(nn.Module):
         h = self.protein(residue_type, backbone, mask)
         return Protein(h, backbone[:, :, 1], residue_frames(points, isolated), mask)
 
+    def encode(self, c: ComplexTensors) -> Protein:
+        """`encode_protein` of a complex, or of a batch of them."""
+        return self.encode_protein(
+            c.residue_type, c.backbone, c.frame_atoms, c.isolated, c.residue_mask
+        )
+
     def forward(self, z: Tensor, x: Tensor, mask: Tensor, protein: Protein) -> Tensor:
         """Forces (B, n, 3) in amu Å/Δ², or energies (B,) in kJ/mol.
 
@@ -123,3 +134,31 @@ class LigandVectorNet(nn.Module):
         """
         s, vec = self.ligand(z, x, mask, vector.unsqueeze(-1) * self.input)
         return self.head(s, vec) * mask.to(x.dtype).unsqueeze(-1)
+
+
+class LigandScalarNet(nn.Module):
+    """BindingNet-Ligand: invariants of each atom from the ligand alone (amplitudes of noise).
+
+    Parameters
+    ----------
+    settings : BindingNetSettings
+    outputs : int
+        Numbers per atom; all zero before training.
+    """
+
+    def __init__(self, settings: BindingNetSettings, outputs: int) -> None:
+        super().__init__()
+        self.hidden = settings.hidden
+        self.ligand = LigandNet(settings)
+        self.head = mlp(settings.hidden, settings.hidden, outputs)
+        last = self.head[-1]
+        assert isinstance(last, nn.Linear)
+        nn.init.zeros_(last.weight)
+        nn.init.zeros_(last.bias)
+
+    def forward(self, z: Tensor, x: Tensor, mask: Tensor) -> Tensor:
+        """Invariants (B, n, outputs) of ligands z (B, n) at x (B, n, 3) Å."""
+        none = torch.zeros(*x.shape, self.hidden, dtype=x.dtype, device=x.device)
+        s, _ = self.ligand(z, x, mask, none)
+        invariants: Tensor = self.head(s)
+        return invariants * mask.to(x.dtype).unsqueeze(-1)

@@ -17,14 +17,19 @@ from .sources import Source
 if TYPE_CHECKING:
     from ..training import Model, Trainer, TrainingSettings
     from ..training.settings import DataSettings
-    from ..trajectories import Snapshots
 
-HELP = """Train NeuralMD on a trajectory: the first 80 % of its snapshots, the rest is never read.
+HELP = """Train a learned dynamics on the first 80 % of a trajectory, or on many complexes.
 
 Run the same command again after an interruption, and it goes on where it was.
 """
 EXAMPLE = "Example: neuralmd train --example gpcr-ergotamine -o runs/gpcr"
-OUTPUTS = ("state.safetensors", "log.csv", "tensorboard", "model.safetensors")
+OUTPUTS = (
+    "state.safetensors",
+    "log.csv",
+    "tensorboard",
+    "model.safetensors",
+    "last.safetensors",
+)
 
 
 def train(
@@ -50,6 +55,12 @@ def train(
     stride: options.Stride = None,
     boundaries: options.Boundaries = None,
     example: options.Example = None,
+    accelerator: Annotated[
+        str, typer.Option(metavar="NAME", help="cpu, cuda, or auto for what there is.")
+    ] = "auto",
+    devices: Annotated[
+        int, typer.Option(min=1, metavar="N", help="With torchrun: its processes per machine.")
+    ] = 1,
     restart: options.Restart = False,
 ) -> None:
     """Settings from a file or from the options, then train."""
@@ -71,7 +82,7 @@ def train(
     if restart:
         moved = set_aside([folder / file for file in OUTPUTS], folder / "previous")
         say(f"the earlier run is now in {moved}" if moved else f"nothing to set aside in {folder}")
-    _run(settings, folder)
+    _run(settings, folder, accelerator, devices)
 
 
 def _settings(file: Path | None, source: Source, overrides: dict[str, Any]) -> TrainingSettings:
@@ -106,28 +117,39 @@ def _absolute(path: Path | None) -> Path | None:
     return None if path is None else path.resolve()
 
 
-def _run(settings: TrainingSettings, folder: Path) -> None:
-    from ..progress import progress_bar
-    from ..training import Trainer
-    from ..training.data import read_data
+def _run(settings: TrainingSettings, folder: Path, accelerator: str, devices: int) -> None:
+    from ..progress import progress_bar, silent
+    from ..training import Trainer, make_fabric
+    from ..training.data import read_trajectories
 
-    snapshots, identity = read_data(settings.data)
-    trainer = Trainer(settings, snapshots, folder, identity)
-    _announce(trainer, snapshots)
+    fabric = make_fabric(settings, accelerator, devices)
+    validation = read_trajectories(settings.validation_data)
+    trainer = Trainer(settings, read_trajectories(settings.data), folder, validation, fabric)
+    if not fabric.is_global_zero:  # one process speaks for all
+        trainer.run(silent)
+        return
+    _announce(trainer)
     done, total = trainer.counters.update, trainer.total
     hint = f"run the same command again to go on from {trainer.state_file}"
     with resumable(hint), progress_bar(settings.name, total, "updates", done) as advance:
         model = trainer.run(advance)
-    _summary(trainer, model, snapshots)
+    _summary(trainer, model)
 
 
-def _announce(trainer: Trainer, snapshots: Snapshots) -> None:
-    parts = trainer.gradient_part, trainer.validation_part
-    training, validation = (f"{part.start}-{part.stop - 1}" for part in parts)
-    say(
-        f"{len(snapshots)} snapshots, {show_time(snapshots.interval_ps)} apart: training on "
-        f"{training}, early stopping on {validation}, the rest is not read"
-    )
+def _announce(trainer: Trainer) -> None:
+    first, stride = trainer.trajectories[0], show_time(trainer.trajectories[0].interval_ps)
+    if len(trainer.trajectories) == 1 and not trainer.held_out:
+        training, validation = (f"{p.start}-{p.stop - 1}" for p in trainer.parts[0][:2])
+        say(
+            f"{len(first)} snapshots, {stride} apart: training on {training}, early stopping on "
+            f"{validation}, the rest is not read"
+        )
+    else:
+        other = f"{len(trainer.held_out)} other complexes" if trainer.held_out else "their ends"
+        say(
+            f"{len(trainer.trajectories)} trajectories, {stride} apart, {len(trainer.windows)} "
+            f"windows; early stopping on {other}, {len(trainer.validation)} windows"
+        )
     done = trainer.counters.update
     if done == trainer.total:
         say(f"all {done} updates are done already; --restart trains anew")
@@ -135,16 +157,19 @@ def _announce(trainer: Trainer, snapshots: Snapshots) -> None:
         say(f"going on from update {done} of {trainer.total} ({trainer.state_file})")
 
 
-def _summary(trainer: Trainer, model: Model, snapshots: Snapshots) -> None:
+def _summary(trainer: Trainer, model: Model) -> None:
     counters, file = trainer.counters, trainer.folder / "model.safetensors"
     epochs = len(counters.history)
     early = " (stopped early)" if epochs < trainer.settings.epochs else ""
-    typer.echo(f"best validation error: {counters.best:.4f} Å, epoch {counters.best_epoch}")
+    typer.echo(f"best validation error: {counters.best:.4f}, epoch {counters.best_epoch}")
     typer.echo(f"epochs: {epochs} of {trainer.settings.epochs}{early}, log: {file.parent}/log.csv")
     typer.echo(f"model: {file} (sha256 {model.sha256[:12]})")
-    start = trainer.validation_part.stop - 1
-    ahead = min(len(snapshots) - start - 1, 100)
-    next_command = ["neuralmd", "simulate", str(file), *_complex_options(trainer.settings.data)]
+    data = trainer.settings.data
+    if len(data) > 1 or data[0].misato is not None:
+        return
+    start = trainer.parts[0][1].stop - 1
+    ahead = min(len(trainer.trajectories[0]) - start - 1, 100)
+    next_command = ["neuralmd", "simulate", str(file), *_complex_options(data[0])]
     next_command += ["--start", str(start), "--snapshots", str(max(ahead, 1))]
     typer.echo(f"next: {join([*next_command, '-o', str(trainer.folder / 'test.dcd')])}")
 

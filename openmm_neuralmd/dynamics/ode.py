@@ -15,87 +15,46 @@ molecule.
 
 from __future__ import annotations
 
-import math
 from typing import Literal
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import Field
 from torch import Tensor, nn
 from torch.nn.functional import softplus
 from torchdiffeq import odeint, odeint_adjoint
 
-from ..bindingnet import BindingNet, BindingNetSettings, ComplexTensors, LigandVectorNet, Protein
-from .projection import project
-from .state import State, last_step, mean_lengths, remember
+from ..bindingnet import ComplexTensors, LigandVectorNet, Protein
+from .projection import project_batch
+from .second_order import SecondOrder, SecondOrderSettings, positive
+from .state import State, mean_lengths, remember
 
 
-class NeuralODESettings(BaseModel):
-    """Settings of NeuralMD-ODE, stored in every model file.
+class NeuralODESettings(SecondOrderSettings):
+    """Settings of NeuralMD-ODE: those of `SecondOrderSettings`, and these.
 
     Attributes
     ----------
-    network : BindingNetSettings
-        The force network; the ligand-only networks share its sizes.
     solver : str
-        torchdiffeq's 'euler', 'midpoint', 'rk4' (its 3/8 rule) or 'dopri5'.
-    step : float
-        Solver step in Δ, a whole fraction of 1; the paper's best is 0.5.  'dopri5' chooses its
-        own steps inside it.
-    friction : float
-        γ to start from, 1/Δ.
+        torchdiffeq's 'euler', 'midpoint', 'rk4' (its 3/8 rule) or 'dopri5', which chooses its own
+        steps inside `step`.
     memory : tuple of float
         Memory times τ to start from, Δ; empty for no memory.
     coupling : float
         k to start from, 1/Δ², the same for every memory term.
-    velocity_map : bool
-        Map the last displacement to the initial velocity by BindingNet-Ligand.
     refinement : float
         α, the coefficient of the velocity refinement; 0 switches it off.
-    sweeps : int
-        Sweeps of the projection on bonds and angles after each step; 0 as in the paper.
     adjoint : bool
         Gradients by the adjoint method: memory that does not grow with the number of steps.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    network: BindingNetSettings = BindingNetSettings()
     solver: Literal["euler", "midpoint", "rk4", "dopri5"] = "euler"
-    step: float = Field(0.5, gt=0, le=1)
-    friction: float = Field(1.0, gt=0)
     memory: tuple[float, ...] = (5.0, 20.0)
     coupling: float = Field(0.1, gt=0)
-    velocity_map: bool = True
     refinement: float = Field(0.0, ge=0)
-    sweeps: int = Field(10, ge=0)
     adjoint: bool = False
 
-    @field_validator("network")
-    @classmethod
-    def _directs_forces(cls, network: BindingNetSettings) -> BindingNetSettings:
-        if network.head != "force":
-            raise ValueError(f"NeuralMD-ODE needs head 'force', not '{network.head}'")
-        return network
 
-    @field_validator("step")
-    @classmethod
-    def _divides_the_interval(cls, step: float) -> float:
-        if abs(round(1 / step) * step - 1) > 1e-9:
-            raise ValueError(f"{step:g} does not divide the snapshot interval: take 1/2, 1/4, ...")
-        return step
-
-    @property
-    def steps(self) -> int:
-        """Solver steps in one snapshot interval."""
-        return round(1 / self.step)
-
-
-def inverse_softplus(y: float) -> float:
-    """The x with softplus(x) = y."""
-    return y + math.log(-math.expm1(-y))
-
-
-class NeuralODE(nn.Module):
+class NeuralODE(SecondOrder):
     """NeuralMD-ODE.
 
     Parameters
@@ -104,21 +63,11 @@ class NeuralODE(nn.Module):
     """
 
     def __init__(self, settings: NeuralODESettings) -> None:
-        super().__init__()
+        super().__init__(settings)
         self.settings = settings
-        self.network = BindingNet(settings.network)
-        self.velocity_map = LigandVectorNet(settings.network) if settings.velocity_map else None
         self.refinement = LigandVectorNet(settings.network) if settings.refinement > 0 else None
-        self.raw_friction = nn.Parameter(torch.tensor(inverse_softplus(settings.friction)))
-        start = [inverse_softplus(tau) for tau in settings.memory]
-        self.raw_memory = nn.Parameter(torch.tensor(start))
-        couplings = [inverse_softplus(settings.coupling)] * len(start)
-        self.raw_coupling = nn.Parameter(torch.tensor(couplings))
-
-    @property
-    def friction(self) -> Tensor:
-        """γ ≥ 0, 1/Δ."""
-        return softplus(self.raw_friction)
+        self.raw_memory = positive(*settings.memory)
+        self.raw_coupling = positive(*[settings.coupling] * len(settings.memory))
 
     @property
     def memory(self) -> Tensor:
@@ -134,35 +83,31 @@ class NeuralODE(nn.Module):
         """The few numbers of the dynamics itself, which learn at their own rate."""
         return [self.raw_friction, self.raw_memory, self.raw_coupling]
 
-    def encode(self, c: ComplexTensors) -> Protein:
-        """The rigid protein, once."""
-        return self.network.encode_protein(
-            c.residue_type, c.backbone, c.frame_atoms, c.isolated, c.residue_mask
-        )
-
     def start(self, c: ComplexTensors, known: Tensor, valid: Tensor) -> State:
         """State at the last known snapshot; reads nothing later (see `state` for the arguments)."""
-        x, v = known[:, -1], last_step(known, valid)
-        if self.velocity_map is not None:
-            v = self.velocity_map(c.z, x, c.mask, v)
+        v = self.initial_velocity(c, known, valid)
         y = remember(known, valid, self.memory)
-        return State(x, v, y, mean_lengths(known, valid, c.pairs))
+        return State(known[:, -1], v, y, mean_lengths(known, valid, c.pairs))
 
     def integrate(
-        self, c: ComplexTensors, protein: Protein, state: State, snapshots: int
+        self,
+        c: ComplexTensors,
+        protein: Protein,
+        state: State,
+        snapshots: int,
+        generator: torch.Generator | None = None,
     ) -> tuple[Tensor, State]:
-        """The next snapshots (B, S, n, 3) in Å, and the state at the last of them."""
+        """The next snapshots (B, S, n, 3) in Å, and the state at the last; draws no noise."""
         field = VectorField(self, c, protein)
-        keep = flatten_pairs(c.pairs, state.lengths, state.x.shape[1])
         path = []
         for _ in range(snapshots):
             for _ in range(self.settings.steps):
-                state = self.step(field, state, keep)
+                state = self.step(field, state)
             path.append(state.x)
         return torch.stack(path, dim=1), state
 
-    def step(self, field: VectorField, state: State, keep: tuple[Tensor, Tensor]) -> State:
-        """One solver step, and the projection on the pairs and lengths to keep."""
+    def step(self, field: VectorField, state: State) -> State:
+        """One solver step, and the projection on bonds and angles."""
         settings = self.settings
         times = torch.tensor([0.0, settings.step], dtype=state.x.dtype, device=state.x.device)
         start = (state.x, state.v, state.y)
@@ -174,19 +119,8 @@ class NeuralODE(nn.Module):
         else:
             ends = odeint(field, start, times, method=settings.solver)
         x, v, y = (end[-1] for end in ends)
-        x = project(x.flatten(0, 1), *keep, sweeps=settings.sweeps).view_as(x)
+        x = project_batch(x, field.c.pairs, state.lengths, settings.sweeps)
         return State(x, v, y, state.lengths)
-
-    def forward(self, c: ComplexTensors, known: Tensor, valid: Tensor, snapshots: int) -> Tensor:
-        """Forecast (B, S, n, 3) in Å from known snapshots (B, T, n, 3)."""
-        return self.integrate(c, self.encode(c), self.start(c, known, valid), snapshots)[0]
-
-
-def flatten_pairs(pairs: Tensor, lengths: Tensor, n: int) -> tuple[Tensor, Tensor]:
-    """Pairs (B, q, 2) and lengths (B, q) of a batch, as those of one molecule of B n atoms."""
-    offset = n * torch.arange(pairs.shape[0], device=pairs.device)[:, None, None]
-    real = pairs[..., 0] >= 0
-    return (pairs + offset)[real], lengths[real]
 
 
 class VectorField(nn.Module):
@@ -203,10 +137,9 @@ class VectorField(nn.Module):
         """(dx/dt, dv/dt, dy/dt); the time t (Δ) does not enter."""
         x, v, y = state
         model, c = self.model, self.c
-        force = model.network(c.z, x, c.mask, self.protein)
         lag = x.unsqueeze(1) - y
         pull = (self.coupling[:, None, None] * lag).sum(1)
-        dv = force / c.mass.unsqueeze(-1) - self.friction * v - pull
+        dv = model.acceleration(c, self.protein, x) - self.friction * v - pull
         dx = v
         if model.refinement is not None:
             zero = torch.zeros_like(x)

@@ -79,6 +79,17 @@ def project(
     return x
 
 
+def project_batch(x: Tensor, pairs: Tensor, lengths: Tensor, sweeps: int) -> Tensor:
+    """`project` for a batch: x (B, n, 3), pairs (B, q, 2) with −1 on padding, lengths (B, q).
+
+    The batch is taken as one molecule of B n atoms, so that a sweep is one operation.
+    """
+    offset = x.shape[1] * torch.arange(pairs.shape[0], device=pairs.device)[:, None, None]
+    real = pairs[..., 0] >= 0
+    flat = project(x.flatten(0, 1), (pairs + offset)[real], lengths[real], sweeps)
+    return flat.view_as(x)
+
+
 def reference_lengths(known: Tensor, pairs: Tensor) -> Tensor:
     """Mean distance of each pair over known snapshots, in Å.
 

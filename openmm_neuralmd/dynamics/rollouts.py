@@ -2,35 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from torch import Tensor
 
-from ..bindingnet import ComplexTensors, Protein, complex_tensors
+from ..bindingnet import complex_tensors
 from ..errors import InputError, ModelError
-from .state import State
+from .learned import Propagator
 
 if TYPE_CHECKING:
     from ..complexes import Complex
     from ..training.checkpoints import Model
-
-
-@runtime_checkable
-class Propagator(Protocol):
-    """What a learned dynamics offers: encode the protein, start from snapshots, go on."""
-
-    def encode(self, c: ComplexTensors) -> Protein:
-        """The rigid protein, once."""
-
-    def start(self, c: ComplexTensors, known: Tensor, valid: Tensor) -> State:
-        """State at the last known snapshot (B, T, n, 3), reading nothing later."""
-
-    def integrate(
-        self, c: ComplexTensors, protein: Protein, state: State, snapshots: int
-    ) -> tuple[Tensor, State]:
-        """The next snapshots (B, S, n, 3) in Å, and the state at the last of them."""
 
 
 def rollout(
@@ -38,6 +21,9 @@ def rollout(
     complex: Complex,
     known: np.ndarray,
     snapshots: int,
+    *,
+    replicas: int | None = None,
+    seed: int = 0,
     device: torch.device | str = "cpu",
 ) -> np.ndarray:
     """Forecast the ligand's next snapshots in a rigid protein.
@@ -50,9 +36,13 @@ def rollout(
         The protein at its own positions.
     known : array (T, n, 3) or (replicas, T, n, 3)
         Heavy-atom coordinates of the known snapshots in Å, the present one last, in the
-        protein's frame.  A deterministic dynamics needs one history per replica.
+        protein's frame.
     snapshots : int
         How many to forecast.
+    replicas : int, optional
+        So many futures of the one history; a dynamics without noise makes them all the same.
+    seed : int
+        Of the noise, where the dynamics has any: the same seed gives the same futures.
     device : torch.device or str
 
     Returns
@@ -80,6 +70,10 @@ def rollout(
             f"{complex.name}: known snapshots have shape {known.shape}, expected (T, {atoms}, 3) "
             f"or (replicas, T, {atoms}, 3) with T >= 1: heavy ligand atoms in Å"
         )
+    if replicas is not None and (known.ndim == 4 or replicas < 1):
+        raise InputError(
+            f"{complex.name}: replicas={replicas} needs one history (T, {atoms}, 3) and 1 or more"
+        )
     if not np.isfinite(known).all():
         raise InputError(f"{complex.name}: known snapshots contain coordinates that are not finite")
     model.check(complex)
@@ -87,13 +81,15 @@ def rollout(
     single = complex_tensors(complex, dtype, device)
     histories = torch.as_tensor(known, dtype=dtype, device=device)
     if known.ndim == 3:
-        histories = histories.unsqueeze(0)
+        histories = histories.expand(replicas or 1, *histories.shape)
     batch = histories.shape[0]
     valid = torch.ones(histories.shape[:2], dtype=torch.bool, device=device)
+    generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
         dynamics.to(device)
-        protein = Protein(*(t.expand(batch, *t.shape[1:]) for t in dynamics.encode(single)))
-        wide = single.expand(batch)
-        x = dynamics.integrate(wide, protein, dynamics.start(wide, histories, valid), snapshots)[0]
+        every = torch.zeros(batch, dtype=torch.int64, device=device)
+        protein, wide = dynamics.encode(single).take(every), single.take(every)
+        state = dynamics.start(wide, histories, valid)
+        x = dynamics.integrate(wide, protein, state, snapshots, generator)[0]
     forecast = x.double().cpu().numpy()
-    return forecast if known.ndim == 4 else forecast[0]
+    return forecast if known.ndim == 4 or replicas is not None else forecast[0]

@@ -1,68 +1,48 @@
-"""`NeuralMDIntegrator`: NeuralMD-ODE as an openmm.CustomIntegrator, on any platform.
+"""`NeuralMDIntegrator`: a learned dynamics as an openmm.CustomIntegrator, on any platform.
 
-    dx/dt = v + α R,    dv/dt = F/m − γ v − Σ_p k_p (x − y_p),    dy_p/dt = (x − y_p)/τ_p
-
-One explicit Runge–Kutta step of Δ·step is written out from the solver's Butcher tableau, then the
-sweeps of the projection on bonds and angles.  F, α R and a sweep's displacement come from three
-force groups.
+One step of the dynamics (`ode_step`, `sde_step`), then the sweeps of the projection on bonds and
+angles, whose displacements come from a force group of their own.
 """
 
 from __future__ import annotations
 
-from fractions import Fraction
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 import openmm
 from openmm import unit
 
+from ..dynamics import NeuralODE, NeuralSDE
 from ..errors import ModelError
 from ..units import strip
+from .ode_step import REFINEMENT_OFFSET, write_ode_step
+from .sde_step import write_sde_step
 
 if TYPE_CHECKING:
     from ..training.checkpoints import Model
 
+PROJECTION_OFFSET = REFINEMENT_OFFSET + 1
+"""Force group of the projection, counted from that of the learned force."""
 
-REFINEMENT_OFFSET, PROJECTION_OFFSET = 1, 2
-"""Force groups, counted from that of the learned force."""
-
-
-class Tableau(NamedTuple):
-    """Butcher tableau of an explicit method: rows of `a` for each stage, and the weights `b`."""
-
-    a: tuple[tuple[Fraction, ...], ...]
-    b: tuple[Fraction, ...]
-
-
-def _fractions(text: str) -> tuple[Fraction, ...]:
-    return tuple(Fraction(word) for word in text.split())
-
-
-TABLEAUS: dict[str, Tableau] = {
-    "euler": Tableau((_fractions(""),), _fractions("1")),
-    "midpoint": Tableau((_fractions(""), _fractions("1/2")), _fractions("0 1")),
-    # Kutta's 3/8 rule, which is what torchdiffeq calls 'rk4'.
-    "rk4": Tableau(
-        (_fractions(""), _fractions("1/3"), _fractions("-1/3 1"), _fractions("1 -1 1")),
-        _fractions("1/8 3/8 3/8 1/8"),
-    ),
-}
-"""The solvers, by torchdiffeq's names."""
+STEPS: dict[type, Callable[..., None]] = {NeuralODE: write_ode_step, NeuralSDE: write_sde_step}
+"""How the step of a dynamics is written; those that are not here do not run inside OpenMM."""
 
 
 class NeuralMDIntegrator(openmm.CustomIntegrator):
     """Propagates a ligand by a model: `stepsPerSnapshot` steps make one snapshot of Δ.
 
     It reads the forces of the groups that `create_system` uses.  Particles of mass 0 stay.  There
-    is no thermostat: the temperature is the one that the model was trained at.
+    is no thermostat: the temperature is the one that the model was trained at.  NeuralMD-SDE draws
+    its noise from OpenMM: `setRandomNumberSeed` repeats a trajectory.
 
     Parameters
     ----------
     model : Model
-        Of a NeuralMD-ODE.
+        Of a NeuralMD-ODE or a NeuralMD-SDE.
     temperature : Quantity or float in K, optional
         Checked against the model's; an error if they differ.
     solver : str, optional
-        'euler', 'midpoint' or 'rk4'; the model's own by default.
+        Of a NeuralMD-ODE: 'euler', 'midpoint' or 'rk4'; the model's own by default.
     forceGroup : int
         Group of F; the velocity refinement is in the next, the projection in the one after.
 
@@ -83,20 +63,11 @@ class NeuralMDIntegrator(openmm.CustomIntegrator):
         dynamics: Any = model.dynamics
         check_propagator(model)
         _check_temperature(model, temperature)
-        settings, steps = dynamics.settings, dynamics.settings.steps
-        tableau = _tableau(solver or settings.solver)
-        super().__init__(model.card.interval_ps / steps)
+        self._steps = dynamics.settings.steps
         interval = model.card.interval_ps
-        coupling, memory = dynamics.coupling.tolist(), dynamics.memory.tolist()
-        self.addGlobalVariable("gamma", dynamics.friction.item() / interval)
-        for p, (k, tau) in enumerate(zip(coupling, memory)):
-            self.addGlobalVariable(f"k{p}", k / interval**2)
-            self.addGlobalVariable(f"tau{p}", tau * interval)
-            self.addPerDofVariable(f"y{p}", 0.0)
-        self._steps = steps
-        refined = dynamics.refinement is not None
-        _write_step(self, tableau, derivatives(len(memory), forceGroup, refined))
-        for _ in range(settings.sweeps):
+        super().__init__(interval / self._steps)
+        STEPS[type(dynamics)](self, dynamics, interval, forceGroup, solver)
+        for _ in range(dynamics.settings.sweeps):
             self.addComputePerDof("x", f"x+f{forceGroup + PROJECTION_OFFSET}")
 
     @property
@@ -105,61 +76,13 @@ class NeuralMDIntegrator(openmm.CustomIntegrator):
         return self._steps
 
 
-def derivatives(memory: int, forceGroup: int, refined: bool) -> dict[str, str]:
-    """Time derivative of each variable of the state, as CustomIntegrator expressions."""
-    pull = "".join(f"-k{p}*(x-y{p})" for p in range(memory))
-    return {
-        "x": f"v+f{forceGroup + REFINEMENT_OFFSET}" if refined else "v",
-        "v": f"f{forceGroup}/m-gamma*v{pull}",
-        **{f"y{p}": f"(x-y{p})/tau{p}" for p in range(memory)},
-    }
-
-
-def _write_step(
-    integrator: openmm.CustomIntegrator, tableau: Tableau, rates: dict[str, str]
-) -> None:
-    """Write one explicit Runge–Kutta step: all slopes of a stage, then the next stage's state."""
-    for name in rates:
-        integrator.addPerDofVariable(f"{name}_start", 0.0)
-        for stage in range(len(tableau.b)):
-            integrator.addPerDofVariable(f"{name}_slope{stage}", 0.0)
-    for name in rates:
-        integrator.addComputePerDof(f"{name}_start", name)
-    for stage, row in enumerate(tableau.a):
-        if stage > 0:
-            _advance(integrator, rates, row)
-        for name, rate in rates.items():
-            integrator.addComputePerDof(f"{name}_slope{stage}", rate)
-    _advance(integrator, rates, tableau.b)
-
-
-def _advance(
-    integrator: openmm.CustomIntegrator, rates: dict[str, str], weights: tuple[Fraction, ...]
-) -> None:
-    for name in rates:
-        terms = [
-            f"{w.numerator}/{w.denominator}*{name}_slope{stage}"
-            for stage, w in enumerate(weights)
-            if w != 0
-        ]
-        integrator.addComputePerDof(name, f"{name}_start+dt*({'+'.join(terms)})")
-
-
-def _tableau(solver: str) -> Tableau:
-    if solver not in TABLEAUS:
-        raise ModelError(
-            f"solver '{solver}' does not run inside OpenMM; choose solver= one of: "
-            f"{', '.join(TABLEAUS)} (or use rollout(), which runs every solver)"
-        )
-    return TABLEAUS[solver]
-
-
 def check_propagator(model: Model) -> None:
-    """Refuse a model that gives forces but no dynamics of its own."""
-    if not hasattr(model.dynamics, "friction"):
+    """Refuse a model whose steps are not written for OpenMM."""
+    if type(model.dynamics) not in STEPS:
+        names = " or ".join(kind.__name__ for kind in STEPS)
         raise ModelError(
-            f"model '{model.card.name}' is a '{model.card.kind}', not a NeuralMD-ODE; "
-            "use NeuralMDForce with one of OpenMM's integrators"
+            f"model '{model.card.name}' is a '{model.card.kind}', not a {names}: it does not jump "
+            "inside OpenMM; use NeuralMDForce with one of OpenMM's integrators, or rollout()"
         )
 
 

@@ -32,6 +32,10 @@ if TYPE_CHECKING:
     from ..training.checkpoints import Model
 
 
+SEED = 1
+"""OpenMM takes another seed each time for 0, so that a run could not be resumed exactly."""
+
+
 @dataclass(frozen=True)
 class RunSettings:
     """How to run; everything that can change a number.
@@ -45,7 +49,7 @@ class RunSettings:
     backend, precision : see `NeuralMDForce`
     solver, temperature : see `NeuralMDIntegrator`
     seed : int or None
-        Recorded; NeuralMD-ODE itself is deterministic.
+        Of the noise of NeuralMD-SDE; NeuralMD-ODE is deterministic.  `SEED` by default.
     """
 
     platform: str | None = None
@@ -92,7 +96,7 @@ def simulate(
     pocket_limit: float | None = 1.0,
     progress: Advance = silent,
 ) -> Run:
-    """Run NeuralMD-ODE through OpenMM and write `output` (DCD), a PDB and a run.yaml beside it.
+    """Run a model through OpenMM and write `output` (DCD), a PDB and a run.yaml beside it.
 
     Until it is complete everything is in the hidden folder '.NAME.partial'; called again after
     an interruption it continues from the last checkpoint, exactly.
@@ -156,6 +160,7 @@ def make_simulation(
         file=file,
     )
     integrator = NeuralMDIntegrator(model, settings.temperature, settings.solver)
+    integrator.setRandomNumberSeed(SEED if settings.seed is None else settings.seed)
     arguments = (chosen, settings.properties) if chosen and settings.properties else (chosen,)
     return app.Simulation(complex.topology, system, integrator, *arguments)
 

@@ -8,9 +8,11 @@ import numpy as np
 import openmm
 import torch
 from openmm import unit
+from torch import Tensor
 
 from ..bindingnet import complex_tensors
 from ..complexes import Complex
+from ..dynamics.sde import SDEState
 from ..dynamics.state import State
 from ..errors import InputError
 from ..units import nanometers, to_angstrom, to_nm, velocity_factor
@@ -26,7 +28,7 @@ def initialise(
     complex: Complex,
     known: Any = None,
 ) -> None:
-    """Set positions, velocities, memory, bond lengths, time 0 and step 0 of a simulation.
+    """Set positions, velocities, what else the dynamics remembers, time 0 and step 0.
 
     Parameters
     ----------
@@ -53,10 +55,10 @@ def initialise(
     context.setPositions(positions)
     context.computeVirtualSites()
     context.setVelocities(velocities)
-    for p, y in enumerate(state.y[0]):
-        memory = np.zeros_like(positions)
-        memory[complex.ligand_heavy] = to_nm(y.numpy())
-        context.getIntegrator().setPerDofVariableByName(f"y{p}", memory)
+    for name, values in per_atom(state).items():
+        variable = np.zeros_like(positions)
+        variable[complex.ligand_heavy] = to_nm(values.numpy())
+        context.getIntegrator().setPerDofVariableByName(name, variable)
     set_lengths(context, state.lengths[0].numpy())
     context.setTime(0.0)
     context.setStepCount(0)
@@ -90,7 +92,7 @@ def known_snapshots(known: Any, complex: Complex) -> np.ndarray:
     return snapshots
 
 
-def start_state(model: Model, complex: Complex, snapshots: np.ndarray) -> State:
+def start_state(model: Model, complex: Complex, snapshots: np.ndarray) -> State | SDEState:
     """State (B = 1, float64) that the known snapshots (T, n, 3) in Å leave behind.
 
     The model's precision is that of its weights; positions keep double precision.
@@ -101,6 +103,22 @@ def start_state(model: Model, complex: Complex, snapshots: np.ndarray) -> State:
     known = torch.as_tensor(snapshots, dtype=dtype).unsqueeze(0)
     valid = torch.ones(known.shape[:2], dtype=torch.bool)
     with torch.no_grad():
-        state = dynamics.start(c, known, valid)
-    present = torch.as_tensor(snapshots[-1:], dtype=torch.float64)
-    return State(present, state.v.double(), state.y.double(), state.lengths.double())
+        state: State | SDEState = _double(dynamics.start(c, known, valid))
+    return state._replace(x=torch.as_tensor(snapshots[-1:], dtype=torch.float64))
+
+
+def _double(state: Any) -> Any:
+    """A tensor, or a tuple of tensors and such tuples, in double precision."""
+    if isinstance(state, torch.Tensor):
+        return state.double()
+    return type(state)(*map(_double, state))
+
+
+def per_atom(state: State | SDEState) -> dict[str, Tensor]:
+    """What the integrator keeps for each coordinate beside x and v, (n, 3) in Å, by its name."""
+    variables = {f"y{p}": y for p, y in enumerate(state.y[0])}
+    if isinstance(state, SDEState):
+        variables |= {f"mode{k}": mode for k, mode in enumerate(state.noise.modes[0])}
+        rest = state.noise.rest[0].unsqueeze(-1).expand(-1, 3)
+        variables |= {"mean": state.mean[0], "rest": rest}
+    return variables

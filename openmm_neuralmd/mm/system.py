@@ -13,7 +13,8 @@ from ..complexes import Complex
 from ..errors import InputError
 from .fields import available_fields
 from .force import NeuralMDForce
-from .integrator import PROJECTION_OFFSET, REFINEMENT_OFFSET, check_propagator
+from .integrator import PROJECTION_OFFSET, check_propagator
+from .ode_step import REFINEMENT_OFFSET
 from .projection import projection_force
 from .start import known_snapshots, start_state
 

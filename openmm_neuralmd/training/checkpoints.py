@@ -18,17 +18,22 @@ from torch import nn
 
 from ..bindingnet import BindingNetSettings
 from ..complexes import Complex
+from ..dynamics import LEARNED
 from ..dynamics.energy import EnergyModel
-from ..dynamics.ode import NeuralODE, NeuralODESettings
 from ..errors import ModelError
 from ..files import complete, sha256
 
 FORMAT = 1
 """Version of the file format and of the architecture; another one is refused."""
 
+
+def _made_by(module: Callable[[Any], nn.Module], settings: type[BaseModel]) -> Any:
+    return lambda content: module(settings.model_validate(content))
+
+
 KINDS: dict[str, Callable[[dict[str, Any]], nn.Module]] = {
-    "neuralmd-ode": lambda settings: NeuralODE(NeuralODESettings.model_validate(settings)),
-    "bindingnet-energy": lambda settings: EnergyModel(BindingNetSettings.model_validate(settings)),
+    **{name: _made_by(kind.module, kind.settings) for name, kind in LEARNED.items()},
+    "bindingnet-energy": _made_by(EnergyModel, BindingNetSettings),
 }
 
 

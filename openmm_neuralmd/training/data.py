@@ -1,30 +1,46 @@
-"""The snapshots that a settings file names, and what the model card says of them."""
+"""The trajectories that a settings file names, and what the model card says of them."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from ..complexes import Complex
+from ..errors import InputError
 from ..examples import example, example_trajectory
 from ..files import sha256
+from ..misato import list_entries, read_entry, read_misato, read_names
+from ..misato.structure import entry_interval
 from ..trajectories import Snapshots, read_snapshots
 from .settings import DataSettings
+from .trajectory import Trajectory
 
 
-def read_data(settings: DataSettings) -> tuple[Snapshots, dict[str, object]]:
-    """Read the snapshots, and describe them for the model card.
-
-    Returns
-    -------
-    Snapshots
-    dict
-        'name' and 'sha256' of the trajectory, 'complex': fingerprint of the topology.
+def read_trajectories(data: Sequence[DataSettings]) -> list[Trajectory]:
+    """Every trajectory that the settings name; MISATO's entries stay on disk.
 
     Raises
     ------
     InputError
-        As `Complex.from_files` and `read_snapshots`.
+        As `Complex.from_files`, `read_snapshots` and `read_entry`; trajectories with different
+        times between snapshots.
     """
+    found = [trajectory for part in data for trajectory in _trajectories(part)]
+    for other in found[1:]:
+        if abs(other.interval_ps / found[0].interval_ps - 1) > 1e-3:
+            raise InputError(
+                f"{found[0].name} has snapshots every {found[0].interval_ps:g} ps and "
+                f"{other.name} every {other.interval_ps:g} ps; one model learns one stride: set "
+                "'stride' of the data"
+            )
+    return found
+
+
+def _trajectories(settings: DataSettings) -> list[Trajectory]:
+    if settings.misato is not None:
+        return _misato(settings)
     if settings.example is not None:
         snapshots = example(settings.example)
         file, name = example_trajectory(settings.example), settings.example
@@ -43,6 +59,45 @@ def read_data(settings: DataSettings) -> tuple[Snapshots, dict[str, object]]:
             boundaries=settings.boundaries,
             stride=settings.stride,
         )
-        file, name = Path(settings.trajectory), Path(settings.trajectory).name
+        file, name = Path(settings.trajectory), _name(Path(settings.trajectory))
     identity = {"name": name, "sha256": sha256(file), "complex": snapshots.complex.fingerprint()}
-    return snapshots, dict(identity)
+    return [Trajectory.of(snapshots, identity)]
+
+
+def _name(file: Path) -> str:
+    """The trajectory's own name; its folder's where every trajectory is called the same."""
+    return f"{file.parent.name}/{file.name}" if file.stem == "trajectory" else file.name
+
+
+def _misato(settings: DataSettings) -> list[Trajectory]:
+    path = settings.misato
+    assert path is not None
+    present = list_entries(path)
+    wanted = present if settings.entries is None else read_names(settings.entries)
+    left_out = set() if settings.without is None else set(read_names(settings.without))
+    names = [name for name in wanted if name not in left_out]
+    missing = sorted(set(names) - set(present))
+    if missing:
+        more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
+        raise InputError(f"{path.name} has no entry {missing[0]}{more}; is it the whole file?")
+    if not names:
+        raise InputError(f"{path.name}: no entry is left to train on")
+    # Hashing 133 GB would take longer than an epoch: its length stands for it.
+    size = path.stat().st_size
+    return [_entry(path, name, {"name": f"{path.name}:{name}", "bytes": size}) for name in names]
+
+
+def _entry(path: Path, name: str, identity: dict[str, Any]) -> Trajectory:
+    entry = read_entry(path, name)
+    return Trajectory(
+        name=entry.label,
+        segments=(range(entry.snapshots),),
+        interval_ps=entry_interval(entry),
+        atoms=len(entry.number) - int(entry.begins[-1]),
+        load=partial(_load_entry, path, name),
+        identity=identity,
+    )
+
+
+def _load_entry(path: Path, name: str) -> Snapshots:
+    return read_misato(read_entry(path, name))

@@ -5,90 +5,108 @@ from __future__ import annotations
 import csv
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import torch
+from lightning_fabric import Fabric
 from torch import Tensor
 from torch.utils.tensorboard import SummaryWriter
 
-from ..bindingnet import ComplexTensors, complex_tensors
-from ..dynamics.ode import NeuralODE
+from ..dynamics import LEARNED
 from ..errors import ModelError
 from ..files import complete
 from ..progress import Advance, silent
 from ..provenance import package_versions
-from ..trajectories import Snapshots
 from .checkpoints import Model, ModelCard
-from .objectives import objective
+from .objectives import WindowErrors
 from .settings import TrainingSettings
 from .state import Counters, copy_weights, load_state, save_state
-from .windows import Batch, Windows
+from .trajectory import Trajectory
+from .windows import Window, Windows
 
 SAVE_EVERY = 25
 """Updates between two saved states: what a kill -9 can cost at most."""
 MAX_SKIPPED = 10
 """Updates in a row with a gradient that is not finite, before training gives up."""
+VALIDATION_SEED = 2**40
+"""Noise of the validation: the same in every epoch, so that epochs compare."""
 
 
 def training_parts(settings: TrainingSettings, snapshots: int) -> tuple[range, range, range]:
-    """Snapshots for the gradient, for early stopping, and for the test that nobody looks at."""
+    """Snapshots for the gradient, for early stopping, and for the test that nobody looks at.
+
+    With validation data of its own a trajectory's training part is all for the gradient.
+    """
     training = round(snapshots * settings.train_fraction)
-    gradient = round(training * (1.0 - settings.validation_fraction))
+    held_out = 0.0 if settings.validation_data else settings.validation_fraction
+    gradient = round(training * (1.0 - held_out))
     return range(gradient), range(gradient, training), range(training, snapshots)
 
 
 class Trainer:
-    """Trains one model on one trajectory.
+    """Trains one model on one trajectory or many.
 
     Parameters
     ----------
     settings : TrainingSettings
-    snapshots : Snapshots
-        All of them; only the training part is read.
+    trajectories : sequence of Trajectory
+        All their snapshots; only the training part is read.
     folder : Path
-        Gets `state.safetensors`, `log.csv`, TensorBoard events and at the end `model.safetensors`.
-        If a state of the same settings is there, training goes on from it.
-    data : dict, optional
-        Name and hash of the trajectory, for the model card.
+        Gets `state.safetensors`, `log.csv`, TensorBoard events, and after every epoch
+        `model.safetensors` (the best average weights so far) and `last.safetensors`.  If a state of
+        the same settings is there, training goes on from it.
+    validation : sequence of Trajectory
+        Those of `validation_data`.
+    fabric : Fabric, optional
+        Devices and processes; one process on the CPU by default.
     """
 
     def __init__(
         self,
         settings: TrainingSettings,
-        snapshots: Snapshots,
+        trajectories: Sequence[Trajectory],
         folder: Path,
-        data: dict[str, object] | None = None,
+        validation: Sequence[Trajectory] = (),
+        fabric: Fabric | None = None,
     ) -> None:
         self.settings = settings
         self.folder = Path(folder)
-        self.data = data or {}
-        self.snapshots = snapshots
-        self.gradient_part, self.validation_part, _ = training_parts(settings, len(snapshots))
-        seen = snapshots[: self.validation_part.stop]
-        self.windows = Windows(seen, self.gradient_part, settings.horizon, settings.history)
-        self.validation = Windows(
-            seen, self.validation_part, settings.validation_horizon, settings.history
-        )
-        self.complex = complex_tensors(snapshots.complex)
+        self.trajectories = list(trajectories)
+        self.held_out = list(validation)
+        self.fabric = fabric or make_fabric(settings)
+        self.parts = [training_parts(settings, len(t)) for t in self.trajectories]
+        gradient = [part[0] for part in self.parts]
+        horizon, history, keep = settings.horizon, settings.history, settings.keep
+        self.windows = Windows(self.trajectories, gradient, horizon, history, keep)
+        others = self.held_out or self.trajectories
+        parts = [range(len(t)) for t in others] if self.held_out else [p[1] for p in self.parts]
+        self.validation = Windows(others, parts, settings.validation_horizon, history, keep)
         torch.manual_seed(settings.seed)
-        self.model = NeuralODE(settings.model)
+        self.model: Any = LEARNED[settings.dynamics].module(settings.model)
         self.average = copy_weights(self.model)
         self.best = copy_weights(self.model)
-        coefficients = self.model.coefficients()
-        weights = [p for p in self.model.parameters() if all(p is not c for c in coefficients)]
-        self.optimizer = torch.optim.AdamW(
-            [
-                {"params": weights, "scale": 1.0, "weight_decay": settings.weight_decay},
-                {"params": coefficients, "scale": settings.coefficient_rate, "weight_decay": 0.0},
-            ]
-        )
         self.counters = Counters()
+        self.module, self.optimizer = self._set_up()
         self.per_epoch = math.ceil(len(self.windows) / settings.batch_size)
         self.total = settings.epochs * self.per_epoch
         if self.state_file.exists():
             self._restore()
+
+    def _set_up(self) -> tuple[Any, Any]:
+        settings, coefficients = self.settings, self.model.coefficients()
+        weights = [p for p in self.model.parameters() if all(p is not c for c in coefficients)]
+        groups = [
+            {"params": weights, "scale": 1.0, "weight_decay": settings.weight_decay},
+            {"params": coefficients, "scale": settings.coefficient_rate, "weight_decay": 0.0},
+        ]
+        optimizer = torch.optim.AdamW([group for group in groups if group["params"]])
+        wrapped: tuple[Any, Any] = self.fabric.setup(
+            WindowErrors(self.model, settings.objective), optimizer
+        )
+        return wrapped
 
     @property
     def state_file(self) -> Path:
@@ -105,7 +123,7 @@ class Trainer:
         """
         self.folder.mkdir(parents=True, exist_ok=True)
         first = self.counters.update
-        with SummaryWriter(str(self.folder / "tensorboard"), purge_step=first) as board:
+        with self._board(first) as board:
             while self.counters.update < self.total and not self._patience_lost():
                 loss = self._update()
                 advance(1, self._note(loss))
@@ -114,6 +132,15 @@ class Trainer:
                 elif self.counters.update % SAVE_EVERY == 0:
                     self._save()
         return self._finish()
+
+    @contextmanager
+    def _board(self, first: int) -> Iterator[SummaryWriter | None]:
+        """TensorBoard, of the first process alone."""
+        if not self.fabric.is_global_zero:
+            yield None
+            return
+        with SummaryWriter(str(self.folder / "tensorboard"), purge_step=first) as board:
+            yield board
 
     def _patience_lost(self) -> bool:
         """Whether the validation error has not fallen for `patience` whole epochs."""
@@ -130,22 +157,21 @@ class Trainer:
     def _update(self) -> float:
         """One optimiser update; skipped when its gradient is not finite."""
         settings, counters = self.settings, self.counters
-        epoch, position = divmod(counters.update, self.per_epoch)
-        generator = torch.Generator().manual_seed(settings.seed * 1_000_003 + epoch)
-        indices = self.windows.batches(settings.batch_size, generator)[position]
         for group in self.optimizer.param_groups:
             group["lr"] = self._learning_rate() * group["scale"]
-        self.model.train()
+        self.module.train()
         self.optimizer.zero_grad(set_to_none=True)
-        loss = self._loss(self.windows.batch(indices))
-        loss.backward()
-        norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), settings.clip)
+        loss = self._gradient(self._windows_of_update())
+        norm = self.fabric.clip_gradients(
+            self.module, self.optimizer, max_norm=settings.clip, error_if_nonfinite=False
+        )
+        assert norm is not None
         counters.update += 1
-        if bool(torch.isfinite(norm)) and bool(torch.isfinite(loss)):
+        if bool(torch.isfinite(norm)) and math.isfinite(loss):
             self.optimizer.step()
             self._follow()
             counters.skipped = 0
-            counters.running += float(loss.detach())
+            counters.running += loss
         else:
             counters.skipped += 1
             if counters.skipped >= MAX_SKIPPED:
@@ -154,7 +180,53 @@ class Trainer:
                     f"update {counters.update}; the last good state is kept: lower learning_rate "
                     "or horizon"
                 )
-        return float(loss.detach())
+        return loss
+
+    def _windows_of_update(self) -> list[Window]:
+        """The same in every process: a function of seed, epoch and place, nothing to store."""
+        settings, (epoch, position) = self.settings, divmod(self.counters.update, self.per_epoch)
+        if self._order is None or self._order[0] != epoch:
+            generator = torch.Generator().manual_seed(settings.seed * 1_000_003 + epoch)
+            self._order = epoch, self.windows.batches(settings.batch_size, generator)
+        return self._order[1][position]
+
+    _order: tuple[int, list[list[Window]]] | None = None
+
+    def _gradient(self, windows: Sequence[Window]) -> float:
+        """Add up the gradient of the mean error of these windows; that error over all processes.
+
+        Each process takes its share, in `accumulate` parts.  Weights make the sum over parts and
+        the mean over processes exactly the mean over windows.
+        """
+        settings, fabric = self.settings, self.fabric
+        share = list(windows[fabric.global_rank :: fabric.world_size])
+        size = math.ceil(len(share) / settings.accumulate) or 1
+        # A process without a window still takes part in the exchange, with weight 0.
+        parts = [share[i : i + size] for i in range(0, len(share), size)] or [[windows[0]]]
+        total = torch.zeros((), device=fabric.device)
+        for number, part in enumerate(parts):
+            weight = fabric.world_size / len(windows) if share else 0.0
+            seed = settings.seed * 1_000_003 + self.counters.update
+            generator = torch.Generator().manual_seed(
+                (seed * fabric.world_size + fabric.global_rank) * len(parts) + number
+            )
+            more = number + 1 < len(parts)
+            with fabric.no_backward_sync(self.module, enabled=more):
+                errors = self.module(self.windows.batch(part).to(fabric.device), generator)
+                loss = weight * errors.sum()
+                fabric.backward(loss)
+            total = total + loss.detach()
+        self._see(windows)
+        return float(fabric.all_reduce(total, reduce_op="mean"))  # type: ignore[arg-type]
+
+    def _see(self, windows: Sequence[Window]) -> None:
+        """Note the elements and residue types that the gradient has come from."""
+        counters = self.counters
+        if counters.update >= self.per_epoch:
+            return  # the first epoch has seen every trajectory
+        elements, residues = self.windows.seen(windows)
+        counters.elements = sorted(elements.union(counters.elements))
+        counters.residue_types = sorted(residues.union(counters.residue_types))
 
     def _learning_rate(self) -> float:
         """Linear warm-up, then a cosine to zero: a function of the update, nothing to store."""
@@ -163,17 +235,6 @@ class Trainer:
             return settings.learning_rate * (update + 1) / settings.warmup
         done = (update - settings.warmup) / max(1, self.total - settings.warmup)
         return settings.learning_rate * 0.5 * (1.0 + math.cos(math.pi * done))
-
-    def _loss(self, batch: Batch) -> Tensor:
-        complex: ComplexTensors = self.complex
-        size = batch.known.shape[0]
-        # The protein is encoded once for the batch; expanding copies nothing.
-        protein = self.model.encode(complex)
-        protein = type(protein)(*(t.expand(size, *t.shape[1:]) for t in protein))
-        wide = complex.expand(size)
-        state = self.model.start(wide, batch.known, batch.valid)
-        prediction = self.model.integrate(wide, protein, state, batch.target.shape[1])[0]
-        return objective(self.settings.objective, prediction, batch.target)
 
     def _follow(self) -> None:
         """Exponential moving average of the weights; short at the beginning."""
@@ -194,13 +255,20 @@ class Trainer:
             self.model.load_state_dict(present)
 
     def validation_error(self) -> float:
-        """Objective of the average weights on the validation slice."""
+        """Mean objective of the average weights over the validation windows."""
+        fabric = self.fabric
+        generator = torch.Generator().manual_seed(VALIDATION_SEED + fabric.global_rank)
+        total = torch.zeros((), device=fabric.device)
         with self._averaged(), torch.no_grad():
-            batches = self.validation.batches(self.settings.batch_size)
-            losses = [float(self._loss(self.validation.batch(b))) * len(b) for b in batches]
-        return sum(losses) / len(self.validation)
+            for windows in self.validation.batches(self.settings.batch_size):
+                share = windows[fabric.global_rank :: fabric.world_size]
+                if share:
+                    batch = self.validation.batch(share).to(fabric.device)
+                    total = total + self.module(batch, generator).sum()
+        summed: Tensor = fabric.all_reduce(total, reduce_op="sum")  # type: ignore[assignment]
+        return float(summed) / len(self.validation)
 
-    def _end_epoch(self, board: SummaryWriter) -> None:
+    def _end_epoch(self, board: SummaryWriter | None) -> None:
         counters = self.counters
         epoch = counters.update // self.per_epoch - 1
         error = self.validation_error()
@@ -212,32 +280,41 @@ class Trainer:
             "update": counters.update,
             "loss": counters.running / self.per_epoch,
             "validation": error,
-            "friction": float(self.model.friction.detach()),
         }
         counters.running = 0.0
         counters.history.append(row)
-        for key in ("loss", "validation", "friction"):
-            board.add_scalar(key, row[key], counters.update)
-        # The log is written whole from the state, so a resumed run has every epoch once.
-        with complete(self.folder / "log.csv") as temporary, temporary.open("w") as file:
-            writer = csv.DictWriter(file, fieldnames=list(row))
-            writer.writeheader()
-            writer.writerows(counters.history)
+        if board is not None:
+            for key in ("loss", "validation"):
+                board.add_scalar(key, row[key], counters.update)
+            # The log is written whole from the state, so a resumed run has every epoch once.
+            with complete(self.folder / "log.csv") as temporary, temporary.open("w") as file:
+                writer = csv.DictWriter(file, fieldnames=list(row))
+                writer.writeheader()
+                writer.writerows(counters.history)
+            with self._averaged():
+                self._model().save(self.folder / "last.safetensors")
         self._save()
 
     @property
     def _identity(self) -> str:
         """JSON of what a run is: it resumes only the same settings on the same data."""
-        return json.dumps({**self.settings.model_dump(mode="json"), "trajectory": self.data})
+        data = [t.identity for t in (*self.trajectories, *self.held_out)]
+        return json.dumps({**self.settings.model_dump(mode="json"), "trajectories": data})
 
     def _save(self) -> None:
-        weights = {"model": self.model.state_dict(), "average": self.average, "best": self.best}
-        save_state(self.state_file, self._identity, self.counters, weights, self.optimizer)
+        if self.fabric.is_global_zero:
+            weights = {"model": self.model.state_dict(), "average": self.average, "best": self.best}
+            save_state(self.state_file, self._identity, self.counters, weights, self.optimizer)
+        self.fabric.barrier()
 
     def _restore(self) -> None:
         self.counters, weights = load_state(self.state_file, self._identity, self.optimizer)
         self.model.load_state_dict(weights["model"])
-        self.average, self.best = weights["average"], weights["best"]
+        device = self.fabric.device
+        self.average, self.best = (
+            {key: value.to(device) for key, value in weights[kind].items()}
+            for kind in ("average", "best")
+        )
 
     def _finish(self) -> Model:
         """The best average weights as a model file."""
@@ -246,19 +323,48 @@ class Trainer:
                 f"{self.folder}: no validation error was finite; lower learning_rate or horizon"
             )
         self.model.load_state_dict(self.best)
-        settings, complex = self.settings, self.snapshots.complex
-        numbers = complex.ligand_atomic_numbers[complex.heavy]
+        model = self._model()
+        self.model.eval()
+        path = self.folder / "model.safetensors"
+        return model.save(path) if self.fabric.is_global_zero else model
+
+    def _model(self) -> Model:
+        """The present weights with their card."""
+        settings, counters = self.settings, self.counters
+        data = [
+            {**t.identity, "training_snapshots": [0, part[1].stop]}
+            for t, part in zip(self.trajectories, self.parts, strict=True)
+        ]
         card = ModelCard(
             name=settings.name,
             kind=settings.dynamics,
             settings=settings.model.model_dump(mode="json"),
-            interval_ps=self.snapshots.interval_ps,
+            interval_ps=self.trajectories[0].interval_ps,
             temperature_K=settings.temperature,
-            elements=sorted(set(numbers.tolist())),
-            residue_types=sorted(set(complex.residue_types.tolist())),
-            data=[{**self.data, "training_snapshots": [0, self.validation_part.stop]}],
-            training=settings.model_dump(mode="json", exclude={"model", "name", "data"}),
-            metrics={"validation": self.counters.best, "epoch": float(self.counters.best_epoch)},
+            elements=counters.elements,
+            residue_types=counters.residue_types,
+            data=data,
+            training=settings.model_dump(
+                mode="json", exclude={"model", "name", "data", "validation_data"}
+            ),
+            metrics={"validation": counters.best, "epoch": float(counters.best_epoch)},
             versions=package_versions(),
         )
-        return Model(self.model.eval(), card).save(self.folder / "model.safetensors")
+        return Model(self.model, card)
+
+
+def make_fabric(
+    settings: TrainingSettings, accelerator: str = "cpu", devices: int | str = 1
+) -> Fabric:
+    """Devices and processes of a run, started; under `torchrun` it takes the processes it is given.
+
+    Parameters
+    ----------
+    accelerator : str
+        'cpu', 'cuda' or 'auto'.
+    devices : int or str
+        In each machine; under `torchrun` the number of its processes.
+    """
+    fabric = Fabric(accelerator=accelerator, devices=devices, precision=settings.precision)
+    fabric.launch()
+    return fabric

@@ -5,10 +5,21 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializeAsAny,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
-from ..dynamics.ode import NeuralODESettings
+from ..dynamics import LEARNED
 from ..settings_files import read_mapping, validated
+
+PATHS = ("topology", "trajectory", "coordinates", "sdf", "misato", "entries", "without")
+"""The settings of data that are files."""
 
 
 class _Settings(BaseModel):
@@ -16,7 +27,7 @@ class _Settings(BaseModel):
 
 
 class DataSettings(_Settings):
-    """Where the snapshots come from: a packaged example, or a topology with a trajectory.
+    """Where snapshots come from: a packaged example, a topology with a trajectory, or MISATO.
 
     Attributes
     ----------
@@ -36,6 +47,10 @@ class DataSettings(_Settings):
         First snapshot of each later replica, where the time stamps do not say.
     stride : int
         Take every stride-th snapshot.
+    misato : Path or None
+        A file in MISATO's layout: every entry of it is a trajectory, read when it is needed.
+    entries, without : Path or None
+        Files that name the entries to take (default: all), and those to leave out (peptides).
     """
 
     example: str | None = None
@@ -47,41 +62,72 @@ class DataSettings(_Settings):
     interval: float | None = Field(None, gt=0)
     boundaries: tuple[int, ...] | None = None
     stride: int = Field(1, ge=1)
+    misato: Path | None = None
+    entries: Path | None = None
+    without: Path | None = None
 
     @model_validator(mode="after")
     def _one_source(self) -> DataSettings:
         files = self.topology is not None and self.trajectory is not None
-        if files == (self.example is not None):
-            raise ValueError("data needs either 'example' or both 'topology' and 'trajectory'")
+        if files + (self.example is not None) + (self.misato is not None) != 1:
+            raise ValueError(
+                "data needs one of: 'example'; both 'topology' and 'trajectory'; 'misato'"
+            )
+        if self.misato is None and (self.entries or self.without) is not None:
+            raise ValueError("'entries' and 'without' belong to 'misato'")
+        if self.misato is not None and self.stride != 1:
+            raise ValueError("'stride' is not offered for 'misato'")
         return self
 
 
 class ObjectiveSettings(_Settings):
-    """Training objective.
+    """Training objective, see `objectives`.
 
     Attributes
     ----------
-    kind : {'mae', 'rmse'}
-        The paper's two objectives on coordinates.
+    kind : str
+        'mae' or 'rmse' of one forecast, the paper's two; 'energy-score' for a dynamics that draws
+        noise; 'denoising' for DenoisingLD; 'forecast+denoising' for CG-MD.
     distance_weight : float
-        Weight of the mean absolute error of the ligand's pair distances, which keeps the forecast
-        a molecule: the best forecast of coordinates alone is a mean, and a mean structure has
-        short bonds.
+        Weight of the error of the ligand's pair distances, which keeps the forecast a molecule: the
+        best forecast of coordinates alone is a mean, and a mean structure has short bonds.
+    step_weight : float
+        Weight of the score of the steps between snapshots ('energy-score').
+    samples : int
+        Futures of each window ('energy-score').
     """
 
-    kind: Literal["mae", "rmse"] = "mae"
+    kind: Literal["mae", "rmse", "energy-score", "denoising", "forecast+denoising"] = "mae"
     distance_weight: float = Field(1.0, ge=0)
+    step_weight: float = Field(0.5, ge=0)
+    samples: int = Field(4, ge=2)
+
+
+FITTING: dict[str, tuple[str, ...]] = {
+    "neuralmd-sde": ("energy-score",),
+    "denoising-ld": ("denoising",),
+    "cg-md": ("forecast+denoising",),
+}
+"""Objectives of the dynamics that have their own; the first is taken where none is named."""
 
 
 class TrainingSettings(_Settings):
-    """One training run in the single-trajectory protocol (paper, 'one single trajectory').
+    """One training run, on one trajectory or many.
+
+    Without `validation_data` the last part of each trajectory's training part is held out for early
+    stopping (the paper's single-trajectory protocol); with it, the complexes named there are (the
+    multi-trajectory protocol).
 
     Attributes
     ----------
     name : str
         Name of the model.
+    data, validation_data : tuple of DataSettings
+        One mapping or a list of them.
     dynamics : str
         Which model to train.
+    model : pydantic model
+        Settings of that dynamics.
     train_fraction : float
         Share of the snapshots, from the beginning, that training may see at all.
     validation_fraction : float
@@ -95,7 +141,15 @@ class TrainingSettings(_Settings):
     coefficient_rate : float
         Learning rate of the coefficients γ, k, τ, in learning rates of the networks: they are a
         handful of numbers that have to move by their own size.
-    batch_size, learning_rate, weight_decay, warmup, clip, ema
+    batch_size : int
+        Windows in an update, over all processes together.
+    accumulate : int
+        Parts in which a process takes its windows of an update: less memory, the same gradient.
+    keep : int
+        Trajectories in memory at a time.
+    precision : {'32-true', 'bf16-mixed'}
+        Of the arithmetic; weights and coordinates are single precision either way.
+    learning_rate, weight_decay, warmup, clip, ema
         Of the optimiser (AdamW, cosine schedule after `warmup` updates, gradient norm clipped,
         exponential moving average of the weights).
     seed : int
@@ -105,11 +159,12 @@ class TrainingSettings(_Settings):
     """
 
     name: str = Field(min_length=1)
-    data: DataSettings
-    dynamics: Literal["neuralmd-ode"] = "neuralmd-ode"
-    model: NeuralODESettings = NeuralODESettings()
+    data: tuple[DataSettings, ...] = Field(min_length=1)
+    validation_data: tuple[DataSettings, ...] = ()
+    dynamics: str = "neuralmd-ode"
+    model: SerializeAsAny[BaseModel] = Field(default_factory=dict, validate_default=True)
     objective: ObjectiveSettings = ObjectiveSettings()
-    train_fraction: float = Field(0.8, gt=0, lt=1)
+    train_fraction: float = Field(0.8, gt=0, le=1)
     validation_fraction: float = Field(0.15, gt=0, lt=1)
     horizon: int = Field(8, ge=1)
     validation_horizon: int = Field(16, ge=1)
@@ -117,6 +172,9 @@ class TrainingSettings(_Settings):
     epochs: int = Field(40, ge=1)
     patience: int = Field(10, ge=1)
     batch_size: int = Field(8, ge=1)
+    accumulate: int = Field(1, ge=1)
+    keep: int = Field(64, ge=1)
+    precision: Literal["32-true", "bf16-mixed"] = "32-true"
     learning_rate: float = Field(1e-3, gt=0)
     coefficient_rate: float = Field(20.0, gt=0)
     weight_decay: float = Field(1e-4, ge=0)
@@ -125,6 +183,43 @@ class TrainingSettings(_Settings):
     ema: float = Field(0.98, ge=0, lt=1)
     seed: int = Field(0, ge=0)
     temperature: float | None = Field(None, gt=0)
+
+    @field_validator("data", "validation_data", mode="before")
+    @classmethod
+    def _one_or_many(cls, data: object) -> object:
+        return (data,) if isinstance(data, dict | DataSettings) else data
+
+    @field_validator("dynamics")
+    @classmethod
+    def _known(cls, dynamics: str) -> str:
+        if dynamics not in LEARNED:
+            raise ValueError(f"unknown dynamics '{dynamics}'; choose one of: {', '.join(LEARNED)}")
+        return dynamics
+
+    @field_validator("model", mode="before")
+    @classmethod
+    def _of_the_dynamics(cls, model: object, info: ValidationInfo) -> object:
+        kind = LEARNED.get(info.data.get("dynamics", ""))
+        return kind.settings.model_validate(model) if kind is not None else model
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fitting_objective(cls, content: Any) -> Any:
+        fitting = FITTING.get(content.get("dynamics", "")) if isinstance(content, dict) else None
+        objective = content.get("objective", {}) if fitting else None
+        if fitting is None or not isinstance(objective, dict):
+            return content
+        return {**content, "objective": {"kind": fitting[0], **objective}}
+
+    @model_validator(mode="after")
+    def _objective_of_the_dynamics(self) -> TrainingSettings:
+        fitting = FITTING.get(self.dynamics, ("mae", "rmse"))
+        if self.objective.kind not in fitting:
+            raise ValueError(
+                f"dynamics '{self.dynamics}' is not trained by '{self.objective.kind}' but by "
+                f"{' or '.join(fitting)}"
+            )
+        return self
 
 
 def read_settings(path: str | Path, overrides: dict[str, Any] | None = None) -> TrainingSettings:
@@ -145,9 +240,16 @@ def read_settings(path: str | Path, overrides: dict[str, Any] | None = None) -> 
     path = Path(path)
     content = read_mapping(path, "examples/train.yaml")
     content.update(overrides or {})
-    data = content.get("data")
-    if isinstance(data, dict):
-        for key in ("topology", "trajectory", "coordinates", "sdf"):
-            if data.get(key) is not None:
-                data[key] = (path.parent / data[key]).resolve()
+    for part in ("data", "validation_data"):
+        given = content.get(part)
+        for data in given if isinstance(given, list) else [given]:
+            if isinstance(data, dict):
+                _resolve(data, path.parent)
     return validated(TrainingSettings, content, str(path))
+
+
+def _resolve(data: dict[str, Any], folder: Path) -> None:
+    """Relative paths count from the settings file."""
+    for key in PATHS:
+        if data.get(key) is not None:
+            data[key] = (folder / data[key]).resolve()

@@ -32,6 +32,8 @@ class Counters:
         Sum of the losses of the present epoch.
     history : list of dict
         One row per finished epoch.
+    elements, residue_types : list of int
+        Atomic numbers and residue types that the gradient has come from.
     """
 
     update: int = 0
@@ -40,6 +42,8 @@ class Counters:
     skipped: int = 0
     running: float = 0.0
     history: list[dict[str, Any]] = field(default_factory=list)
+    elements: list[int] = field(default_factory=list)
+    residue_types: list[int] = field(default_factory=list)
 
 
 def save_state(

@@ -1,25 +1,35 @@
-"""Windows of a trajectory: what is known at a snapshot, and what comes next.
+"""Windows of trajectories: what is known at a snapshot, and what comes next.
 
 No window crosses a replica break, and the known part ends at the snapshot a forecast starts from.
+Trajectories are read when a batch needs them, and only so many are kept.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import OrderedDict
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
+from ..bindingnet import ComplexTensors, collate, complex_tensors
 from ..errors import InputError
-from ..trajectories import Snapshots
+from .trajectory import Trajectory
+
+BUCKET = 16
+"""Batches whose windows are sorted by the size of their ligands before they are cut."""
 
 
 class Batch(NamedTuple):
-    """A batch of windows.
+    """A batch of windows, of any complexes; n is the atoms of the largest ligand.
 
     Attributes
     ----------
+    complexes : ComplexTensors (C, ...)
+        Every complex of the batch, once.
+    member : Tensor (B,), int64
+        Row of `complexes` that each window is of.
     known : Tensor (B, T, n, 3)
         Å; shorter histories are padded at the front.
     valid : Tensor (B, T), bool
@@ -28,23 +38,48 @@ class Batch(NamedTuple):
         The next snapshots, Å.
     """
 
+    complexes: ComplexTensors
+    member: Tensor
     known: Tensor
     valid: Tensor
     target: Tensor
 
+    def to(self, device: torch.device | str) -> Batch:
+        """The same on another device."""
+        complexes = ComplexTensors(*(t.to(device) for t in self.complexes))
+        return Batch(complexes, *(t.to(device) for t in self[1:]))
+
+
+class Window(NamedTuple):
+    """One window.
+
+    Attributes
+    ----------
+    trajectory : int
+        Which one.
+    first, present : int
+        First snapshot of the replica, and the last known one.
+    """
+
+    trajectory: int
+    first: int
+    present: int
+
 
 class Windows:
-    """All windows whose forecast lies in a range of snapshots.
+    """All windows whose forecast lies in a range of snapshots of its trajectory.
 
     Parameters
     ----------
-    snapshots : Snapshots
-    target : range
-        Snapshots that may be forecast; what is known may lie before.
+    trajectories : sequence of Trajectory
+    targets : sequence of range
+        Snapshots of each that may be forecast; what is known may lie before.
     horizon : int
         Snapshots ahead, H.
     history : int
         At most so many known snapshots.
+    keep : int
+        So many trajectories are in memory at a time.
     dtype : torch.dtype
 
     Raises
@@ -55,49 +90,117 @@ class Windows:
 
     def __init__(
         self,
-        snapshots: Snapshots,
-        target: range,
+        trajectories: Sequence[Trajectory],
+        targets: Sequence[range],
         horizon: int,
         history: int,
+        keep: int = 64,
         dtype: torch.dtype = torch.float32,
     ) -> None:
-        self.ligand = torch.as_tensor(snapshots.ligand, dtype=dtype)
+        self.trajectories = list(trajectories)
+        self.targets = list(targets)
         self.horizon = horizon
         self.history = history
-        # (first snapshot of the replica, last known snapshot); two known ones give a velocity.
-        self.presents = [
-            (segment.start, present)
-            for segment in snapshots.segments
-            for present in range(segment.start + 1, segment.stop - horizon)
-            if present + 1 >= target.start and present + horizon < target.stop
+        self.keep = keep
+        self.dtype = dtype
+        self._loaded: OrderedDict[int, tuple[ComplexTensors, Tensor]] = OrderedDict()
+        # Two known snapshots give a velocity.
+        self.of_trajectory = [
+            [
+                Window(index, segment.start, present)
+                for segment in trajectory.segments
+                for present in range(segment.start + 1, segment.stop - horizon)
+                if present + 1 >= target.start and present + horizon < target.stop
+            ]
+            for index, (trajectory, target) in enumerate(zip(trajectories, targets, strict=True))
         ]
-        if not self.presents:
+        if not len(self):
+            parts = ", ".join(
+                f"{t.start}-{t.stop - 1} of {trajectory.name}"
+                for trajectory, t in list(zip(trajectories, targets, strict=True))[:3]
+            )
             raise InputError(
-                f"no stretch of {horizon + 2} consecutive snapshots in snapshots {target.start}"
-                f"-{target.stop - 1}: take a shorter horizon or a longer trajectory"
+                f"no stretch of {horizon + 2} consecutive snapshots in snapshots {parts}: take a "
+                "shorter horizon or a longer trajectory"
             )
 
     def __len__(self) -> int:
-        return len(self.presents)
+        return sum(len(windows) for windows in self.of_trajectory)
 
-    def batch(self, indices: Sequence[int]) -> Batch:
-        """The windows of these indices."""
-        known, valid, target = [], [], []
-        spans = [self.presents[i] for i in indices]
-        longest = max(min(present - first + 1, self.history) for first, present in spans)
-        for first, present in spans:
-            begin = max(first, present - longest + 1)
-            missing = longest - (present - begin + 1)
-            stretch = self.ligand[begin : present + 1]
-            known.append(torch.cat((stretch[:1].expand(missing, -1, -1), stretch)))
-            valid.append(torch.arange(longest) >= missing)
-            target.append(self.ligand[present + 1 : present + 1 + self.horizon])
-        return Batch(torch.stack(known), torch.stack(valid), torch.stack(target))
+    def batches(self, size: int, generator: torch.Generator | None = None) -> list[list[Window]]:
+        """All windows in batches; shuffled by the generator, in order without one.
 
-    def batches(self, size: int, generator: torch.Generator | None = None) -> list[list[int]]:
-        """Indices in batches; shuffled by the generator, in order without one."""
+        Trajectories are taken `keep` at a time and the windows of those mixed, so that none is
+        read twice in an epoch.  Within some `BUCKET` batches ligands of like size come together.
+        """
         if generator is None:
-            order = list(range(len(self)))
-        else:
-            order = torch.randperm(len(self), generator=generator).tolist()
-        return [order[i : i + size] for i in range(0, len(order), size)]
+            ordered = [w for windows in self.of_trajectory for w in windows]
+            return [ordered[i : i + size] for i in range(0, len(ordered), size)]
+        used = [windows for windows in self.of_trajectory if windows]
+        drawn = [used[i] for i in _shuffled(len(used), generator)] if len(used) > 1 else used
+        mixed: list[Window] = []
+        for i in range(0, len(drawn), self.keep):
+            group = [w for windows in drawn[i : i + self.keep] for w in windows]
+            mixed += [group[k] for k in _shuffled(len(group), generator)]
+        for i in range(0, len(mixed), BUCKET * size):
+            part = mixed[i : i + BUCKET * size]
+            mixed[i : i + BUCKET * size] = sorted(part, key=self._size)
+        return [mixed[i : i + size] for i in range(0, len(mixed), size)]
+
+    def _size(self, window: Window) -> int:
+        return self.trajectories[window.trajectory].atoms
+
+    def batch(self, windows: Sequence[Window]) -> Batch:
+        """Read and pad these windows."""
+        members = list(dict.fromkeys(w.trajectory for w in windows))
+        complexes = {index: self._load(index) for index in members}
+        atoms = max(ligand.shape[1] for _, ligand in complexes.values())
+        longest = max(min(w.present - w.first + 1, self.history) for w in windows)
+        known, valid, target = [], [], []
+        for window in windows:
+            ligand = complexes[window.trajectory][1]
+            begin = max(window.first, window.present - longest + 1)
+            missing = longest - (window.present - begin + 1)
+            stretch = _pad(ligand[begin : window.present + 1 + self.horizon], atoms)
+            past = stretch[: -self.horizon]
+            known.append(torch.cat((past[:1].expand(missing, -1, -1), past)))
+            valid.append(torch.arange(longest) >= missing)
+            target.append(stretch[-self.horizon :])
+        return Batch(
+            collate([complexes[index][0] for index in members]),
+            torch.tensor([members.index(w.trajectory) for w in windows]),
+            torch.stack(known),
+            torch.stack(valid),
+            torch.stack(target),
+        )
+
+    def _load(self, index: int) -> tuple[ComplexTensors, Tensor]:
+        """A trajectory's tensors, the part that may be read alone; the oldest is let go."""
+        if index in self._loaded:
+            self._loaded.move_to_end(index)
+            return self._loaded[index]
+        part = self.trajectories[index].load()[: self.targets[index].stop]
+        loaded = (
+            complex_tensors(part.complex, self.dtype),
+            torch.as_tensor(part.ligand, dtype=self.dtype),
+        )
+        self._loaded[index] = loaded
+        while len(self._loaded) > self.keep:
+            self._loaded.popitem(last=False)
+        return loaded
+
+    def seen(self, windows: Iterable[Window]) -> tuple[set[int], set[int]]:
+        """Atomic numbers and residue types of the complexes of these windows."""
+        complexes = [self._load(index)[0] for index in {w.trajectory for w in windows}]
+        elements = {z for c in complexes for z in c.z.flatten().tolist()}
+        return elements, {t for c in complexes for t in c.residue_type.flatten().tolist()}
+
+
+def _shuffled(count: int, generator: torch.Generator) -> list[int]:
+    order: list[int] = torch.randperm(count, generator=generator).tolist()
+    return order
+
+
+def _pad(ligand: Tensor, atoms: int) -> Tensor:
+    missing = ligand.new_zeros(ligand.shape[0], atoms - ligand.shape[1], 3)
+    return torch.cat((ligand, missing), dim=1)

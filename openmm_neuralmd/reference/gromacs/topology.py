@@ -126,7 +126,7 @@ def _structure(setup: Setup, positions: np.ndarray, box: np.ndarray) -> parmed.S
 
 
 def _name_alike(water: parmed.Residue) -> None:
-    """Hydrogens named in their order: GROMACS takes one kind of rigid water, and names make kinds."""
+    """Name hydrogens by their order: GROMACS takes one kind of rigid water, names make kinds."""
     hydrogens = [atom for atom in water.atoms if atom.element_name == "H"]
     for number, atom in enumerate(hydrogens, start=1):
         atom.name = f"H{number}"
