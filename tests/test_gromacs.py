@@ -34,7 +34,7 @@ from openmm_neuralmd.reference.gromacs import (
 from openmm_neuralmd.reference.gromacs.box import reduced
 from openmm_neuralmd.reference.gromacs.energies import COULOMB_GROMACS, TERMS
 from openmm_neuralmd.reference.gromacs.program import reason
-from openmm_neuralmd.reference.gromacs.topology import held_atoms
+from openmm_neuralmd.reference.gromacs.topology import export, held_atoms
 from openmm_neuralmd.reference.md import MDSettings, Setup, build
 from openmm_neuralmd.reference.md.interaction import COULOMB
 from openmm_neuralmd.reference.md.masses import masses
@@ -226,6 +226,32 @@ def test_explicit_water(gmx: Gmx, explicit: ComplexFolder, tmp_path: Path) -> No
     assert len(read_snapshots(run.trajectory, complex)) == 20
     boxes = mdtraj.load(run.trajectory, top=run.topology).unitcell_volumes
     np.testing.assert_allclose(boxes, volumes, rtol=1e-3)
+
+
+def test_water_is_of_one_kind_whatever_its_hydrogens_are_called(
+    explicit: ComplexFolder, tmp_path: Path
+) -> None:
+    """GROMACS refuses two kinds of rigid water; a file may list H2 before H1."""
+    setup = build(ComplexFolder.open(explicit.path), MDSettings())
+    waters = [r for r in setup.topology.residues() if r.name == "HOH"]
+    for water in waters[3:5]:
+        first, second = (atom for atom in water.atoms() if atom.element.symbol == "H")
+        first.name, second.name = second.name, first.name
+    export(setup, 0.9, np.arange(1), tmp_path)
+    listed = (tmp_path / "topol.top").read_text().split("[ molecules ]")[1]
+    rows = [line.split() for line in listed.splitlines() if line.startswith("HOH")]
+    assert rows == [["HOH", str(len(waters))]]
+
+
+def test_a_protein_chain_of_the_ligands_letter(folder: ComplexFolder) -> None:
+    """Chain and number of a residue of the protein are the ligand's too: thrombin's CYS L:1."""
+    again = ComplexFolder.open(folder.path)
+    ligand = next(r for r in again.topology.residues() if r.name == "TMP")
+    first = next(again.topology.residues())
+    first.chain.id, first.id = ligand.chain.id, ligand.id
+    setup = build(again, POCKET)
+    atoms = list(setup.topology.atoms())
+    assert {atoms[i].residue.name for i in setup.complex.ligand} == {"TMP"}
 
 
 @pytest.mark.parametrize("beyond", [-1e-6, 0.0, 1e-6])
