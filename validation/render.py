@@ -178,7 +178,9 @@ def reference_set(name: str) -> str:
     if not path.is_file():
         return f"Not made yet: `neuralmd campaign validation/reference_sets/{name}.yaml`.\n"
     content = json.loads(path.read_text(encoding="utf-8"))
-    lags = ("1 ps", "10 ps", "80 ps")
+    complexes = content["complexes"].values()
+    found = {lag for told in complexes for lag in told["motion"]["autocorrelation"]}
+    lags = sorted(found, key=lambda lag: float(lag.split()[0]))
     rows = []
     for target, told in content["complexes"].items():
         motion = told["motion"]
@@ -220,6 +222,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "speed-machine": lambda: machine("speedup-t4l-p-xylene"),
     "engines": lambda: engines("engines-t4l"),
     "set-pocket": lambda: reference_set("pocket"),
+    "set-fine": lambda: reference_set("fine"),
     "set-dry": lambda: reference_set("dry"),
     "set-rigid": lambda: reference_set("rigid"),
     "set-flexible": lambda: reference_set("flexible"),

@@ -73,9 +73,11 @@ def compact(run: str | Path, output: str | Path, reach: float = np.inf, labels: 
     topology = part_of_topology(complex.topology, kept)
     output.mkdir(parents=True, exist_ok=True)
     with complete(output / TOPOLOGY) as path, path.open("w") as file:
-        app.PDBFile.writeFile(
+        # Without writeFile's header, which has the date: the same run gives the same file.
+        app.PDBFile.writeModel(
             topology, complex.positions[kept] * unit.nanometer, file, keepIds=True
         )
+        app.PDBFile.writeFooter(topology, file)
     with (
         complete(output / TRAJECTORY) as path,
         open_trajectory(path, topology, record["interval_ps"]) as writer,
@@ -149,7 +151,7 @@ def motion(snapshots: Snapshots) -> dict[str, Any]:
     """
     ligand, interval = snapshots.ligand, snapshots.interval_ps
     half = ligand[len(ligand) // 2 :]
-    lags = {lag: round(lag / interval) for lag in LAGS_PS}
+    lags = {lag: round(lag / interval) for lag in sorted({interval, *LAGS_PS})}
     tenths = [part.mean(axis=0) for part in np.array_split(ligand, 10)]
     away = [float(np.sqrt(((mean - ligand[0]) ** 2).sum(-1).mean())) for mean in tenths]
     return {

@@ -1,6 +1,6 @@
 """Take the finished runs of a campaign into the repository as compact data, with a manifest.
 
-    python validation/reference_sets/collect.py pocket          # runs/pocket/*/pocket
+    python validation/reference_sets/collect.py pocket          # runs/*/*/pocket
     python validation/reference_sets/collect.py rigid flexible
 
 Writes validation/reference_sets/SET/TARGET/ and validation/reference_sets/SET/manifest.json;
@@ -25,7 +25,7 @@ HERE = Path(__file__).parent
 RUNS = HERE.parent.parent / "runs"
 DRY = "dry"
 """The comparison: its motion is reported, its trajectories are not kept."""
-REACH = {DRY: 1.0, "pocket": 1.0, "rigid": 1.0, "flexible": math.inf}  # nm, see `compact`
+REACH = {DRY: 1.0, "pocket": 1.0, "fine": 1.0, "rigid": 1.0, "flexible": math.inf}  # nm, see `compact`
 LABELS = 1000
 ABOUT = {
     DRY: "As set pocket, from complexes without water: a comparison, not a reference.",
@@ -33,6 +33,7 @@ ABOUT = {
     "those within 1.4 nm stand still, and everything else is left out: what is farther of the "
     "protein and of the water, and long-range electrostatics (reaction field beyond 1.2 nm). The "
     "trajectory has no water.",
+    "fine": "As set pocket, at a stride of 0.2 ps, where a ligand still remembers where it was.",
     "rigid": "The ligand alone moves, in the field of a protein that stands still (residues "
     "within 1.5 nm), with a distance-dependent dielectric 4r and without any solvent: the "
     "paper's semi-flexible setting.",
@@ -55,7 +56,7 @@ def collect(name: str) -> None:
     known: dict[str, Any] = {}
     if (target / "manifest.json").is_file():
         known = json.loads((target / "manifest.json").read_text())["complexes"]
-    for run in sorted(RUNS.glob(f"{name}/*/{name}")):
+    for run in sorted(RUNS.glob(f"*/*/{name}")):
         complex = run.parent.name
         record = yaml.safe_load((run.parent / "complex" / "complex.yaml").read_text())
         shutil.rmtree(target / complex, ignore_errors=True)
