@@ -130,12 +130,12 @@ def test_mixed_precision_trains(both: list[Trajectory], tmp_path: Path) -> None:
 
 
 def test_noise_learns_the_size_of_the_fluctuations(t4l: Complex, tmp_path: Path) -> None:
-    """Amplitudes that start four times too small grow; the true ones are 1 together."""
+    """An amplitude that starts four times too small grows to about the true one, 1."""
     here = 10 * t4l.positions[t4l.ligand_heavy]
     rng = np.random.default_rng(0)
     shake = rng.normal(0, 0.05, (80, *here.shape)) + rng.normal(0, 0.3, (80, 1, 3))
     snapshots = Snapshots(t4l, here + shake, 6000.0)
-    model = {"network": NETWORK, "amplitude": 0.2, "slow": [], "velocity_map": False}
+    model = {"network": NETWORK, "velocity_map": False}
     chosen = settings(
         dynamics="neuralmd-sde", model=model, coefficient_rate=300, epochs=6, horizon=3, history=40
     )
@@ -219,7 +219,7 @@ def test_one_model_learns_one_stride(monkeypatch: pytest.MonkeyPatch) -> None:
     [
         ({"dynamics": "magic"}, "unknown dynamics 'magic'; choose one of: neuralmd-ode"),
         ({"dynamics": "neuralmd-sde", "objective": {"kind": "mae"}}, "not trained by 'mae'"),
-        ({"model": {"slow": [1.0]}}, "Extra inputs"),
+        ({"model": {"poses": 3}}, "Extra inputs"),
         ({"data": []}, "at least 1 item"),
         ({"data": {"example": "gpcr-ergotamine", "entries": "a.txt"}}, "belong to 'misato'"),
     ],

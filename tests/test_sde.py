@@ -6,13 +6,20 @@ import numpy as np
 import pytest
 import torch
 from dynamics_cases import small
+from scipy.signal import lfilter
 from test_ode import Nothing, point
 from torch import Tensor
 
 from openmm_neuralmd.analysis.geometry import bond_angle_validity
 from openmm_neuralmd.bindingnet import Protein, complex_tensors
-from openmm_neuralmd.dynamics.fluctuations import Fluctuations, fluctuations
-from openmm_neuralmd.dynamics.sde import NeuralSDE, NeuralSDESettings, SDEState
+from openmm_neuralmd.dynamics.fluctuations import (
+    Fluctuations,
+    fluctuations,
+    forgetting_time,
+    local_means,
+    spaced,
+)
+from openmm_neuralmd.dynamics.sde import NeuralSDE, SDEState
 from openmm_neuralmd.errors import InputError
 from openmm_neuralmd.training.objectives import vector_score
 from openmm_neuralmd.trajectories import Snapshots
@@ -28,57 +35,83 @@ def seeded(seed: int = 0) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
 
 
-def test_modes_and_rest_have_the_covariance_of_the_known_snapshots() -> None:
-    known = torch.randn(2, 7, 5, 3, generator=seeded()).double()
+def test_modes_and_rest_have_the_covariance_of_the_deviations() -> None:
+    deviation = torch.randn(2, 6, 5, 3, generator=seeded()).double()
     for count in (3, 6, 20):
-        found = fluctuations(known, valid(known), count)
+        found = fluctuations(deviation, valid(deviation), count)
         assert found.modes.shape == (2, count, 5, 3)
         variance = found.modes.square().sum((1, 3)) + 3 * found.rest.square()
-        assert torch.allclose(variance, known.var(1).sum(-1))
-    flat = (known - known.mean(1, keepdim=True)).flatten(2)
-    modes = found.modes.flatten(2)  # six span seven snapshots
+        assert torch.allclose(variance, deviation.square().mean(1).sum(-1))
+    flat, modes = deviation.flatten(2), found.modes.flatten(2)  # six modes span six snapshots
     assert torch.allclose(modes.transpose(1, 2) @ modes, flat.transpose(1, 2) @ flat / 6)
     assert found.rest.abs().max() < 1e-6
 
 
-def test_fluctuations_turn_with_the_complex_and_ignore_padding() -> None:
+def test_what_is_known_turns_with_the_complex_and_ignores_padding() -> None:
     known = torch.randn(1, 6, 5, 3, generator=seeded()).double()
     turn = torch.linalg.qr(torch.randn(3, 3, generator=seeded(1)).double())[0]
 
-    def covariance(x: Tensor, kept: Tensor) -> Tensor:
-        modes = fluctuations(x, kept, 3).modes
-        return torch.einsum("bkic,bkjd->bijcd", modes, modes)
+    def remembered(x: Tensor, kept: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        means = local_means(x, kept, 2.0)
+        modes = fluctuations(x - means, kept, 3).modes
+        covariance = torch.einsum("bkic,bkjd->bijcd", modes, modes)
+        return covariance, spaced(means, kept, 4), forgetting_time(means, kept, 2)
 
-    turned = covariance(known @ turn + 7.0, valid(known))
-    expected = torch.einsum("bijcd,ce,df->bijef", covariance(known, valid(known)), turn, turn)
-    assert torch.allclose(turned, expected, atol=1e-10)
+    covariance, poses, tau = remembered(known, valid(known))
+    turned = remembered(known @ turn + 7.0, valid(known))
+    expected = torch.einsum("bijcd,ce,df->bijef", covariance, turn, turn)
+    assert torch.allclose(turned[0], expected, atol=1e-10)
+    assert torch.allclose(turned[1], poses @ turn + 7.0)
+    assert torch.allclose(turned[2], tau)
     padded = torch.cat((torch.full((1, 2, 5, 3), 50.0).double(), known), dim=1)
     kept = torch.tensor([[False] * 2 + [True] * 6])
-    assert torch.allclose(covariance(padded, kept), covariance(known, valid(known)), atol=1e-10)
+    for a, b in zip(remembered(padded, kept), (covariance, poses, tau), strict=True):
+        assert torch.allclose(a, b, atol=1e-10)
 
 
-def test_one_known_snapshot_has_no_fluctuations() -> None:
-    found = fluctuations(torch.randn(1, 1, 4, 3), torch.ones(1, 1, dtype=torch.bool), 5)
+def test_one_known_snapshot_has_no_fluctuations_and_one_pose() -> None:
+    known, one = torch.randn(1, 1, 4, 3), torch.ones(1, 1, dtype=torch.bool)
+    means = local_means(known, one, 10.0)
+    found = fluctuations(known - means, one, 5)
     assert not found.modes.any() and not found.rest.any()
+    assert torch.equal(spaced(means, one, 3), known.expand(1, 3, 4, 3))
+    assert forgetting_time(means, one, 10).tolist() == [10.0]
+
+
+@pytest.mark.parametrize("tau", [20.0, 60.0])
+def test_the_life_of_a_pose_is_found(tau: float) -> None:
+    """Of a process whose correlation is exp(−t/τ) by construction."""
+    phi, length = np.exp(-1 / tau), 20_000
+    rng = np.random.default_rng(0)
+    x = lfilter([(1 - phi**2) ** 0.5], [1, -phi], rng.normal(size=(length, 12)), axis=0)
+    means = torch.as_tensor(x).view(1, length, 4, 3)
+    assert float(forgetting_time(means, valid(means), 10)) == pytest.approx(tau, rel=0.1)
 
 
 def analytic(step: float, **settings: object) -> NeuralSDE:
-    """Without a network: a sum of Ornstein–Uhlenbeck processes."""
+    """Without a network: shaking about a pose, and hops."""
     content = {"step": step, "sweeps": 0, "velocity_map": False, **settings}
     model = small("neuralmd-sde", **content)
     model.network = Nothing()
     return model
 
 
-def run(model: NeuralSDE, snapshots: int, spread: float = 0.3) -> Tensor:
-    """Many replicas of one atom that starts at its mean, (REPLICAS, S, 3) in Å."""
+def run(model: NeuralSDE, snapshots: int, poses: Tensor, tau: float, spread: float) -> Tensor:
+    """Many replicas of one atom that starts in its first pose, (REPLICAS, S, 3) in Å."""
     c = point().take(torch.zeros(REPLICAS, dtype=torch.int64))
     zero = torch.zeros(REPLICAS, 1, 3).double()
-    y = torch.zeros(REPLICAS, len(model.slow), 1, 3).double()
+    places = poses.double().view(1, -1, 1, 1).expand(REPLICAS, -1, 1, 3)
     # Half of the variance in a mode that all coordinates share, half of it their own.
     shape = torch.full((REPLICAS, 1, 1, 3), spread / 2**0.5).double()
-    noise = Fluctuations(shape, torch.full((REPLICAS, 1), spread / 2**0.5).double())
-    state = SDEState(zero, zero, y, zero, noise, torch.zeros(REPLICAS, 0).double())
+    state = SDEState(
+        x=places[:, 0],
+        v=zero,
+        y=places[:, 0],
+        poses=places,
+        tau=torch.full((REPLICAS,), tau).double(),
+        noise=Fluctuations(shape, torch.full((REPLICAS, 1), spread / 2**0.5).double()),
+        lengths=torch.zeros(REPLICAS, 0).double(),
+    )
     with torch.no_grad():
         path, _ = model.integrate(c, Protein(*(zero,) * 4), state, snapshots, seeded())
     return path[:, :, 0]
@@ -87,23 +120,27 @@ def run(model: NeuralSDE, snapshots: int, spread: float = 0.3) -> Tensor:
 @pytest.mark.parametrize("step", [0.5, 0.25, 0.125])
 def test_fluctuations_do_not_depend_on_the_step(step: float) -> None:
     """Noise ∝ sqrt(dt), dissipation to match: the stationary covariance is a² N N' exactly."""
-    x = run(analytic(step, slow=(2.0,)), 20)[:, -1]
+    x = run(analytic(step), 20, torch.zeros(1), 5.0, 0.3)[:, -1]
     covariance = np.cov(x.numpy().T)
-    # a_0² + a_1² = 1; off the diagonal the shared half.
-    expected = 0.3**2 * (0.5 * np.ones((3, 3)) + 0.5 * np.eye(3))
+    expected = 0.3**2 * (0.5 * np.ones((3, 3)) + 0.5 * np.eye(3))  # the shared half
     error = 0.3**2 * (2 / REPLICAS) ** 0.5
     assert np.abs(covariance - expected).max() < 5 * error
 
 
-def test_slow_parts_are_forgotten_at_their_own_rate() -> None:
-    tau = 6.0
-    model = analytic(0.5, slow=(tau,), amplitude=0.6)
-    x = run(model, 40)
-    late, lag = x[:, 25], 6
-    found = float((late * x[:, 25 + lag]).mean())
-    # The fast part (k = γ = 4) is gone after six Δ; what is left is the slow 0.8² of the variance.
-    expected = 0.3**2 * 0.64 * np.exp(-lag / tau)
-    assert found == pytest.approx(expected, abs=5 * 0.3**2 / (3 * REPLICAS) ** 0.5 + 0.002)
+@pytest.mark.parametrize("step", [0.5, 0.125])
+def test_poses_are_left_at_their_rate_and_visited_as_often_as_they_were_held(step: float) -> None:
+    poses, tau = torch.tensor([0.0, 4.0, 8.0, 8.0]), 6.0
+    x = run(analytic(step), 40, poses, tau, 0.1)
+    place = (x[:, :, 0] / 4).round().clamp(0, 2)
+    error = 5 * 0.5 / REPLICAS**0.5
+    for t in (1, 5, 12):
+        stays = np.exp(-t / tau) + (1 - np.exp(-t / tau)) / 4
+        assert float((place[:, t - 1] == 0).double().mean()) == pytest.approx(stays, abs=error)
+    late = [float((place[:, -1] == k).double().mean()) for k in range(3)]
+    assert late == pytest.approx([0.25, 0.25, 0.5], abs=error)
+    # Nothing is between the wells but what has just hopped: the ligand is carried along.
+    off = (x[:, -1] - 4 * place[:, -1:]).abs()
+    assert float(off.max()) < 0.7
 
 
 def test_same_seed_same_trajectory(gpcr: Snapshots) -> None:
@@ -132,11 +169,6 @@ def test_shaped_noise_keeps_the_molecule(gpcr: Snapshots) -> None:
     assert bond_angle_validity(path, gpcr.complex.heavy_bonds, past) >= 90.0
     moved, known_spread = path.std(0).mean(), past.std(0).mean()
     assert 0.5 < moved / known_spread < 1.5
-
-
-def test_slow_times_must_rise() -> None:
-    with pytest.raises(ValueError, match="must be positive and rise"):
-        NeuralSDESettings(slow=(5.0, 2.0))
 
 
 def test_energy_score_is_least_for_the_true_spread() -> None:

@@ -1,18 +1,20 @@
-"""NeuralMD-SDE: Langevin dynamics about a wandering centre, with noise shaped like the molecule.
+"""NeuralMD-SDE: Langevin dynamics about a pose that hops, with noise shaped like the molecule.
 
-    dx   = v dt + Σ_p dy_p
-    dv   = (F(z, x; protein)/m − γ v − k (x − m − Σ_p y_p)) dt + sqrt(2 γ k) a_0 N dW_0
-    dy_p = −y_p/τ_p dt + sqrt(2/τ_p) a_p N dW_p
+    dx = v dt + dy
+    dv = (F(z, x; protein)/m − γ v − k (x − y)) dt + sqrt(2 γ k) a N dW
+    y  jumps at a rate 1/τ to one of the poses that the ligand has held
 
-m is the mean of the known snapshots, y_p are slow displacements from it: what the paper's Langevin
-equation (its Eq. 13) lacks to move on more than one time scale; the ligand is carried along.
-N N' is the covariance of the known snapshots, its modes and rest (see `fluctuations`), with an
-amplitude for each atom from BindingNet.  Without F it is a sum of independent processes, each with
-a stationary covariance a² N N' whatever γ, k and τ are: fluctuation and dissipation balance.
+The paper's Langevin equation (its Eq. 13) is y = 0 and N a diagonal matrix.  y is the slow motion
+that it lacks, and the ligand is carried along with it.  Poses are means over neighbouring known
+snapshots, N N' is the covariance of the known snapshots about them (see `fluctuations`), with an
+amplitude for each atom from BindingNet; τ is how long the poses of this very ligand last.  Without
+F, x − y and y are independent: the one has the stationary covariance a² N N' whatever γ and k are
+(fluctuation and dissipation balance), the other the distribution of the known poses, wells and all,
+and its correlation falls as exp(−t/τ).
 
 A step is the splitting of Leimkuhler and Matthews with one force (Appl. Math. Res. eXpress 2013,
-34), exact for the friction and for the y_p, and exact in the covariance of a harmonic x.  Then the
-projection on bonds and angles.
+34), exact for the friction and in the covariance of a harmonic x.  Then the projection on bonds
+and angles.
 """
 
 from __future__ import annotations
@@ -20,19 +22,16 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import torch
-from pydantic import Field, field_validator
+from pydantic import Field
 from torch import Tensor, nn
 from torch.nn.functional import softplus
 
 from ..bindingnet import ComplexTensors, LigandScalarNet, Protein
 from ..errors import InputError
-from .fluctuations import Fluctuations, fluctuations
+from .fluctuations import Fluctuations, fluctuations, forgetting_time, local_means, spaced
 from .projection import project_batch
 from .second_order import SecondOrder, SecondOrderSettings, inverse_softplus, positive
 from .state import mean_lengths, remember
-
-FOREVER = 1e9
-"""Δ: the window of a plain mean."""
 
 
 class NeuralSDESettings(SecondOrderSettings):
@@ -42,30 +41,26 @@ class NeuralSDESettings(SecondOrderSettings):
     ----------
     coupling : float
         k to start from, 1/Δ².
-    slow : tuple of float
-        Times τ to start from, Δ, shortest first; empty for one time scale.
     amplitude : float
-        a of the fast part to start from; the slow ones share the rest: the squares add to 1.  With
-        no slow part it is 1.
-    modes : int
-        At most so many collective modes of the known snapshots.
+        a to start from.
     floor : float
         Å: independent noise of each atom to start from, beside that of the known snapshots.
+    window : int
+        Δ: what is slower than this is a change of pose, what is faster shaking about one.
+    poses : int
+        At most so many poses are remembered.
+    modes : int
+        At most so many collective modes.
     """
 
     friction: float = Field(4.0, gt=0)
+    sweeps: int = Field(6, ge=0)
     coupling: float = Field(4.0, gt=0)
-    slow: tuple[float, ...] = (4.0, 40.0)
-    amplitude: float = Field(0.8, gt=0, lt=1)
-    modes: int = Field(24, ge=1)
+    amplitude: float = Field(1.0, gt=0)
     floor: float = Field(0.02, gt=0)
-
-    @field_validator("slow")
-    @classmethod
-    def _rising(cls, slow: tuple[float, ...]) -> tuple[float, ...]:
-        if any(t <= 0 for t in slow) or list(slow) != sorted(set(slow)):
-            raise ValueError("the times of the slow parts must be positive and rise")
-        return slow
+    window: int = Field(10, ge=1)
+    poses: int = Field(48, ge=1)
+    modes: int = Field(24, ge=1)
 
 
 class SDEState(NamedTuple):
@@ -75,10 +70,12 @@ class SDEState(NamedTuple):
     ----------
     x, v : Tensor (B, n, 3)
         Å, Å/Δ.
-    y : Tensor (B, p, n, 3)
-        Slow displacements from the mean, Å.
-    mean : Tensor (B, n, 3)
-        m, Å.
+    y : Tensor (B, n, 3)
+        The present pose, Å.
+    poses : Tensor (B, M, n, 3)
+        Those it may jump to, Å.
+    tau : Tensor (B,)
+        How long a pose lasts, Δ.
     noise : Fluctuations
         N, with the amplitudes of the atoms.
     lengths : Tensor (B, q)
@@ -88,7 +85,8 @@ class SDEState(NamedTuple):
     x: Tensor
     v: Tensor
     y: Tensor
-    mean: Tensor
+    poses: Tensor
+    tau: Tensor
     noise: Fluctuations
     lengths: Tensor
 
@@ -107,10 +105,8 @@ class NeuralSDE(SecondOrder):
         self.amplitudes = LigandScalarNet(settings.network, 2)
         self.raw_floor = positive(settings.floor)
         self.raw_coupling = positive(settings.coupling)
-        self.raw_slow = positive(*settings.slow)
-        self.raw_window = positive(*settings.slow)
-        shares = [((1 - settings.amplitude**2) / len(settings.slow)) ** 0.5 for _ in settings.slow]
-        self.raw_amplitude = positive(settings.amplitude if shares else 1.0, *shares)
+        self.raw_window = positive(float(settings.window))
+        self.raw_amplitude = positive(settings.amplitude)
 
     @property
     def coupling(self) -> Tensor:
@@ -118,13 +114,8 @@ class NeuralSDE(SecondOrder):
         return softplus(self.raw_coupling)
 
     @property
-    def slow(self) -> Tensor:
-        """τ (p,) > 0, Δ."""
-        return softplus(self.raw_slow)
-
-    @property
     def amplitude(self) -> Tensor:
-        """a (1 + p,) ≥ 0, the fast part's first."""
+        """a (1,) ≥ 0."""
         return softplus(self.raw_amplitude)
 
     def coefficients(self) -> list[nn.Parameter]:
@@ -132,7 +123,6 @@ class NeuralSDE(SecondOrder):
         return [
             self.raw_friction,
             self.raw_coupling,
-            self.raw_slow,
             self.raw_window,
             self.raw_amplitude,
             self.raw_floor,
@@ -140,20 +130,23 @@ class NeuralSDE(SecondOrder):
 
     def start(self, c: ComplexTensors, known: Tensor, valid: Tensor) -> SDEState:
         """State at the last known snapshot; reads nothing later (see `state` for the arguments)."""
-        x = known[:, -1]
-        # Means over longer and longer pasts, the last over all of it: their differences are what
-        # is left of the slow displacements.
-        windows = torch.cat((softplus(self.raw_window), x.new_full((1,), FOREVER)))
-        means = remember(known, valid, windows)
-        y = means[:, :-1] - means[:, 1:]
+        settings, x = self.settings, known[:, -1]
+        means = local_means(known, valid, float(settings.window))
+        noise = fluctuations(known - means, valid, settings.modes)
         raw = self.amplitudes(c.z, x, c.mask)
         real = c.mask.to(x.dtype)
         gain = softplus(raw[..., 0] + inverse_softplus(1.0)) * real
         floor = softplus(raw[..., 1] + self.raw_floor) * real
-        noise = fluctuations(known, valid, self.settings.modes).scaled(gain, floor)
-        v = self.initial_velocity(c, known, valid)
-        lengths = mean_lengths(known, valid, c.pairs)
-        return SDEState(x, v, y, means[:, -1], noise, lengths)
+        return SDEState(
+            x=x,
+            v=self.initial_velocity(c, known, valid),
+            # The present pose is a mean over the past alone, with a window of its own.
+            y=remember(known, valid, softplus(self.raw_window))[:, 0],
+            poses=spaced(means, valid, settings.poses),
+            tau=forgetting_time(means, valid, settings.window),
+            noise=noise.scaled(gain, floor),
+            lengths=mean_lengths(known, valid, c.pairs),
+        )
 
     def integrate(
         self,
@@ -188,21 +181,24 @@ class NeuralSDE(SecondOrder):
         self, c: ComplexTensors, protein: Protein, state: SDEState, generator: torch.Generator
     ) -> SDEState:
         """One step, and the projection on bonds and angles."""
-        h, a, k = self.settings.step, self.amplitude, self.coupling
-        centre = state.mean + state.y.sum(1)
-        v = state.v + h * (self.acceleration(c, protein, state.x) - k * (state.x - centre))
+        h, k = self.settings.step, self.coupling
+        v = state.v + h * (self.acceleration(c, protein, state.x) - k * (state.x - state.y))
         x = state.x + 0.5 * h * v
         kept = torch.exp(-self.friction * h)
-        size = a[0] * torch.sqrt(k * (1 - kept.square()))
+        size = self.amplitude * torch.sqrt(k * (1 - kept.square()))
         v = kept * v + size * state.noise.draw(generator)
         x = x + 0.5 * h * v
-        left = torch.exp(-h / self.slow)
-        slow = [
-            left[p] * state.y[:, p]
-            + a[p + 1] * torch.sqrt(1 - left[p].square()) * state.noise.draw(generator)
-            for p in range(len(left))
-        ]
-        y = torch.stack(slow, dim=1) if slow else state.y
-        x = x + y.sum(1) - state.y.sum(1)
-        x = project_batch(x, c.pairs, state.lengths, self.settings.sweeps)
+        y = self.hop(state, generator)
+        x = project_batch(x + y - state.y, c.pairs, state.lengths, self.settings.sweeps)
         return state._replace(x=x, v=v, y=y)
+
+    def hop(self, state: SDEState, generator: torch.Generator) -> Tensor:
+        """The pose (B, n, 3) after a step: another one with probability 1 − exp(−step/τ)."""
+        batch, poses = state.poses.shape[:2]
+        place = generator.device
+        chance = torch.rand(batch, generator=generator, device=place).to(state.x.device)
+        index = torch.randint(poses, (batch,), generator=generator, device=place)
+        index = index.to(state.x.device)
+        hops = chance < 1 - torch.exp(-self.settings.step / state.tau)
+        drawn = state.poses[torch.arange(batch, device=state.x.device), index]
+        return torch.where(hops[:, None, None], drawn, state.y)

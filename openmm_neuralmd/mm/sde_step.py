@@ -2,7 +2,7 @@
 
 Noise of a molecule's own shape needs numbers that all its atoms share: each mode has a global
 variable drawn from OpenMM's Gaussian at every step, and each atom its displacements along the modes
-as per-DOF variables that `initialise` sets.
+as per-DOF variables that `initialise` sets.  So have the poses, of which one random number chooses.
 """
 
 from __future__ import annotations
@@ -31,38 +31,33 @@ def write_sde_step(
     """
     if solver is not None:
         raise ModelError(f"NeuralMD-SDE has a splitting of its own; leave solver='{solver}' out")
-    settings, slow = dynamics.settings, dynamics.slow.tolist()
-    h, amplitude = settings.step, dynamics.amplitude.tolist()
-    kept = math.exp(-dynamics.friction.item() * h)
+    settings, amplitude = dynamics.settings, dynamics.amplitude.item()
+    kept = math.exp(-dynamics.friction.item() * settings.step)
     stiffness = dynamics.coupling.item() / interval**2
+    modes = [f"mode{k}" for k in range(settings.modes)]
+    poses = [f"pose{m}" for m in range(settings.poses)]
     integrator.addGlobalVariable("k", stiffness)
     integrator.addGlobalVariable("kept", kept)
-    integrator.addGlobalVariable("size", amplitude[0] * math.sqrt(stiffness * (1 - kept**2)))
-    for name in ("mean", "rest", *(f"mode{k}" for k in range(settings.modes))):
+    integrator.addGlobalVariable("size", amplitude * math.sqrt(stiffness * (1 - kept**2)))
+    integrator.addGlobalVariable("tau", interval)  # of this complex: `initialise` sets it
+    integrator.addGlobalVariable("hop", 0.0)
+    for name in ("y", "rest", *modes, *poses):
         integrator.addPerDofVariable(name, 0.0)
     for k in range(settings.modes):
         integrator.addGlobalVariable(f"draw{k}", 0.0)
-    for p, tau in enumerate(slow):
-        left = math.exp(-h / tau)
-        integrator.addPerDofVariable(f"y{p}", 0.0)
-        integrator.addGlobalVariable(f"left{p}", left)
-        integrator.addGlobalVariable(f"size{p}", amplitude[p + 1] * math.sqrt(1 - left**2))
 
-    centre = "".join(f"-y{p}" for p in range(len(slow)))
-    integrator.addComputePerDof("v", f"v+dt*(f{force_group}/m-k*(x-mean{centre}))")
+    integrator.addComputePerDof("v", f"v+dt*(f{force_group}/m-k*(x-y))")
     integrator.addComputePerDof("x", "x+0.5*dt*v")
-    noise = _draw(integrator, settings.modes)
+    for k in range(settings.modes):
+        integrator.addComputeGlobal(f"draw{k}", "gaussian")
+    noise = "+".join([*(f"{mode}*draw{k}" for k, mode in enumerate(modes)), "rest*gaussian"])
     integrator.addComputePerDof("v", f"kept*v+size*({noise})")
     integrator.addComputePerDof("x", "x+0.5*dt*v")
-    for p in range(len(slow)):
-        noise = _draw(integrator, settings.modes)
-        integrator.addComputePerDof("x", f"x-y{p}")
-        integrator.addComputePerDof(f"y{p}", f"left{p}*y{p}+size{p}*({noise})")
-        integrator.addComputePerDof("x", f"x+y{p}")
-
-
-def _draw(integrator: openmm.CustomIntegrator, modes: int) -> str:
-    """Draw the modes' numbers anew; the noise of a coordinate as an expression."""
-    for k in range(modes):
-        integrator.addComputeGlobal(f"draw{k}", "gaussian")
-    return "+".join([*(f"mode{k}*draw{k}" for k in range(modes)), "rest*gaussian"])
+    integrator.addComputeGlobal("hop", "step(1-exp(-dt/tau)-uniform)")
+    integrator.beginIfBlock("hop > 0.5")
+    # A number that stays: "uniform" inside the sum would be another one in every term.
+    integrator.addComputeGlobal("hop", f"floor({settings.poses}*uniform)")
+    chosen = "+".join(f"delta(hop-{m})*{pose}" for m, pose in enumerate(poses))
+    integrator.addComputePerDof("x", f"x-y+{chosen}")
+    integrator.addComputePerDof("y", chosen)
+    integrator.endBlock()

@@ -59,6 +59,9 @@ def initialise(
         variable = np.zeros_like(positions)
         variable[complex.ligand_heavy] = to_nm(values.numpy())
         context.getIntegrator().setPerDofVariableByName(name, variable)
+    if isinstance(state, SDEState):
+        tau = state.tau.item() * model.card.interval_ps
+        context.getIntegrator().setGlobalVariableByName("tau", tau)
     set_lengths(context, state.lengths[0].numpy())
     context.setTime(0.0)
     context.setStepCount(0)
@@ -116,9 +119,12 @@ def _double(state: Any) -> Any:
 
 def per_atom(state: State | SDEState) -> dict[str, Tensor]:
     """What the integrator keeps for each coordinate beside x and v, (n, 3) in Å, by its name."""
-    variables = {f"y{p}": y for p, y in enumerate(state.y[0])}
-    if isinstance(state, SDEState):
-        variables |= {f"mode{k}": mode for k, mode in enumerate(state.noise.modes[0])}
-        rest = state.noise.rest[0].unsqueeze(-1).expand(-1, 3)
-        variables |= {"mean": state.mean[0], "rest": rest}
-    return variables
+    if isinstance(state, State):
+        return {f"y{p}": y for p, y in enumerate(state.y[0])}
+    rest = state.noise.rest[0].unsqueeze(-1).expand(-1, 3)
+    return {
+        "y": state.y[0],
+        "rest": rest,
+        **{f"mode{k}": mode for k, mode in enumerate(state.noise.modes[0])},
+        **{f"pose{m}": pose for m, pose in enumerate(state.poses[0])},
+    }

@@ -25,7 +25,13 @@ HERE = Path(__file__).parent
 RUNS = HERE.parent.parent / "runs"
 DRY = "dry"
 """The comparison: its motion is reported, its trajectories are not kept."""
-REACH = {DRY: 1.0, "pocket": 1.0, "fine": 1.0, "rigid": 1.0, "flexible": math.inf}  # nm, see `compact`
+REACH = {
+    DRY: 1.0,
+    "pocket": 1.0,
+    "fine": 1.0,
+    "rigid": 1.0,
+    "flexible": math.inf,
+}  # nm, see `compact`
 LABELS = 1000
 ABOUT = {
     DRY: "As set pocket, from complexes without water: a comparison, not a reference.",
