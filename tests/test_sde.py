@@ -15,7 +15,7 @@ from openmm_neuralmd.bindingnet import Protein, complex_tensors
 from openmm_neuralmd.dynamics.fluctuations import (
     Fluctuations,
     fluctuations,
-    forgetting_time,
+    holding_time,
     local_means,
     spaced,
 )
@@ -55,7 +55,7 @@ def test_what_is_known_turns_with_the_complex_and_ignores_padding() -> None:
         means = local_means(x, kept, 2.0)
         modes = fluctuations(x - means, kept, 3).modes
         covariance = torch.einsum("bkic,bkjd->bijcd", modes, modes)
-        return covariance, spaced(means, kept, 4), forgetting_time(means, kept, 2)
+        return covariance, spaced(means, kept, 4), holding_time(x, means, kept)
 
     covariance, poses, tau = remembered(known, valid(known))
     turned = remembered(known @ turn + 7.0, valid(known))
@@ -75,17 +75,40 @@ def test_one_known_snapshot_has_no_fluctuations_and_one_pose() -> None:
     found = fluctuations(known - means, one, 5)
     assert not found.modes.any() and not found.rest.any()
     assert torch.equal(spaced(means, one, 3), known.expand(1, 3, 4, 3))
-    assert forgetting_time(means, one, 10).tolist() == [10.0]
+    assert holding_time(known, means, one).tolist() == [1.0]
 
 
 @pytest.mark.parametrize("tau", [20.0, 60.0])
-def test_the_life_of_a_pose_is_found(tau: float) -> None:
-    """Of a process whose correlation is exp(−t/τ) by construction."""
-    phi, length = np.exp(-1 / tau), 20_000
+def test_hops_forget_as_fast_as_the_known_snapshots(tau: float) -> None:
+    """White noise and a process whose correlation is exp(−t/τ) by construction, 0.3 of the sum."""
+    phi, length = np.exp(-1 / tau), 30_000
     rng = np.random.default_rng(0)
-    x = lfilter([(1 - phi**2) ** 0.5], [1, -phi], rng.normal(size=(length, 12)), axis=0)
-    means = torch.as_tensor(x).view(1, length, 4, 3)
-    assert float(forgetting_time(means, valid(means), 10)) == pytest.approx(tau, rel=0.1)
+    drive = (1 - phi**2) ** 0.5 * rng.normal(size=(length, 12))
+    slow = lfilter([1.0], [1.0, -phi], drive, axis=0)
+    x = 0.3**0.5 * slow + 0.7**0.5 * rng.normal(size=slow.shape)
+    known = torch.as_tensor(x).view(1, length, 4, 3)
+    means = local_means_of_a_long_series(known, 10.0)
+    found = float(holding_time(known, means, valid(known)))
+    share = float(means.var() / known.var())
+    assert share * found == pytest.approx(0.3 * tau, rel=0.15)
+    assert found == pytest.approx(tau, rel=0.4)
+
+
+def local_means_of_a_long_series(known: Tensor, window: float) -> Tensor:
+    """`local_means` by two recursive filters, without its (T, T) matrix."""
+    x, phi = known.numpy(), np.exp(-1 / window)
+    forward = lfilter([1.0], [1.0, -phi], x, axis=1)
+    backward = lfilter([1.0], [1.0, -phi], x[:, ::-1], axis=1)[:, ::-1]
+    one = np.ones(x.shape[1])
+    weight = lfilter([1.0], [1.0, -phi], one)
+    both = (weight + weight[::-1] - one)[None, :, None, None]
+    return torch.as_tensor((forward + backward - x) / both)
+
+
+def test_local_means_of_a_series() -> None:
+    known = torch.randn(1, 40, 2, 3, generator=seeded()).double()
+    expected = local_means_of_a_long_series(known, 5.0)
+    assert torch.allclose(local_means(known, valid(known), 5.0), expected)
 
 
 def analytic(step: float, **settings: object) -> NeuralSDE:

@@ -100,32 +100,35 @@ def spaced(values: Tensor, valid: Tensor, count: int) -> Tensor:
     return torch.stack([row[i] for row, i in zip(values, index, strict=True)])
 
 
-def forgetting_time(means: Tensor, valid: Tensor, lag: int) -> Tensor:
-    """Time τ (B,) in Δ after which local means have forgotten where they were.
+def holding_time(known: Tensor, means: Tensor, valid: Tensor) -> Tensor:
+    """How long a pose lasts (B,), Δ, so that hopping forgets as fast as the known snapshots do.
 
-    From their autocorrelation ρ at one lag, exp(−lag/τ) = ρ, summed over coordinates so that
-    what moves most counts most.  Where less than three lags are known, or where nothing moves, it
-    is the lag; it is never shorter, nor longer than all that is known.
+    Hops between poses whose share of the variance is A give an integrated autocorrelation time
+    A τ; that of the known snapshots is Σ ρ_l, up to the first ρ_l ≤ 0, coordinates summed so that
+    what moves most counts most.  Between 1 and all that is known; all of it where nothing moves.
 
     Parameters
     ----------
-    means : Tensor (B, T, n, 3)
-        Å, see `local_means`.
-    lag : int
+    known, means : Tensor (B, T, n, 3)
+        Å; padding first.  See `local_means`.
+    valid : Tensor (B, T), bool
     """
     with torch.no_grad():
-        weight = valid.to(means.dtype)[:, :, None, None]
-        known = valid.sum(1).to(means.dtype)
-        deviation = (
-            means - (means * weight).sum(1, keepdim=True) / known.view(-1, 1, 1, 1)
-        ) * weight
-        variance = deviation.square().sum((1, 2, 3)) / known
-        pairs = (known - lag).clamp(min=1)
-        covariance = (deviation[:, lag:] * deviation[:, : max(0, means.shape[1] - lag)]).sum(
-            (1, 2, 3)
-        )
-        rho = covariance / pairs / variance.clamp(min=1e-12)
-        tau = -lag / torch.log(rho.clamp(1e-6, 1 - 1e-6))
-        enough = (known >= 3 * lag) & (variance > 1e-12)
-        bounded = torch.minimum(tau.clamp(min=float(lag)), known.clamp(min=float(lag)))
-        return torch.where(enough, bounded, torch.full_like(tau, float(lag)))
+        weight = valid.to(known.dtype)[:, :, None, None]
+        count = valid.sum(1).to(known.dtype)
+
+        def centred(x: Tensor) -> Tensor:
+            return (
+                (x - (x * weight).sum(1, keepdim=True) / count.view(-1, 1, 1, 1)) * weight
+            ).flatten(2)
+
+        x, slow = centred(known), centred(means)
+        variance = x.square().sum((1, 2)).clamp(min=1e-12)
+        share = slow.square().sum((1, 2)) / variance
+        # All lags at once: the power spectrum of the padded series.
+        spectrum = torch.fft.rfft(x, 2 * x.shape[1], dim=1).abs().square().sum(2)
+        rho = torch.fft.irfft(spectrum, dim=1)[:, 1 : x.shape[1]] / variance.unsqueeze(1)
+        memory = (rho * (rho > 0).cumprod(1)).sum(1)
+        moves = (share > 1e-6) & (count > 2)
+        tau = torch.where(moves, memory / share.clamp(min=1e-6), count)
+        return torch.minimum(tau, count).clamp(min=1.0)

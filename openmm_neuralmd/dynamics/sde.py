@@ -7,7 +7,7 @@
 The paper's Langevin equation (its Eq. 13) is y = 0 and N a diagonal matrix.  y is the slow motion
 that it lacks, and the ligand is carried along with it.  Poses are means over neighbouring known
 snapshots, N N' is the covariance of the known snapshots about them (see `fluctuations`), with an
-amplitude for each atom from BindingNet; τ is how long the poses of this very ligand last.  Without
+amplitude for each atom from BindingNet; τ is how long the poses of this ligand have lasted.  Without
 F, x − y and y are independent: the one has the stationary covariance a² N N' whatever γ and k are
 (fluctuation and dissipation balance), the other the distribution of the known poses, wells and all,
 and its correlation falls as exp(−t/τ).
@@ -28,7 +28,7 @@ from torch.nn.functional import softplus
 
 from ..bindingnet import ComplexTensors, LigandScalarNet, Protein
 from ..errors import InputError
-from .fluctuations import Fluctuations, fluctuations, forgetting_time, local_means, spaced
+from .fluctuations import Fluctuations, fluctuations, holding_time, local_means, spaced
 from .projection import project_batch
 from .second_order import SecondOrder, SecondOrderSettings, inverse_softplus, positive
 from .state import mean_lengths, remember
@@ -143,7 +143,7 @@ class NeuralSDE(SecondOrder):
             # The present pose is a mean over the past alone, with a window of its own.
             y=remember(known, valid, softplus(self.raw_window))[:, 0],
             poses=spaced(means, valid, settings.poses),
-            tau=forgetting_time(means, valid, settings.window),
+            tau=holding_time(known, means, valid),
             noise=noise.scaled(gain, floor),
             lengths=mean_lengths(known, valid, c.pairs),
         )
