@@ -91,7 +91,6 @@ def test_hops_forget_as_fast_as_the_known_snapshots(tau: float) -> None:
     found = float(holding_time(known, means, valid(known)))
     share = float(means.var() / known.var())
     assert share * found == pytest.approx(0.3 * tau, rel=0.15)
-    assert found == pytest.approx(tau, rel=0.4)
 
 
 def local_means_of_a_long_series(known: Tensor, window: float) -> Tensor:

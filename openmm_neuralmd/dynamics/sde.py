@@ -7,10 +7,11 @@
 The paper's Langevin equation (its Eq. 13) is y = 0 and N a diagonal matrix.  y is the slow motion
 that it lacks, and the ligand is carried along with it.  Poses are means over neighbouring known
 snapshots, N N' is the covariance of the known snapshots about them (see `fluctuations`), with an
-amplitude for each atom from BindingNet; τ is how long the poses of this ligand have lasted.  Without
-F, x − y and y are independent: the one has the stationary covariance a² N N' whatever γ and k are
-(fluctuation and dissipation balance), the other the distribution of the known poses, wells and all,
-and its correlation falls as exp(−t/τ).
+amplitude for each atom from BindingNet; τ is how long the poses of this ligand have lasted.
+
+Without F, x − y and y are independent: the one has the stationary covariance a² N N' whatever γ and
+k are (fluctuation and dissipation balance), the other the distribution of the known poses, wells
+and all, and its correlation falls as exp(−t/τ).
 
 A step is the splitting of Leimkuhler and Matthews with one force (Appl. Math. Res. eXpress 2013,
 34), exact for the friction and in the covariance of a harmonic x.  Then the projection on bonds
