@@ -1,14 +1,26 @@
-"""Forecasts scored over many origins, with intervals and paired differences."""
+"""Forecasts and ensembles scored over many origins, with intervals and paired differences."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
+from rdkit import Chem
 
 from openmm_neuralmd.analysis.coordinates import Array
+from openmm_neuralmd.analysis.ensemble import ensemble_table
+from openmm_neuralmd.analysis.geometry import bond_angle_validity
 from openmm_neuralmd.analysis.metrics import metrics_table
+from openmm_neuralmd.analysis.poses import pass_rates, pose_checks
 from openmm_neuralmd.analysis.statistics import bootstrap_mean
+
+Sampler = Callable[[Array, int], Array]
+"""Known snapshots (T, n, 3) and how many to draw, to several futures (R, S, n, 3), all in Å."""
+
+POSES = 20
+"""Snapshots of an ensemble that PoseBusters looks at, evenly spaced."""
+HALVES = "halves of the truth"
+"""The ceiling: the first half of the true stretch as a forecast of the second."""
 
 Forecast = Callable[[Array, int], Array]
 """Known snapshots (T, n, 3) and how many to forecast, to the forecast (S, n, 3), all in Å."""
@@ -51,6 +63,66 @@ def score(
             if advance is not None:
                 advance(1, name)
     return scores
+
+
+def score_ensembles(
+    samplers: Mapping[str, Sampler],
+    ligand: Array,
+    stretches: Sequence[tuple[range, range]],
+    bonds: Array,
+    molecule: Chem.Mol | None = None,
+    advance: Callable[[int, str], None] | None = None,
+) -> Scores:
+    """Whether futures are distributed as the truth is, for every sampler and stretch.
+
+    A sampler is given the known snapshots alone.  Beside the samplers there is `HALVES`.
+
+    Parameters
+    ----------
+    samplers : mapping of str to callable
+    ligand : array (T, n, 3)
+        The trajectory, Å.
+    stretches : sequence of (range, range)
+        Known snapshots, and those whose distribution is asked for.
+    bonds : array (b, 2)
+        Bonds between heavy atoms.
+    molecule : Mol, optional
+        From `poses.heavy_molecule`: PoseBusters' rate, in %, is then in the row too.
+    advance : callable, optional
+        Told about every ensemble drawn.
+
+    Returns
+    -------
+    Scores
+        Rows of `ensemble.ensemble_table`, with ``valid`` and ``posebusters`` in %.
+    """
+    scores: Scores = {name: [] for name in (*samplers, HALVES)}
+    for known, future in stretches:
+        history = ligand[known.start : known.stop].copy()
+        truth = ligand[future.start : future.stop]
+        half = len(truth) // 2
+        halves = _ensemble_row(truth[half:], truth[None, :half], history, bonds, molecule)
+        scores[HALVES].append(halves)
+        for name, sampler in samplers.items():
+            futures = sampler(history, len(future))
+            scores[name].append(_ensemble_row(truth, futures, history, bonds, molecule))
+            if advance is not None:
+                advance(1, name)
+    return scores
+
+
+def _ensemble_row(
+    truth: Array, futures: Array, history: Array, bonds: Array, molecule: Chem.Mol | None
+) -> dict[str, float]:
+    replicas, length = futures.shape[:2]
+    segments = [range(k * length, (k + 1) * length) for k in range(replicas)]
+    together = futures.reshape(-1, *futures.shape[2:])
+    row = ensemble_table(truth, together, bonds=bonds, predicted_segments=segments)
+    row["valid"] = bond_angle_validity(together, bonds, history)
+    if molecule is not None:
+        chosen = np.linspace(0, len(together) - 1, POSES).round().astype(int)
+        row["posebusters"] = pass_rates(pose_checks(molecule, together[chosen]))["all"]
+    return row
 
 
 def summary(scores: Scores, clusters: Array | None = None) -> dict[str, dict[str, list[float]]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import math
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -365,6 +366,9 @@ def make_fabric(
     devices : int or str
         In each machine; under `torchrun` the number of its processes.
     """
-    fabric = Fabric(accelerator=accelerator, devices=devices, precision=settings.precision)
+    with warnings.catch_warnings():
+        # Lightning advises srun wherever SLURM is installed.
+        warnings.filterwarnings("ignore", message="The `srun` command is available")
+        fabric = Fabric(accelerator=accelerator, devices=devices, precision=settings.precision)
     fabric.launch()
     return fabric

@@ -1,0 +1,370 @@
+"""Every dynamics and every trivial forecast on a set of trajectories, in one table.
+
+    python validation/compare.py validation/compare/fine.yaml [--only neuralmd-sde ar1] [--seeds 0]
+
+Trains every model of the settings file for every seed and fold (interrupted, it goes on where it
+was; trained models stay in runs/compare/), then asks them, from every origin of the test parts:
+
+* what comes next (MAE, RMSE, Matching, Stability, validity of bonds and angles), and
+* how the ligand will be distributed until the end of the stretch (RMSF, torsions, pair distances,
+  autocorrelation time, PoseBusters), of those that draw noise.
+
+Nothing reads a snapshot later than the one it forecasts from.  Trivial forecasts are fitted anew
+at every origin, on all that is known there and on what else the fold may learn from of the same
+complex.  Intervals: bootstrap over stretches of trajectories
+(clusters), after the seeds' mean; differences are paired.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from pydantic import BaseModel, ConfigDict, Field
+
+from openmm_neuralmd.analysis.coordinates import Array
+from openmm_neuralmd.analysis.evaluation import (
+    Forecast,
+    Sampler,
+    Scores,
+    average,
+    differences,
+    score,
+    score_ensembles,
+    summary,
+)
+from openmm_neuralmd.analysis.poses import heavy_molecule
+from openmm_neuralmd.analysis.statistics import autocorrelation
+from openmm_neuralmd.dynamics import LEARNED, TRIVIAL, rollout
+from openmm_neuralmd.dynamics.trivial import AR1
+from openmm_neuralmd.files import complete
+from openmm_neuralmd.progress import progress_bar
+from openmm_neuralmd.provenance import provenance
+from openmm_neuralmd.settings_files import read_mapping, validated
+from openmm_neuralmd.training import Model, Trainer, TrainingSettings, Trajectory
+from openmm_neuralmd.training.data import read_trajectories
+from openmm_neuralmd.training.settings import DataSettings
+from openmm_neuralmd.trajectories import Snapshots
+
+HERE = Path(__file__).parent
+RUNS = HERE.parent / "runs" / "compare"
+FUTURES = 8
+MEAN = " (mean of futures)"
+ERRORS = ("mae", "rmse", "matching", "stability", "bond_angle_validity")
+
+
+class CompareSettings(BaseModel):
+    """A comparison.
+
+    Attributes
+    ----------
+    about : str
+    data : tuple of DataSettings
+    protocol : {'time', 'left-out'}
+        'time': learn the first `train_share` of every replica, test on the rest, in `stretches`
+        parts.  'left-out': learn on other replicas (of other complexes, where the data are of
+        several), test on all of those left out; `folds` of them.
+    known : int
+        Snapshots of its replica that the first origin knows, at least.
+    ahead, every : int
+        Snapshots to forecast, and from one origin to the next.
+    models : dict
+        Training settings by the name of the dynamics; 'common' is merged into all.
+    seeds : tuple of int
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    about: str
+    data: tuple[DataSettings, ...]
+    protocol: Literal["time", "left-out"]
+    train_share: float = Field(0.4, gt=0, lt=1)
+    stretches: int = Field(3, ge=1)
+    folds: int = Field(3, ge=2)
+    known: int = Field(30, ge=2)
+    ahead: int = Field(20, ge=1)
+    every: int = Field(4, ge=1)
+    common: dict[str, Any] = {}
+    models: dict[str, dict[str, Any]]
+    seeds: tuple[int, ...] = (0, 42, 123)
+
+
+@dataclass(frozen=True)
+class Test:
+    """A stretch of a replica to be tested on: a cluster of the bootstrap.
+
+    Attributes
+    ----------
+    snapshots : Snapshots
+        The replica.
+    molecule : Mol or None
+    part : range
+        The first snapshot to forecast, and the end.
+    others : tuple of Tensor (T, n, 3)
+        Other replicas of the same complex that the fold learns from, Å.
+    """
+
+    snapshots: Snapshots
+    molecule: Any
+    part: range
+    others: tuple[torch.Tensor, ...] = ()
+
+    def origins(self, settings: CompareSettings) -> list[tuple[range, range]]:
+        """Known and future snapshots of every forecast."""
+        last = self.part.stop - settings.ahead
+        return [
+            (range(t), range(t, t + settings.ahead))
+            for t in range(self.part.start, last + 1, settings.every)
+        ]
+
+
+@dataclass(frozen=True)
+class Fold:
+    """What is learned from, and what is tested on."""
+
+    name: str
+    training: list[Trajectory]
+    train_fraction: float
+    tests: list[Test]
+
+
+def folds(settings: CompareSettings) -> list[Fold]:
+    """The folds of a comparison, a replica being what is divided or left out."""
+    replicas: list[tuple[Trajectory, Any]] = []
+    for part in settings.data:
+        for trajectory in read_trajectories([part]):
+            snapshots = trajectory.load()
+            molecule = None
+            if part.sdf is not None:
+                molecule = heavy_molecule(part.sdf, snapshots.complex.ligand_atomic_numbers)
+            for number, segment in enumerate(snapshots.segments):
+                own = snapshots[segment.start : segment.stop]
+                identity = {**trajectory.identity, "replica": number}
+                replicas.append((Trajectory.of(own, identity), molecule))
+    if settings.protocol == "time":
+        tests = [test for replica in replicas for test in _rest(settings, *replica)]
+        return [Fold("time", [t for t, _ in replicas], settings.train_share, tests)]
+    return [_left_out(settings, replicas, k) for k in range(settings.folds)]
+
+
+def _rest(settings: CompareSettings, trajectory: Trajectory, molecule: Any) -> list[Test]:
+    first = max(round(len(trajectory) * settings.train_share), settings.known)
+    edges = np.linspace(first, len(trajectory), settings.stretches + 1).round().astype(int)
+    parts = [range(a, b) for a, b in pairwise(edges)]
+    return [Test(trajectory.load(), molecule, part) for part in parts]
+
+
+def _left_out(settings: CompareSettings, replicas: list[tuple[Trajectory, Any]], fold: int) -> Fold:
+    out = replicas[fold :: settings.folds]
+    kept = [t for k, (t, _) in enumerate(replicas) if k % settings.folds != fold]
+    tests = []
+    for trajectory, molecule in out:
+        snapshots = trajectory.load()
+        same = snapshots.complex.fingerprint()
+        others = [t.load() for t in kept]
+        own = [torch.as_tensor(o.ligand) for o in others if o.complex.fingerprint() == same]
+        part = range(settings.known, len(trajectory))
+        tests.append(Test(snapshots, molecule, part, tuple(own)))
+    return Fold(f"without-{fold}", kept, 1.0, tests)
+
+
+def trained(settings: CompareSettings, name: str, kind: str, fold: Fold, seed: int) -> Model:
+    """The model of a fold and seed, trained now or found in runs/compare/."""
+    content = {
+        **settings.common,
+        **settings.models[kind],
+        "name": f"{name}-{kind}",
+        "data": [part.model_dump() for part in settings.data],
+        "dynamics": kind,
+        "train_fraction": fold.train_fraction,
+        "seed": seed,
+    }
+    training = validated(TrainingSettings, content, f"{name}: {kind}")
+    trainer = Trainer(training, fold.training, RUNS / name / fold.name / f"{kind}-{seed}")
+    done = trainer.counters.update
+    with progress_bar(f"{kind}, seed {seed}, {fold.name}", trainer.total, "updates", done) as tell:
+        return trainer.run(tell)
+
+
+def trivial_forecasts(test: Test) -> dict[str, Forecast]:
+    """The trivial methods, fitted at every origin on what may be known there."""
+    bonds = torch.as_tensor(test.snapshots.complex.heavy_bonds)
+
+    def forecast(name: str) -> Forecast:
+        def made(known: Array, count: int) -> Array:
+            history = torch.as_tensor(known)
+            method = TRIVIAL[name].fit([*test.others, history], bonds=bonds, horizon=count)
+            return method.forecast(history, count).numpy()
+
+        return made
+
+    return {name: forecast(name) for name in TRIVIAL}
+
+
+def trivial_samplers(test: Test) -> dict[str, Sampler]:
+    """AR(1) with its noise, and known stretches played again."""
+    bonds = torch.as_tensor(test.snapshots.complex.heavy_bonds)
+
+    def ar1(known: Array, count: int) -> Array:
+        history = torch.as_tensor(known)
+        method = AR1.fit([*test.others, history], bonds=bonds, horizon=count)
+        generator = torch.Generator().manual_seed(0)
+        return np.stack([method.sample(history, count, generator).numpy() for _ in range(FUTURES)])
+
+    def replay(known: Array, count: int) -> Array:
+        rng = np.random.default_rng(0)
+        starts = rng.integers(len(known), size=FUTURES)
+        return np.stack([known[(start + np.arange(count)) % len(known)] for start in starts])
+
+    return {"ar1": ar1, "replay": replay}
+
+
+def learned_forecasts(kind: str, model: Model, snapshots: Snapshots) -> dict[str, Forecast]:
+    """The model's forecast; of one that draws noise, a single future and the mean of several."""
+    model.check(snapshots.complex, snapshots.interval_ps)
+    single = {kind: lambda known, count: rollout(model, snapshots.complex, known, count)}
+    if not LEARNED[kind].stochastic:
+        return single
+
+    def mean(known: Array, count: int) -> Array:
+        futures: Array = learned_sampler(model, snapshots)(known, count)
+        return futures.mean(0)
+
+    return {**single, kind + MEAN: mean}
+
+
+def learned_sampler(model: Model, snapshots: Snapshots) -> Sampler:
+    """Futures of a model."""
+    return lambda known, count: rollout(
+        model, snapshots.complex, known, count, replicas=FUTURES, seed=0
+    )
+
+
+class Collected:
+    """Scores of all tests, one after the other, and the cluster of each row."""
+
+    def __init__(self) -> None:
+        self.errors: Scores = {}
+        self.ensembles: Scores = {}
+        self.clusters: list[int] = []
+
+    def add(self, errors: Scores, ensembles: Scores, cluster: int | None) -> None:
+        """The rows of one test; the cluster once for all methods."""
+        for into, new in ((self.errors, errors), (self.ensembles, ensembles)):
+            for name, rows in new.items():
+                into.setdefault(name, []).extend(rows)
+        if cluster is not None:
+            self.clusters += [cluster] * len(next(iter(errors.values())))
+
+
+def evaluate(settings: CompareSettings, name: str, kinds: list[str]) -> dict[str, Any]:
+    """Train and test everything."""
+    every = folds(settings)
+    trivial, learned = Collected(), {kind: [Collected() for _ in settings.seeds] for kind in kinds}
+    cluster = 0
+    for fold in every:
+        for test in fold.tests:
+            trivial.add(*_test(settings, test, None, None), cluster)
+            cluster += 1
+        for kind in kinds:
+            for collected, seed in zip(learned[kind], settings.seeds, strict=True):
+                model = trained(settings, name, kind, fold, seed)
+                label = f"testing {kind}, seed {seed}"
+                with progress_bar(label, len(fold.tests), "stretches") as tell:
+                    for test in fold.tests:
+                        collected.add(*_test(settings, test, kind, model), None)
+                        tell(1, "")
+    errors, ensembles = dict(trivial.errors), dict(trivial.ensembles)
+    spread: dict[str, dict[str, float]] = {}
+    for runs in learned.values():
+        for method in runs[0].errors:
+            errors |= average([run.errors for run in runs], method)
+            spread[method] = _spread([run.errors[method] for run in runs])
+        for method in runs[0].ensembles:
+            ensembles |= average([run.ensembles for run in runs], method)
+    clusters = np.array(trivial.clusters)
+    stretches = np.arange(cluster)
+    return {
+        "clusters": cluster,
+        "origins": len(clusters),
+        "autocorrelation": _memory(every),
+        "errors": summary(errors, clusters),
+        "seed_spread": spread,
+        "differences": {kind: differences(errors, kind, ERRORS, clusters) for kind in kinds},
+        "ensembles": summary(ensembles, stretches),
+    }
+
+
+def _test(
+    settings: CompareSettings, test: Test, kind: str | None, model: Model | None
+) -> tuple[Scores, Scores]:
+    snapshots, bonds = test.snapshots, test.snapshots.complex.heavy_bonds
+    stretch = [(range(test.part.start), test.part)]
+    if kind is None or model is None:
+        forecasts, samplers = trivial_forecasts(test), trivial_samplers(test)
+    else:
+        forecasts = learned_forecasts(kind, model, snapshots)
+        stochastic = LEARNED[kind].stochastic
+        samplers = {kind: learned_sampler(model, snapshots)} if stochastic else {}
+    errors = score(forecasts, snapshots.ligand, test.origins(settings), bonds)
+    ensembles = score_ensembles(samplers, snapshots.ligand, stretch, bonds, test.molecule)
+    return errors, ensembles
+
+
+def _spread(runs: list[list[dict[str, float]]]) -> dict[str, float]:
+    """Standard deviation over seeds of the mean over origins."""
+    if len(runs) < 2:
+        return {}
+    means = {key: [np.mean([row[key] for row in rows]) for rows in runs] for key in ERRORS}
+    return {key: float(np.std(values, ddof=1)) for key, values in means.items()}
+
+
+def _memory(every: list[Fold]) -> dict[str, list[float]]:
+    """Autocorrelation of every tested replica at a few lags, in snapshots."""
+    replicas = {id(t.snapshots): t.snapshots for fold in every for t in fold.tests}
+    return {
+        str(lag): [round(autocorrelation(s.ligand, lag), 3) for s in replicas.values()]
+        for lag in (1, 2, 5, 10, 20)
+    }
+
+
+def main() -> None:
+    """Compare, and write the result file."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
+    parser.add_argument("settings", type=Path)
+    parser.add_argument("--only", nargs="*", help="learned dynamics to include; default: all")
+    parser.add_argument("--seeds", type=int, nargs="+")
+    parser.add_argument("--json", type=Path, help="result file")
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)
+    content = read_mapping(arguments.settings, "validation/compare/")
+    for part in content["data"]:
+        for key in ("topology", "trajectory", "sdf"):
+            if key in part:
+                part[key] = (arguments.settings.parent / part[key]).resolve()
+    if arguments.seeds:
+        content["seeds"] = arguments.seeds
+    settings = validated(CompareSettings, content, str(arguments.settings))
+    kinds = [k for k in settings.models if arguments.only is None or k in arguments.only]
+    name = arguments.settings.stem
+    result = {
+        "what": settings.about,
+        "settings": settings.model_dump(mode="json", exclude={"data"}),
+        "data": [dict(t.identity) for t in read_trajectories(settings.data)],
+        **evaluate(settings, name, kinds),
+        "provenance": provenance(),
+    }
+    target = arguments.json or HERE / "results" / f"compare-{name}.json"
+    with complete(target) as temporary:
+        temporary.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    print(f"wrote {target}")
+
+
+if __name__ == "__main__":
+    main()
