@@ -35,6 +35,7 @@ RUNTIME = [
     "pyedr>=0.8",  # energies of GROMACS
     "distributed>=2025.1",  # campaigns of many complexes
     "posebusters>=0.6",  # validity of poses
+    "prolif>=2.1",  # interactions
     "lightning-fabric>=2.5",  # training on one or many devices
 ]
 PREPARE = [

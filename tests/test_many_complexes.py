@@ -161,6 +161,12 @@ def test_a_batch_holds_ligands_of_like_size(both: list[Trajectory]) -> None:
     assert batches != other
 
 
+def test_windows_may_be_taken_sparsely(both: list[Trajectory]) -> None:
+    dense, sparse = (Windows(both, [range(20)] * 2, 2, 6, every=n) for n in (1, 5))
+    for all_windows, some in zip(dense.of_trajectory, sparse.of_trajectory, strict=True):
+        assert some == all_windows[::5]
+
+
 def test_trajectories_are_read_when_they_are_needed_and_let_go(t4l: Complex) -> None:
     read: list[int] = []
 

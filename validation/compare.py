@@ -30,6 +30,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from openmm_neuralmd.analysis.coordinates import Array
 from openmm_neuralmd.analysis.evaluation import (
+    Chemistry,
     Forecast,
     Sampler,
     Scores,
@@ -39,6 +40,7 @@ from openmm_neuralmd.analysis.evaluation import (
     score_ensembles,
     summary,
 )
+from openmm_neuralmd.analysis.interactions import pocket_molecule
 from openmm_neuralmd.analysis.poses import heavy_molecule
 from openmm_neuralmd.analysis.statistics import autocorrelation
 from openmm_neuralmd.dynamics import LEARNED, TRIVIAL, rollout
@@ -103,7 +105,7 @@ class Test:
     ----------
     snapshots : Snapshots
         The replica.
-    molecule : Mol or None
+    chemistry : Chemistry or None
     part : range
         The first snapshot to forecast, and the end.
     others : tuple of Tensor (T, n, 3)
@@ -111,7 +113,7 @@ class Test:
     """
 
     snapshots: Snapshots
-    molecule: Any
+    chemistry: Chemistry | None
     part: range
     others: tuple[torch.Tensor, ...] = ()
 
@@ -140,37 +142,45 @@ def folds(settings: CompareSettings) -> list[Fold]:
     for part in settings.data:
         for trajectory in read_trajectories([part]):
             snapshots = trajectory.load()
-            molecule = None
-            if part.sdf is not None:
-                molecule = heavy_molecule(part.sdf, snapshots.complex.ligand_atomic_numbers)
+            chemistry = _chemistry(part, snapshots)
             for number, segment in enumerate(snapshots.segments):
                 own = snapshots[segment.start : segment.stop]
                 identity = {**trajectory.identity, "replica": number}
-                replicas.append((Trajectory.of(own, identity), molecule))
+                replicas.append((Trajectory.of(own, identity), chemistry))
     if settings.protocol == "time":
         tests = [test for replica in replicas for test in _rest(settings, *replica)]
         return [Fold("time", [t for t, _ in replicas], settings.train_share, tests)]
     return [_left_out(settings, replicas, k) for k in range(settings.folds)]
 
 
-def _rest(settings: CompareSettings, trajectory: Trajectory, molecule: Any) -> list[Test]:
+def _chemistry(part: DataSettings, snapshots: Snapshots) -> Chemistry | None:
+    """What PoseBusters and ProLIF need, of a reference set: bond orders, and start.pdb beside."""
+    if part.sdf is None or not (start := part.sdf.parent / "start.pdb").is_file():
+        return None
+    complex = snapshots.complex
+    molecule = heavy_molecule(part.sdf, complex.ligand_atomic_numbers)
+    ligand = list(complex.topology.atoms())[complex.ligand[0]].residue.name
+    return Chemistry(molecule, pocket_molecule(start, ligand, snapshots.ligand[0]))
+
+
+def _rest(settings: CompareSettings, trajectory: Trajectory, chemistry: Any) -> list[Test]:
     first = max(round(len(trajectory) * settings.train_share), settings.known)
     edges = np.linspace(first, len(trajectory), settings.stretches + 1).round().astype(int)
     parts = [range(a, b) for a, b in pairwise(edges)]
-    return [Test(trajectory.load(), molecule, part) for part in parts]
+    return [Test(trajectory.load(), chemistry, part) for part in parts]
 
 
 def _left_out(settings: CompareSettings, replicas: list[tuple[Trajectory, Any]], fold: int) -> Fold:
     out = replicas[fold :: settings.folds]
     kept = [t for k, (t, _) in enumerate(replicas) if k % settings.folds != fold]
     tests = []
-    for trajectory, molecule in out:
+    for trajectory, chemistry in out:
         snapshots = trajectory.load()
         same = snapshots.complex.fingerprint()
         others = [t.load() for t in kept]
         own = [torch.as_tensor(o.ligand) for o in others if o.complex.fingerprint() == same]
         part = range(settings.known, len(trajectory))
-        tests.append(Test(snapshots, molecule, part, tuple(own)))
+        tests.append(Test(snapshots, chemistry, part, tuple(own)))
     return Fold(f"without-{fold}", kept, 1.0, tests)
 
 
@@ -313,7 +323,7 @@ def _test(
         stochastic = LEARNED[kind].stochastic
         samplers = {kind: learned_sampler(model, snapshots)} if stochastic else {}
     errors = score(forecasts, snapshots.ligand, test.origins(settings), bonds)
-    ensembles = score_ensembles(samplers, snapshots.ligand, stretch, bonds, test.molecule)
+    ensembles = score_ensembles(samplers, snapshots.ligand, stretch, bonds, test.chemistry)
     return errors, ensembles
 
 

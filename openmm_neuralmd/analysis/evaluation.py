@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from rdkit import Chem
@@ -10,15 +11,19 @@ from rdkit import Chem
 from openmm_neuralmd.analysis.coordinates import Array
 from openmm_neuralmd.analysis.ensemble import ensemble_table
 from openmm_neuralmd.analysis.geometry import bond_angle_validity
+from openmm_neuralmd.analysis.interactions import occupancies, recovery
 from openmm_neuralmd.analysis.metrics import metrics_table
 from openmm_neuralmd.analysis.poses import pass_rates, pose_checks
 from openmm_neuralmd.analysis.statistics import bootstrap_mean
+
+if TYPE_CHECKING:
+    import prolif
 
 Sampler = Callable[[Array, int], Array]
 """Known snapshots (T, n, 3) and how many to draw, to several futures (R, S, n, 3), all in Å."""
 
 POSES = 20
-"""Snapshots of an ensemble that PoseBusters looks at, evenly spaced."""
+"""Snapshots of an ensemble that PoseBusters and ProLIF look at, evenly spaced."""
 HALVES = "halves of the truth"
 """The ceiling: the first half of the true stretch as a forecast of the second."""
 
@@ -27,6 +32,21 @@ Forecast = Callable[[Array, int], Array]
 
 Scores = dict[str, list[dict[str, float]]]
 """For each method its metrics at every origin, in order."""
+
+
+class Chemistry(NamedTuple):
+    """What the checks of poses and interactions need.
+
+    Attributes
+    ----------
+    molecule : Mol
+        From `poses.heavy_molecule`.
+    protein : prolif.Molecule
+        From `interactions.pocket_molecule`.
+    """
+
+    molecule: Chem.Mol
+    protein: prolif.Molecule
 
 
 def score(
@@ -70,7 +90,7 @@ def score_ensembles(
     ligand: Array,
     stretches: Sequence[tuple[range, range]],
     bonds: Array,
-    molecule: Chem.Mol | None = None,
+    chemistry: Chemistry | None = None,
     advance: Callable[[int, str], None] | None = None,
 ) -> Scores:
     """Whether futures are distributed as the truth is, for every sampler and stretch.
@@ -86,43 +106,53 @@ def score_ensembles(
         Known snapshots, and those whose distribution is asked for.
     bonds : array (b, 2)
         Bonds between heavy atoms.
-    molecule : Mol, optional
-        From `poses.heavy_molecule`: PoseBusters' rate, in %, is then in the row too.
+    chemistry : Chemistry, optional
+        PoseBusters' rate and the recovery of interactions are then in the rows too.
     advance : callable, optional
         Told about every ensemble drawn.
 
     Returns
     -------
     Scores
-        Rows of `ensemble.ensemble_table`, with ``valid`` and ``posebusters`` in %.
+        Rows of `ensemble.ensemble_table`, with ``valid``, ``posebusters`` and those of
+        `interactions.recovery` in %.
     """
     scores: Scores = {name: [] for name in (*samplers, HALVES)}
     for known, future in stretches:
         history = ligand[known.start : known.stop].copy()
         truth = ligand[future.start : future.stop]
         half = len(truth) // 2
-        halves = _ensemble_row(truth[half:], truth[None, :half], history, bonds, molecule)
+        halves = _ensemble_row(truth[half:], truth[None, :half], history, bonds, chemistry)
         scores[HALVES].append(halves)
         for name, sampler in samplers.items():
             futures = sampler(history, len(future))
-            scores[name].append(_ensemble_row(truth, futures, history, bonds, molecule))
+            scores[name].append(_ensemble_row(truth, futures, history, bonds, chemistry))
             if advance is not None:
                 advance(1, name)
     return scores
 
 
 def _ensemble_row(
-    truth: Array, futures: Array, history: Array, bonds: Array, molecule: Chem.Mol | None
+    truth: Array, futures: Array, history: Array, bonds: Array, chemistry: Chemistry | None
 ) -> dict[str, float]:
     replicas, length = futures.shape[:2]
     segments = [range(k * length, (k + 1) * length) for k in range(replicas)]
     together = futures.reshape(-1, *futures.shape[2:])
     row = ensemble_table(truth, together, bonds=bonds, predicted_segments=segments)
     row["valid"] = bond_angle_validity(together, bonds, history)
-    if molecule is not None:
-        chosen = np.linspace(0, len(together) - 1, POSES).round().astype(int)
-        row["posebusters"] = pass_rates(pose_checks(molecule, together[chosen]))["all"]
+    if chemistry is not None:
+        some = _spaced(together)
+        row["posebusters"] = pass_rates(pose_checks(chemistry.molecule, some))["all"]
+        made = (
+            occupancies(chemistry.protein, chemistry.molecule, x) for x in (_spaced(truth), some)
+        )
+        row |= recovery(*made)
     return row
+
+
+def _spaced(snapshots: Array) -> Array:
+    """`POSES` of the snapshots."""
+    return snapshots[np.linspace(0, len(snapshots) - 1, POSES).round().astype(int)]
 
 
 def summary(scores: Scores, clusters: Array | None = None) -> dict[str, dict[str, list[float]]]:

@@ -67,7 +67,7 @@ def pose_checks(molecule: Chem.Mol, snapshots: ArrayLike) -> dict[str, NDArray[n
         raise InputError(
             f"snapshots have {array.shape[1]} atoms, the molecule {molecule.GetNumAtoms()}"
         )
-    table = PoseBusters(config=CONFIGURATION).bust([_posed(molecule, x) for x in array])
+    table = PoseBusters(config=CONFIGURATION).bust([posed(molecule, x) for x in array])
     checks = {str(name): table[name].to_numpy(dtype=bool) for name in table.columns}
     checks[CHIRALITY] = _same_handedness(molecule, array)
     return checks
@@ -79,8 +79,8 @@ def pass_rates(checks: Mapping[str, NDArray[np.bool_]]) -> dict[str, float]:
     return {**rates, "all": float(100 * np.logical_and.reduce(list(checks.values())).mean())}
 
 
-def _posed(molecule: Chem.Mol, positions: Array) -> Chem.Mol:
-    """A copy with one conformer."""
+def posed(molecule: Chem.Mol, positions: Array) -> Chem.Mol:
+    """A copy of the molecule at positions (n, 3) in Å."""
     copy = Chem.Mol(molecule)
     conformer = copy.GetConformer()
     for atom, place in enumerate(positions):

@@ -80,11 +80,11 @@ class Trainer:
         self.fabric = fabric or make_fabric(settings)
         self.parts = [training_parts(settings, len(t)) for t in self.trajectories]
         gradient = [part[0] for part in self.parts]
-        horizon, history, keep = settings.horizon, settings.history, settings.keep
-        self.windows = Windows(self.trajectories, gradient, horizon, history, keep)
+        shared = settings.history, settings.keep, settings.every
+        self.windows = Windows(self.trajectories, gradient, settings.horizon, *shared)
         others = self.held_out or self.trajectories
         parts = [range(len(t)) for t in others] if self.held_out else [p[1] for p in self.parts]
-        self.validation = Windows(others, parts, settings.validation_horizon, history, keep)
+        self.validation = Windows(others, parts, settings.validation_horizon, *shared)
         torch.manual_seed(settings.seed)
         self.model: Any = LEARNED[settings.dynamics].module(settings.model)
         self.average = copy_weights(self.model)

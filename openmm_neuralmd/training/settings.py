@@ -136,6 +136,8 @@ class TrainingSettings(_Settings):
         Snapshots ahead in a training window and in a validation window.
     history : int
         At most so many known snapshots before a window.
+    every : int
+        Snapshots from one window to the next.
     epochs, patience : int
         At most so many epochs; stop after so many without a better validation error.
     coefficient_rate : float
@@ -169,6 +171,7 @@ class TrainingSettings(_Settings):
     horizon: int = Field(8, ge=1)
     validation_horizon: int = Field(16, ge=1)
     history: int = Field(64, ge=2)
+    every: int = Field(1, ge=1)
     epochs: int = Field(40, ge=1)
     patience: int = Field(10, ge=1)
     batch_size: int = Field(8, ge=1)

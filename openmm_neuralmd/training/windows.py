@@ -80,6 +80,8 @@ class Windows:
         At most so many known snapshots.
     keep : int
         So many trajectories are in memory at a time.
+    every : int
+        Snapshots from one window to the next: neighbours have nearly the same to say.
     dtype : torch.dtype
 
     Raises
@@ -95,6 +97,7 @@ class Windows:
         horizon: int,
         history: int,
         keep: int = 64,
+        every: int = 1,
         dtype: torch.dtype = torch.float32,
     ) -> None:
         self.trajectories = list(trajectories)
@@ -111,7 +114,7 @@ class Windows:
                 for segment in trajectory.segments
                 for present in range(segment.start + 1, segment.stop - horizon)
                 if present + 1 >= target.start and present + horizon < target.stop
-            ]
+            ][::every]
             for index, (trajectory, target) in enumerate(zip(trajectories, targets, strict=True))
         ]
         if not len(self):

@@ -1,0 +1,118 @@
+"""Which residues the ligand touches, and how: ProLIF's fingerprints of predicted snapshots."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import ArrayLike
+from rdkit import Chem
+from scipy.spatial import cKDTree
+
+from openmm_neuralmd.analysis.coordinates import checked
+from openmm_neuralmd.analysis.poses import posed
+from openmm_neuralmd.errors import InputError
+from openmm_neuralmd.residues import WATER
+
+if TYPE_CHECKING:
+    import prolif
+
+REACH = 8.0
+"""Å from the ligand: farther residues have no part in any interaction."""
+
+Occupancies = dict[tuple[str, str], float]
+"""Share of the snapshots that have an interaction, by (residue, kind)."""
+
+
+def pocket_molecule(
+    pdb: str | Path, ligand: str, around: ArrayLike, reach: float = REACH
+) -> prolif.Molecule:
+    """The protein near a ligand, with its hydrogens, as ProLIF reads it.
+
+    It stands still: what a residue does while the ligand moves is not in an interaction.
+
+    Parameters
+    ----------
+    pdb : path
+        All atoms, such as `start.pdb` of a reference set; water is left out.
+    ligand : str
+        Residue name of the ligand in it, left out too.
+    around : array (n, 3)
+        Where the ligand is, Å.
+    reach : float
+        Å.
+
+    Raises
+    ------
+    InputError
+        No residue is near, or the file is not one that RDKit reads.
+    """
+    import prolif
+
+    left_out = {ligand, *WATER}
+    lines = [
+        line
+        for line in Path(pdb).read_text().splitlines(keepends=True)
+        if line.startswith(("ATOM", "HETATM")) and line[17:20].strip() not in left_out
+    ]
+    positions = np.array([[float(line[k : k + 8]) for k in (30, 38, 46)] for line in lines])
+    residues = [line[17:27] for line in lines]
+    if not lines:
+        raise InputError(f"{pdb}: no protein atoms")
+    distance, _ = cKDTree(checked(np.asarray(around)[None], "around")[0]).query(positions)
+    near = {residue for residue, d in zip(residues, distance, strict=True) if d < reach}
+    kept = [line for line, residue in zip(lines, residues, strict=True) if residue in near]
+    molecule = Chem.MolFromPDBBlock("".join(kept) + "END\n", removeHs=False) if kept else None
+    if molecule is None:
+        raise InputError(f"{pdb}: no protein within {reach:g} Å of the ligand that RDKit can read")
+    return prolif.Molecule.from_rdkit(molecule)
+
+
+def occupancies(protein: prolif.Molecule, molecule: Chem.Mol, snapshots: ArrayLike) -> Occupancies:
+    """How often each interaction is made.
+
+    Parameters
+    ----------
+    protein : prolif.Molecule
+        From `pocket_molecule`.
+    molecule : Mol
+        From `poses.heavy_molecule`; hydrogens are added by RDKit to each snapshot.
+    snapshots : array (S, n, 3)
+        Heavy atoms, Å, in the protein's frame.
+    """
+    import prolif
+
+    array = checked(snapshots)
+    ligands = [
+        prolif.Molecule.from_rdkit(Chem.AddHs(posed(molecule, x), addCoords=True)) for x in array
+    ]
+    fingerprint = prolif.Fingerprint()
+    fingerprint.run_from_iterable(ligands, protein, progress=False, n_jobs=1)
+    found: Counter[tuple[str, str]] = Counter()
+    for frame in fingerprint.ifp.values():
+        found.update(
+            (str(residues[1]), kind) for residues, kinds in frame.items() for kind in kinds
+        )
+    return {key: count / len(array) for key, count in found.items()}
+
+
+def recovery(
+    truth: Mapping[tuple[str, str], float], prediction: Mapping[tuple[str, str], float]
+) -> dict[str, float]:
+    """How much of the truth's interactions a prediction makes, and how much of its own is true.
+
+    Returns
+    -------
+    dict
+        ``interaction_recovery`` Σ min(p, q) / Σ p and ``interaction_precision`` Σ min(p, q) / Σ q
+        in %, p the truth's occupancies and q the prediction's; NaN where a sum is 0.
+    """
+    common = sum(min(p, prediction.get(key, 0.0)) for key, p in truth.items())
+    sums = {"interaction_recovery": truth, "interaction_precision": prediction}
+    return {
+        name: 100 * common / total if (total := sum(side.values())) else float("nan")
+        for name, side in sums.items()
+    }

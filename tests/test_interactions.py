@@ -1,0 +1,49 @@
+"""Interaction fingerprints: a known one is found, and recoveries are what they are by hand."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from openmm_neuralmd.analysis.interactions import occupancies, pocket_molecule, recovery
+from openmm_neuralmd.analysis.poses import heavy_molecule
+from openmm_neuralmd.complexes import Complex
+from openmm_neuralmd.errors import InputError
+from openmm_neuralmd.trajectories import Snapshots, read_snapshots
+
+TYK2 = Path(__file__).parents[1] / "validation" / "reference_sets" / "pocket" / "tyk2"
+
+
+@pytest.fixture(scope="module")
+def snapshots() -> Snapshots:
+    complex = Complex.from_files(TYK2 / "topology.pdb", sdf=TYK2 / "ligand.sdf")
+    return read_snapshots(TYK2 / "trajectory.xtc", complex, stride=300)
+
+
+def test_the_hinge_of_a_kinase_is_found(snapshots: Snapshots) -> None:
+    """Inhibitors of TYK2 are held by the backbone of VAL 981, as donor and acceptor."""
+    molecule = heavy_molecule(TYK2 / "ligand.sdf", snapshots.complex.ligand_atomic_numbers)
+    protein = pocket_molecule(TYK2 / "start.pdb", "LIG", snapshots.ligand[0])
+    found = occupancies(protein, molecule, snapshots.ligand)
+    assert found["VAL981.A", "HBAcceptor"] > 0.8 and found["VAL981.A", "HBDonor"] > 0.4
+    assert all(0 < share <= 1 for share in found.values())
+    same = recovery(found, found)
+    assert same["interaction_recovery"] == same["interaction_precision"] == pytest.approx(100)
+    away = occupancies(protein, molecule, snapshots.ligand + np.array([40.0, 0, 0]))
+    assert recovery(found, away)["interaction_recovery"] == 0.0
+
+
+def test_recovery_by_hand() -> None:
+    truth = {("A", "x"): 1.0, ("B", "x"): 0.5}
+    prediction = {("A", "x"): 0.5, ("C", "y"): 0.5}
+    found = recovery(truth, prediction)
+    assert found["interaction_recovery"] == pytest.approx(100 * 0.5 / 1.5)
+    assert found["interaction_precision"] == pytest.approx(50.0)
+    assert np.isnan(recovery({}, prediction)["interaction_recovery"])
+
+
+def test_nothing_near_is_said(snapshots: Snapshots) -> None:
+    with pytest.raises(InputError, match="no protein within 8 Å of the ligand"):
+        pocket_molecule(TYK2 / "start.pdb", "LIG", snapshots.ligand[0] + 500.0)
