@@ -1,0 +1,108 @@
+"""Training on many complexes: snapshots a second and memory for batches of 1, 8 and 32 complexes.
+
+    python benchmarks/training.py [--repeats 5] [--quick]
+
+A gradient of NeuralMD-ODE over windows of 8 snapshots, each window of another complex of the
+reference sets (of the same one again where there are not so many).  One thread, CPU; batches are
+timed in turn.  Memory is the most that a process of its own has held, less what it held before.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from harness import NETWORKS, arguments, race, write
+
+from openmm_neuralmd.complexes import Complex
+from openmm_neuralmd.dynamics import NeuralODE, NeuralODESettings
+from openmm_neuralmd.training import Trajectory
+from openmm_neuralmd.training.objectives import WindowErrors
+from openmm_neuralmd.training.settings import ObjectiveSettings
+from openmm_neuralmd.training.windows import Windows
+from openmm_neuralmd.trajectories import read_snapshots
+
+SETS = Path(__file__).resolve().parents[1] / "validation" / "reference_sets"
+COMPLEXES = (1, 8, 32)
+HORIZON, HISTORY, READ = 8, 64, 100
+
+
+def windows() -> Windows:
+    """One trajectory for each complex of set 'pocket'."""
+    found = []
+    for folder in sorted(path.parent for path in SETS.glob("pocket/*/trajectory.xtc")):
+        complex = Complex.from_files(folder / "topology.pdb", sdf=folder / "ligand.sdf")
+        found.append(Trajectory.of(read_snapshots(folder / "trajectory.xtc", complex)[:READ]))
+    return Windows(found, [range(READ)] * len(found), HORIZON, HISTORY)
+
+
+def gradient(size: str, source: Windows, complexes: int) -> Callable[[], Any]:
+    """A gradient over a batch of windows, one for each complex."""
+    torch.manual_seed(0)
+    module = WindowErrors(NeuralODE(NeuralODESettings(network=NETWORKS[size])), ObjectiveSettings())
+    own = [part[HISTORY] for part in source.of_trajectory]
+    batch = source.batch([own[k % len(own)] for k in range(complexes)])
+    generator = torch.Generator()
+
+    def call() -> None:
+        module.zero_grad()
+        module(batch, generator).mean().backward()
+
+    return call
+
+
+def peak(size: str, complexes: int, queue: Any) -> None:
+    """MB that one gradient takes beyond what its process held before."""
+    call = gradient(size, windows(), complexes)
+    Path("/proc/self/clear_refs").write_text("5")  # Linux: the high-water mark starts anew
+    before = resident("VmRSS")
+    call()
+    queue.put(resident("VmHWM") - before)
+
+
+def resident(field: str) -> float:
+    """A field of /proc/self/status in MB."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return float(next(line for line in lines if line.startswith(field)).split()[1]) / 1024
+
+
+def measured_peak(size: str, complexes: int) -> float:
+    """`peak` in a process of its own."""
+    context = multiprocessing.get_context("spawn")
+    queue = context.Queue()
+    process = context.Process(target=peak, args=(size, complexes, queue))
+    process.start()
+    found = float(queue.get())
+    process.join()
+    return found
+
+
+def main() -> None:
+    """Measure both sizes of the network."""
+    given = arguments(__doc__, repeats=5)
+    counts = COMPLEXES[:2] if given.quick else COMPLEXES
+    source, rows = windows(), []
+    for size in ("bundled",) if given.quick else NETWORKS:
+        calls = {str(count): gradient(size, source, count) for count in counts}
+        times = race(calls, given.repeats)
+        rate = {c: 1000.0 * c * HORIZON / times[str(c)]["median"] for c in counts}
+        rows += [
+            {
+                "network": size,
+                "complexes": count,
+                "rate_over_one_complex": rate[count] / rate[counts[0]],
+                "snapshots_per_second": rate[count],
+                "peak_mb": measured_peak(size, count),
+                "ms": times[str(count)],
+            }
+            for count in counts
+        ]
+    what = f"gradient of NeuralMD-ODE, {HORIZON} snapshots a window, complexes of set pocket, CPU"
+    write(given.results, "training", what, rows)
+
+
+if __name__ == "__main__":
+    main()
