@@ -171,9 +171,13 @@ def interrupt_at(snapshot):
     return progress
 
 
+SDE = {"kind": "neuralmd-sde", "modes": 4, "poses": 3, "window": 2}
+
+
+@pytest.mark.parametrize("settings", [FULL, SDE], ids=["ode", "sde"])
 @pytest.mark.parametrize("platform", ["Reference", "CPU"])
-def test_interrupted_run_resumes_exactly(t4l, tmp_path, platform):
-    model, known = make_model(**FULL), make_known(t4l)
+def test_interrupted_run_resumes_exactly(t4l, tmp_path, platform, settings):
+    model, known = make_model(**settings), make_known(t4l, 8)
     options = {"settings": RunSettings(platform=platform), "checkpoint_every": 2}
     whole = simulate(model, t4l, known, 7, tmp_path / "whole.dcd", **options)
     for stop in (1, 4):  # before the first checkpoint, and between two of them
