@@ -12,7 +12,9 @@ import math
 import re
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -21,9 +23,11 @@ SETS = ROOT / "validation" / "reference_sets"
 PAGES = (
     ROOT / "README.md",
     ROOT / "docs" / "results.md",
+    ROOT / "docs" / "comparison.md",
     ROOT / "docs" / "reference.md",
     ROOT / "docs" / "reference-sets.md",
 )
+COMPARED = ("gpcr", "pocket", "fine", "rigid")
 MARKER = re.compile(r"(<!-- table: (\S+) -->\n).*?(<!-- end of table -->)", re.DOTALL)
 
 TITLES = {
@@ -34,6 +38,32 @@ TITLES = {
     "recent-mean": "recent mean",
     "projected-recent-mean": "projected recent mean",
     "ar1": "AR(1)",
+}
+LEARNED = {
+    "neuralmd-ode": "**NeuralMD-ODE**",
+    "neuralmd-sde": "**NeuralMD-SDE**, one future",
+    "neuralmd-sde (mean of futures)": "**NeuralMD-SDE**, mean of futures",
+    "verletmd": "VerletMD",
+    "gnn-md": "GNN-MD",
+    "denoising-ld": "DenoisingLD, one future",
+    "denoising-ld (mean of futures)": "DenoisingLD, mean of futures",
+    "cg-md": "CG-MD",
+}
+DRAWN = {
+    "neuralmd-sde": "**NeuralMD-SDE**",
+    "denoising-ld": "DenoisingLD",
+    "ar1": "AR(1) with noise",
+    "replay": "known stretches played again",
+    "halves of the truth": "*one half of the truth for the other*",
+}
+ENSEMBLE = {
+    "rmsf_ratio": ("RMSF ratio", 2),
+    "rmsf_correlation": ("RMSF correlation", 2),
+    "torsion_divergence": ("torsions, bits", 3),
+    "distance_divergence": ("distances, bits", 3),
+    "time_ratio": ("memory ratio", 2),
+    "posebusters": ("PoseBusters, %", 0),
+    "interaction_recovery": ("interactions, %", 0),
 }
 METRICS = {
     "mae": ("MAE, Å", 3),
@@ -200,6 +230,62 @@ def reference_set(name: str) -> str:
     return f"{content['about']}\n\n{table}"
 
 
+def compared(name: str) -> dict[str, Any] | None:
+    """The result of validation/compare.py, None where it was not run yet."""
+    return read(name) if (RESULTS / f"{name}.json").is_file() else None
+
+
+NOT_COMPARED = "Not measured yet: `python validation/compare.py validation/compare/{}.yaml`.\n"
+
+
+def comparison(name: str) -> str:
+    """Forecast errors of every method."""
+    result = compared(f"compare-{name}")
+    if result is None:
+        return NOT_COMPARED.format(name)
+    trivial = {key: title for key, title in TITLES.items() if not key.startswith("neuralmd")}
+    rows = []
+    for method, title in (LEARNED | trivial).items():
+        if method in result["errors"]:
+            spread = result["seed_spread"].get(method, {})
+            rows.append([title, *_cells(result["errors"][method], METRICS, spread)])
+    table = markdown(["", *(title for title, _ in METRICS.values())], rows)
+    memory = [
+        f"{fmean(values):.2f} after {lag}" for lag, values in result["autocorrelation"].items()
+    ]
+    return (
+        f"{result['what']}: {result['origins']} origins, {result['settings']['ahead']} snapshots "
+        f"ahead, in {result['clusters']} stretches; seeds "
+        f"{', '.join(map(str, result['settings']['seeds']))}. Autocorrelation, in snapshots: "
+        f"{', '.join(memory)}.\n\n{table}\n{machine(f'compare-{name}')}"
+    )
+
+
+def ensembles(name: str) -> str:
+    """Ensemble metrics of every method that draws noise."""
+    result = compared(f"compare-{name}")
+    if result is None:
+        return NOT_COMPARED.format(name)
+    found = result["ensembles"]
+    columns = {k: v for k, v in ENSEMBLE.items() if any(k in row for row in found.values())}
+    rows = [
+        [title, *_cells(found[method], columns, {})]
+        for method, title in DRAWN.items()
+        if method in found
+    ]
+    return markdown(["", *(title for title, _ in columns.values())], rows)
+
+
+def _cells(
+    row: dict[str, list[float]], columns: dict[str, tuple[str, int]], spread: dict[str, float]
+) -> list[str]:
+    cells = []
+    for key, (_, decimals) in columns.items():
+        cell = interval(row[key], decimals) if key in row else "–"
+        cells.append(f"{cell} ± {spread[key]:.{decimals}f}" if key in spread else cell)
+    return cells
+
+
 def machine(name: str) -> str:
     """Machine, versions and command of a result."""
     origin = read(name)["provenance"]
@@ -217,6 +303,8 @@ TABLES: dict[str, Callable[[], str]] = {
     "differences-rolling": lambda: against("accuracy-gpcr-ergotamine", "rolling"),
     "autocorrelation": lambda: autocorrelation("accuracy-gpcr-ergotamine"),
     "accuracy-machine": lambda: machine("accuracy-gpcr-ergotamine"),
+    **{f"compare-{name}": partial(comparison, name) for name in COMPARED},
+    **{f"ensembles-{name}": partial(ensembles, name) for name in COMPARED},
     "speed": lambda: speed("speedup-t4l-p-xylene"),
     "speed-caveats": lambda: caveats("speedup-t4l-p-xylene"),
     "speed-machine": lambda: machine("speedup-t4l-p-xylene"),
