@@ -28,7 +28,8 @@ def copy(tmp_path: Path) -> Path:
     results = sorted(p.relative_to(ROOT) for p in (ROOT / "validation/results").glob("*.json"))
     sets = (ROOT / "validation/reference_sets").glob("*/manifest.json")
     results += sorted(p.relative_to(ROOT) for p in sets)
-    pages = (*PAGES, "docs/reference.md", "docs/reference-sets.md")
+    others = ("docs/comparison.md", "docs/reference.md", "docs/reference-sets.md")
+    pages = (*PAGES, *others)
     for name in (*pages, "validation/render.py", *results):
         target = tmp_path / name
         target.parent.mkdir(parents=True, exist_ok=True)
