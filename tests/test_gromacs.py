@@ -339,6 +339,10 @@ def test_what_gmx_says_becomes_one_line(gmx: Gmx, tmp_path: Path) -> None:
         gmx.run("grompp", "-f", "a.mdp", "-c", "none.gro", "-p", "none.top", folder=tmp_path)
     assert "\n" not in str(caught.value) and "none.gro" in str(caught.value)
     assert reason("") == "it printed nothing"
+    settled = "step 7: One or more water molecules can not be settled.\nWrote pdb files\n"
+    lincs = "\nStep 4825, time 9.65 (ps)  LINCS WARNING\nrelative constraint deviation\n"
+    assert reason(settled).startswith("constraints broke at step 7: take a shorter --timestep")
+    assert reason(lincs + settled).startswith("constraints broke at step 4825: ")
 
 
 def test_a_failure_of_mdrun_keeps_what_was_done(

@@ -156,8 +156,22 @@ def find_gmx() -> Gmx:
     raise ProgramError(f"gmx is not installed; {REMEDY}")
 
 
+_BROKEN = re.compile(
+    r"^\s*step (\d+)\b.*(?:LINCS WARNING|can ?not be settled)", re.IGNORECASE | re.MULTILINE
+)
+
+
 def reason(output: str) -> str:
-    """Why gmx failed, in one line: what its error box says, else its last line."""
+    """Why gmx failed, in one line: what its error box says, else its last line.
+
+    Constraints that give way come first: mdrun then ends with a word on the files it wrote, or
+    with none.
+    """
+    if broken := _BROKEN.search(output):
+        return (
+            f"constraints broke at step {broken[1]}: take a shorter --timestep, or look for an ion "
+            "or atom in a bad place"
+        )
     boxes = [" ".join(box.split()) for box in _BOX.findall(output)]
     errors = [box for box in boxes if _EXPLAINED.search(box)]
     if errors:
