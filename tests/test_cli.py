@@ -26,7 +26,17 @@ from openmm_neuralmd.times import parse_time, show_time, whole_strides
 from openmm_neuralmd.training.settings import TrainingSettings, read_settings
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
-COMMANDS = ("prepare", "reference", "train", "simulate", "convert", "info", "doctor")
+COMMANDS = (
+    "prepare",
+    "reference",
+    "campaign",
+    "train",
+    "simulate",
+    "validate",
+    "convert",
+    "info",
+    "doctor",
+)
 
 
 def call(*words: object) -> Result:

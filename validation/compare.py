@@ -28,23 +28,9 @@ import numpy as np
 import torch
 from pydantic import BaseModel, ConfigDict, Field
 
-from openmm_neuralmd.analysis.coordinates import Array
-from openmm_neuralmd.analysis.evaluation import (
-    Chemistry,
-    Forecast,
-    Sampler,
-    Scores,
-    average,
-    differences,
-    score,
-    score_ensembles,
-    summary,
-)
-from openmm_neuralmd.analysis.interactions import pocket_molecule
-from openmm_neuralmd.analysis.poses import heavy_molecule
+from openmm_neuralmd.analysis.evaluation import Chemistry, Scores, average, differences, summary
 from openmm_neuralmd.analysis.statistics import autocorrelation
-from openmm_neuralmd.dynamics import LEARNED, TRIVIAL, rollout
-from openmm_neuralmd.dynamics.trivial import AR1
+from openmm_neuralmd.assessment import Stretch, assess, find_chemistry
 from openmm_neuralmd.files import complete
 from openmm_neuralmd.progress import progress_bar
 from openmm_neuralmd.provenance import provenance
@@ -52,12 +38,9 @@ from openmm_neuralmd.settings_files import read_mapping, validated
 from openmm_neuralmd.training import Model, Trainer, TrainingSettings, Trajectory
 from openmm_neuralmd.training.data import read_trajectories
 from openmm_neuralmd.training.settings import DataSettings
-from openmm_neuralmd.trajectories import Snapshots
 
 HERE = Path(__file__).parent
 RUNS = HERE.parent / "runs" / "compare"
-FUTURES = 8
-MEAN = " (mean of futures)"
 ERRORS = ("mae", "rmse", "matching", "stability", "bond_angle_validity")
 
 
@@ -98,51 +81,22 @@ class CompareSettings(BaseModel):
 
 
 @dataclass(frozen=True)
-class Test:
-    """A stretch of a replica to be tested on: a cluster of the bootstrap.
-
-    Attributes
-    ----------
-    snapshots : Snapshots
-        The replica.
-    chemistry : Chemistry or None
-    part : range
-        The first snapshot to forecast, and the end.
-    others : tuple of Tensor (T, n, 3)
-        Other replicas of the same complex that the fold learns from, Å.
-    """
-
-    snapshots: Snapshots
-    chemistry: Chemistry | None
-    part: range
-    others: tuple[torch.Tensor, ...] = ()
-
-    def origins(self, settings: CompareSettings) -> list[tuple[range, range]]:
-        """Known and future snapshots of every forecast."""
-        last = self.part.stop - settings.ahead
-        return [
-            (range(t), range(t, t + settings.ahead))
-            for t in range(self.part.start, last + 1, settings.every)
-        ]
-
-
-@dataclass(frozen=True)
 class Fold:
     """What is learned from, and what is tested on."""
 
     name: str
     training: list[Trajectory]
     train_fraction: float
-    tests: list[Test]
+    tests: list[Stretch]
 
 
 def folds(settings: CompareSettings) -> list[Fold]:
     """The folds of a comparison, a replica being what is divided or left out."""
-    replicas: list[tuple[Trajectory, Any]] = []
+    replicas: list[tuple[Trajectory, Chemistry | None]] = []
     for part in settings.data:
         for trajectory in read_trajectories([part]):
             snapshots = trajectory.load()
-            chemistry = _chemistry(part, snapshots)
+            chemistry = find_chemistry(part.sdf, snapshots)
             for number, segment in enumerate(snapshots.segments):
                 own = snapshots[segment.start : segment.stop]
                 identity = {**trajectory.identity, "replica": number}
@@ -153,24 +107,19 @@ def folds(settings: CompareSettings) -> list[Fold]:
     return [_left_out(settings, replicas, k) for k in range(settings.folds)]
 
 
-def _chemistry(part: DataSettings, snapshots: Snapshots) -> Chemistry | None:
-    """What PoseBusters and ProLIF need, of a reference set: bond orders, and start.pdb beside."""
-    if part.sdf is None or not (start := part.sdf.parent / "start.pdb").is_file():
-        return None
-    complex = snapshots.complex
-    molecule = heavy_molecule(part.sdf, complex.ligand_atomic_numbers)
-    ligand = list(complex.topology.atoms())[complex.ligand[0]].residue.name
-    return Chemistry(molecule, pocket_molecule(start, ligand, snapshots.ligand[0]))
-
-
-def _rest(settings: CompareSettings, trajectory: Trajectory, chemistry: Any) -> list[Test]:
+def _rest(
+    settings: CompareSettings, trajectory: Trajectory, chemistry: Chemistry | None
+) -> list[Stretch]:
     first = max(round(len(trajectory) * settings.train_share), settings.known)
     edges = np.linspace(first, len(trajectory), settings.stretches + 1).round().astype(int)
     parts = [range(a, b) for a, b in pairwise(edges)]
-    return [Test(trajectory.load(), chemistry, part) for part in parts]
+    steps = settings.ahead, settings.every
+    return [Stretch(trajectory.load(), part, *steps, chemistry) for part in parts]
 
 
-def _left_out(settings: CompareSettings, replicas: list[tuple[Trajectory, Any]], fold: int) -> Fold:
+def _left_out(
+    settings: CompareSettings, replicas: list[tuple[Trajectory, Chemistry | None]], fold: int
+) -> Fold:
     out = replicas[fold :: settings.folds]
     kept = [t for k, (t, _) in enumerate(replicas) if k % settings.folds != fold]
     tests = []
@@ -180,7 +129,8 @@ def _left_out(settings: CompareSettings, replicas: list[tuple[Trajectory, Any]],
         others = [t.load() for t in kept]
         own = [torch.as_tensor(o.ligand) for o in others if o.complex.fingerprint() == same]
         part = range(settings.known, len(trajectory))
-        tests.append(Test(snapshots, chemistry, part, tuple(own)))
+        steps = settings.ahead, settings.every
+        tests.append(Stretch(snapshots, part, *steps, chemistry, tuple(own)))
     return Fold(f"without-{fold}", kept, 1.0, tests)
 
 
@@ -200,60 +150,6 @@ def trained(settings: CompareSettings, name: str, kind: str, fold: Fold, seed: i
     done = trainer.counters.update
     with progress_bar(f"{kind}, seed {seed}, {fold.name}", trainer.total, "updates", done) as tell:
         return trainer.run(tell)
-
-
-def trivial_forecasts(test: Test) -> dict[str, Forecast]:
-    """The trivial methods, fitted at every origin on what may be known there."""
-    bonds = torch.as_tensor(test.snapshots.complex.heavy_bonds)
-
-    def forecast(name: str) -> Forecast:
-        def made(known: Array, count: int) -> Array:
-            history = torch.as_tensor(known)
-            method = TRIVIAL[name].fit([*test.others, history], bonds=bonds, horizon=count)
-            return method.forecast(history, count).numpy()
-
-        return made
-
-    return {name: forecast(name) for name in TRIVIAL}
-
-
-def trivial_samplers(test: Test) -> dict[str, Sampler]:
-    """AR(1) with its noise, and known stretches played again."""
-    bonds = torch.as_tensor(test.snapshots.complex.heavy_bonds)
-
-    def ar1(known: Array, count: int) -> Array:
-        history = torch.as_tensor(known)
-        method = AR1.fit([*test.others, history], bonds=bonds, horizon=count)
-        generator = torch.Generator().manual_seed(0)
-        return np.stack([method.sample(history, count, generator).numpy() for _ in range(FUTURES)])
-
-    def replay(known: Array, count: int) -> Array:
-        rng = np.random.default_rng(0)
-        starts = rng.integers(len(known), size=FUTURES)
-        return np.stack([known[(start + np.arange(count)) % len(known)] for start in starts])
-
-    return {"ar1": ar1, "replay": replay}
-
-
-def learned_forecasts(kind: str, model: Model, snapshots: Snapshots) -> dict[str, Forecast]:
-    """The model's forecast; of one that draws noise, a single future and the mean of several."""
-    model.check(snapshots.complex, snapshots.interval_ps)
-    single = {kind: lambda known, count: rollout(model, snapshots.complex, known, count)}
-    if not LEARNED[kind].stochastic:
-        return single
-
-    def mean(known: Array, count: int) -> Array:
-        futures: Array = learned_sampler(model, snapshots)(known, count)
-        return futures.mean(0)
-
-    return {**single, kind + MEAN: mean}
-
-
-def learned_sampler(model: Model, snapshots: Snapshots) -> Sampler:
-    """Futures of a model."""
-    return lambda known, count: rollout(
-        model, snapshots.complex, known, count, replicas=FUTURES, seed=0
-    )
 
 
 class Collected:
@@ -280,7 +176,7 @@ def evaluate(settings: CompareSettings, name: str, kinds: list[str]) -> dict[str
     cluster = 0
     for fold in every:
         for test in fold.tests:
-            trivial.add(*_test(settings, test, None, None), cluster)
+            trivial.add(*assess(test), cluster)
             cluster += 1
         for kind in kinds:
             for collected, seed in zip(learned[kind], settings.seeds, strict=True):
@@ -288,7 +184,7 @@ def evaluate(settings: CompareSettings, name: str, kinds: list[str]) -> dict[str
                 label = f"testing {kind}, seed {seed}"
                 with progress_bar(label, len(fold.tests), "stretches") as tell:
                     for test in fold.tests:
-                        collected.add(*_test(settings, test, kind, model), None)
+                        collected.add(*assess(test, model), None)
                         tell(1, "")
     errors, ensembles = dict(trivial.errors), dict(trivial.ensembles)
     spread: dict[str, dict[str, float]] = {}
@@ -309,22 +205,6 @@ def evaluate(settings: CompareSettings, name: str, kinds: list[str]) -> dict[str
         "differences": {kind: differences(errors, kind, ERRORS, clusters) for kind in kinds},
         "ensembles": summary(ensembles, stretches),
     }
-
-
-def _test(
-    settings: CompareSettings, test: Test, kind: str | None, model: Model | None
-) -> tuple[Scores, Scores]:
-    snapshots, bonds = test.snapshots, test.snapshots.complex.heavy_bonds
-    stretch = [(range(test.part.start), test.part)]
-    if kind is None or model is None:
-        forecasts, samplers = trivial_forecasts(test), trivial_samplers(test)
-    else:
-        forecasts = learned_forecasts(kind, model, snapshots)
-        stochastic = LEARNED[kind].stochastic
-        samplers = {kind: learned_sampler(model, snapshots)} if stochastic else {}
-    errors = score(forecasts, snapshots.ligand, test.origins(settings), bonds)
-    ensembles = score_ensembles(samplers, snapshots.ligand, stretch, bonds, test.chemistry)
-    return errors, ensembles
 
 
 def _spread(runs: list[list[dict[str, float]]]) -> dict[str, float]:

@@ -17,6 +17,8 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
+from openmm_neuralmd.analysis.markdown import ENSEMBLES, ERRORS, interval, metric_table, table
+
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "validation" / "results"
 SETS = ROOT / "validation" / "reference_sets"
@@ -56,42 +58,12 @@ DRAWN = {
     "replay": "known stretches played again",
     "halves of the truth": "*one half of the truth for the other*",
 }
-ENSEMBLE = {
-    "rmsf_ratio": ("RMSF ratio", 2),
-    "rmsf_correlation": ("RMSF correlation", 2),
-    "torsion_divergence": ("torsions, bits", 3),
-    "distance_divergence": ("distances, bits", 3),
-    "time_ratio": ("memory ratio", 2),
-    "posebusters": ("PoseBusters, %", 0),
-    "interaction_recovery": ("interactions, %", 0),
-}
-METRICS = {
-    "mae": ("MAE, Å", 3),
-    "rmse": ("RMSE, Å", 2),
-    "matching": ("Matching, Å", 2),
-    "stability": ("Stability, %", 1),
-    "bond_angle_validity": ("valid, %", 0),
-}
 
 
 def read(name: str) -> dict[str, Any]:
     """A result file."""
     content: dict[str, Any] = json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8"))
     return content
-
-
-def markdown(header: list[str], rows: list[list[str]]) -> str:
-    """A Markdown table."""
-    lines = [header, ["---"] + ["---:"] * (len(header) - 1), *rows]
-    return "".join("| " + " | ".join(line) + " |\n" for line in lines)
-
-
-def interval(values: list[float], decimals: int) -> str:
-    """'mean (low to high)', or the mean alone where there is no interval."""
-    mean, *ends = (f"{value:.{decimals}f}" for value in values)
-    if not ends or ends[0] == ends[1]:
-        return mean
-    return f"{mean} ({ends[0]} to {ends[1]})"
 
 
 def accuracy(name: str, protocol: str) -> str:
@@ -101,24 +73,24 @@ def accuracy(name: str, protocol: str) -> str:
     rows = []
     for method, title in TITLES.items():
         cells = [title]
-        for metric, (_, decimals) in METRICS.items():
+        for metric, (_, decimals) in ERRORS.items():
             cell = interval(content["methods"][method][metric], decimals)
             spread = content["seed_spread"].get(metric) if method == "neuralmd-ode" else None
             cells.append(cell if spread is None else f"{cell} ± {spread:.{decimals}f}")
         rows.append(cells)
-    return markdown(["", *(title for title, _ in METRICS.values())], rows)
+    return table(["", *(title for title, _ in ERRORS.values())], rows)
 
 
 def against(name: str, protocol: str) -> str:
     """Paired differences of the learned model to each trivial forecast."""
     content = read(name)["protocols"][protocol]["differences"]
-    keys = [key for key in METRICS if key in next(iter(content.values()))]
+    keys = [key for key in ERRORS if key in next(iter(content.values()))]
     rows = [
-        [TITLES[other], *(interval(content[other][key], METRICS[key][1] + 1) for key in keys)]
+        [TITLES[other], *(interval(content[other][key], ERRORS[key][1] + 1) for key in keys)]
         for other in TITLES
         if other in content
     ]
-    return markdown(["NeuralMD-ODE minus", *(METRICS[key][0] for key in keys)], rows)
+    return table(["NeuralMD-ODE minus", *(ERRORS[key][0] for key in keys)], rows)
 
 
 def autocorrelation(name: str) -> str:
@@ -128,7 +100,7 @@ def autocorrelation(name: str) -> str:
     lags = [
         f"{int(lag) * result['interval_ps'] / 1000:g} ns" for lag in result["lag_autocorrelation"]
     ]
-    return markdown(["lag", *lags], [["autocorrelation", *rows[0]]])
+    return table(["lag", *lags], [["autocorrelation", *rows[0]]])
 
 
 def rounded(value: float) -> str:
@@ -170,7 +142,7 @@ def speed(name: str) -> str:
         f"ratio at {interval_ns:g} ns per snapshot",
         "ratio if it were 80 ps",
     ]
-    return markdown(header, rows)
+    return table(header, rows)
 
 
 def caveats(name: str) -> str:
@@ -196,10 +168,10 @@ def engines(name: str) -> str:
         ]
         for row in result["rows"]
     ]
-    table = markdown(["", "atoms", "that move", "ns/day", f"range of {result['repeats']}"], rows)
+    made = table(["", "atoms", "that move", "ns/day", f"range of {result['repeats']}"], rows)
     gmx = result["gromacs"]
     said = f"GROMACS {gmx['version']} ({gmx['simd']}), {result['threads']} threads each."
-    return f"{table}\n{result['what']}. {said} {machine(name)}"
+    return f"{made}\n{result['what']}. {said} {machine(name)}"
 
 
 def reference_set(name: str) -> str:
@@ -226,8 +198,8 @@ def reference_set(name: str) -> str:
             ]
         )
     header = ["complex", "heavy atoms", "that move", "ns", "spread, Å", "from start, Å"]
-    table = markdown([*header, *(f"after {lag}" for lag in lags)], rows)
-    return f"{content['about']}\n\n{table}"
+    made = table([*header, *(f"after {lag}" for lag in lags)], rows)
+    return f"{content['about']}\n\n{made}"
 
 
 def compared(name: str) -> dict[str, Any] | None:
@@ -244,20 +216,14 @@ def comparison(name: str) -> str:
     if result is None:
         return NOT_COMPARED.format(name)
     trivial = {key: title for key, title in TITLES.items() if not key.startswith("neuralmd")}
-    rows = []
-    for method, title in (LEARNED | trivial).items():
-        if method in result["errors"]:
-            spread = result["seed_spread"].get(method, {})
-            rows.append([title, *_cells(result["errors"][method], METRICS, spread)])
-    table = markdown(["", *(title for title, _ in METRICS.values())], rows)
-    memory = [
-        f"{fmean(values):.2f} after {lag}" for lag, values in result["autocorrelation"].items()
-    ]
+    made = metric_table(result["errors"], ERRORS, LEARNED | trivial, result["seed_spread"])
+    lags = result["autocorrelation"].items()
+    memory = [f"{fmean(values):.2f} after {lag}" for lag, values in lags]
     return (
         f"{result['what']}: {result['origins']} origins, {result['settings']['ahead']} snapshots "
         f"ahead, in {result['clusters']} stretches; seeds "
         f"{', '.join(map(str, result['settings']['seeds']))}. Autocorrelation, in snapshots: "
-        f"{', '.join(memory)}.\n\n{table}\n{machine(f'compare-{name}')}"
+        f"{', '.join(memory)}.\n\n{made}\n{machine(f'compare-{name}')}"
     )
 
 
@@ -266,24 +232,7 @@ def ensembles(name: str) -> str:
     result = compared(f"compare-{name}")
     if result is None:
         return NOT_COMPARED.format(name)
-    found = result["ensembles"]
-    columns = {k: v for k, v in ENSEMBLE.items() if any(k in row for row in found.values())}
-    rows = [
-        [title, *_cells(found[method], columns, {})]
-        for method, title in DRAWN.items()
-        if method in found
-    ]
-    return markdown(["", *(title for title, _ in columns.values())], rows)
-
-
-def _cells(
-    row: dict[str, list[float]], columns: dict[str, tuple[str, int]], spread: dict[str, float]
-) -> list[str]:
-    cells = []
-    for key, (_, decimals) in columns.items():
-        cell = interval(row[key], decimals) if key in row else "–"
-        cells.append(f"{cell} ± {spread[key]:.{decimals}f}" if key in spread else cell)
-    return cells
+    return metric_table(result["ensembles"], ENSEMBLES, DRAWN)
 
 
 def machine(name: str) -> str:

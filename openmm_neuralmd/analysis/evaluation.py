@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 from rdkit import Chem
 
 from openmm_neuralmd.analysis.coordinates import Array
@@ -155,7 +156,9 @@ def _spaced(snapshots: Array) -> Array:
     return snapshots[np.linspace(0, len(snapshots) - 1, POSES).round().astype(int)]
 
 
-def summary(scores: Scores, clusters: Array | None = None) -> dict[str, dict[str, list[float]]]:
+def summary(
+    scores: Scores, clusters: NDArray[Any] | None = None
+) -> dict[str, dict[str, list[float]]]:
     """For each method and metric the mean over origins and its 95 % interval.
 
     Returns
@@ -175,7 +178,7 @@ def summary(scores: Scores, clusters: Array | None = None) -> dict[str, dict[str
     return result
 
 
-def _mean(values: Array, clusters: Array | None) -> list[float]:
+def _mean(values: Array, clusters: NDArray[Any] | None) -> list[float]:
     """[mean, low, high]; the mean alone where a single cluster leaves nothing to draw from."""
     if len(values if clusters is None else np.unique(clusters)) < 2:
         return [float(values.mean())]
@@ -183,7 +186,7 @@ def _mean(values: Array, clusters: Array | None) -> list[float]:
 
 
 def differences(
-    scores: Scores, method: str, metrics: Sequence[str], clusters: Array | None = None
+    scores: Scores, method: str, metrics: Sequence[str], clusters: NDArray[Any] | None = None
 ) -> dict[str, dict[str, list[float]]]:
     """Paired difference of one method to each other one: ``{other: {metric: [mean, low, high]}}``.
 
