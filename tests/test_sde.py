@@ -12,6 +12,7 @@ from torch import Tensor
 
 from openmm_neuralmd.analysis.geometry import bond_angle_validity
 from openmm_neuralmd.bindingnet import Protein, complex_tensors
+from openmm_neuralmd.dynamics import rollout
 from openmm_neuralmd.dynamics.fluctuations import (
     Fluctuations,
     fluctuations,
@@ -21,6 +22,7 @@ from openmm_neuralmd.dynamics.fluctuations import (
 )
 from openmm_neuralmd.dynamics.sde import NeuralSDE, SDEState
 from openmm_neuralmd.errors import InputError
+from openmm_neuralmd.training import Model, ModelCard
 from openmm_neuralmd.training.objectives import vector_score
 from openmm_neuralmd.trajectories import Snapshots
 
@@ -204,3 +206,26 @@ def test_energy_score_is_least_for_the_true_spread() -> None:
         exact = ((2 / np.pi) * (1 + spread**2)) ** 0.5 - spread / np.pi**0.5
         assert scores[spread] == pytest.approx(exact, abs=0.03)
     assert scores[1.0] < min(scores[0.5], scores[2.0])
+
+
+def test_replicas_of_one_history_are_those_of_the_same_history_many_times(gpcr: Snapshots) -> None:
+    model = Model(small("neuralmd-sde").eval(), CARD)
+    known = gpcr.ligand[:20]
+    together = rollout(model, gpcr.complex, known, 3, replicas=4, seed=5)
+    assert together.shape == (4, 3, 43, 3)
+    repeated = rollout(model, gpcr.complex, np.stack([known] * 4), 3, seed=5)
+    assert np.allclose(together, repeated)
+    assert not np.allclose(together[0], together[1])
+    assert not np.allclose(together, rollout(model, gpcr.complex, known, 3, replicas=4, seed=6))
+    with pytest.raises(InputError, match=r"replicas=2 needs one history \(T, 43, 3\)"):
+        rollout(model, gpcr.complex, np.stack([known] * 4), 3, replicas=2)
+
+
+CARD = ModelCard(
+    name="small",
+    kind="neuralmd-sde",
+    settings={},
+    interval_ps=6000.0,
+    elements=[6, 7, 8],
+    residue_types=[],
+)

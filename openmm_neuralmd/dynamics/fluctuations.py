@@ -79,11 +79,8 @@ def fluctuations(deviation: Tensor, valid: Tensor, count: int) -> Fluctuations:
     with torch.no_grad():
         weight = valid.to(deviation.dtype)[:, :, None, None]
         scaled = deviation * weight / weight.sum(1, keepdim=True).sqrt()
-        flat = scaled.flatten(2)
-        # Eigenvectors of the small matrix of snapshots: no n × n matrix, no order of atoms.
-        _, vectors = torch.linalg.eigh(flat @ flat.transpose(1, 2))
-        leading = vectors.flip(-1)[:, :, :count]
-        modes = torch.einsum("btk,btnc->bknc", leading, scaled)
+        _, size, direction = torch.linalg.svd(scaled.flatten(2), full_matrices=False)
+        modes = (size.unsqueeze(-1) * direction)[:, :count].unflatten(2, deviation.shape[2:])
         missing = count - modes.shape[1]
         if missing > 0:
             nothing = modes.new_zeros(modes.shape[0], missing, *modes.shape[2:])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -81,15 +81,24 @@ def rollout(
     single = complex_tensors(complex, dtype, device)
     histories = torch.as_tensor(known, dtype=dtype, device=device)
     if known.ndim == 3:
-        histories = histories.expand(replicas or 1, *histories.shape)
-    batch = histories.shape[0]
+        histories = histories.unsqueeze(0)
+    batch = replicas or histories.shape[0]
     valid = torch.ones(histories.shape[:2], dtype=torch.bool, device=device)
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
         dynamics.to(device)
         every = torch.zeros(batch, dtype=torch.int64, device=device)
         protein, wide = dynamics.encode(single).take(every), single.take(every)
-        state = dynamics.start(wide, histories, valid)
+        state = dynamics.start(wide.take(every[: len(histories)]), histories, valid)
+        if replicas is not None:
+            state = _rows(state, every)
         x = dynamics.integrate(wide, protein, state, snapshots, generator)[0]
     forecast = x.double().cpu().numpy()
     return forecast if known.ndim == 4 or replicas is not None else forecast[0]
+
+
+def _rows(state: Any, index: torch.Tensor) -> Any:
+    """These rows of the batch, of a tensor or of a tuple of tensors and such tuples."""
+    if isinstance(state, torch.Tensor):
+        return state.index_select(0, index)
+    return type(state)(*(_rows(part, index) for part in state))
