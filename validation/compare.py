@@ -60,7 +60,8 @@ class CompareSettings(BaseModel):
     ahead, every : int
         Snapshots to forecast, and from one origin to the next.
     models : dict
-        Training settings by the name of the dynamics; 'common' is merged into all.
+        Training settings by the name of the dynamics, or by a label of their own with the name in
+        'dynamics'; 'common' is merged into all.
     seeds : tuple of int
     """
 
@@ -134,21 +135,21 @@ def _left_out(
     return Fold(f"without-{fold}", kept, 1.0, tests)
 
 
-def trained(settings: CompareSettings, name: str, kind: str, fold: Fold, seed: int) -> Model:
+def trained(settings: CompareSettings, name: str, label: str, fold: Fold, seed: int) -> Model:
     """The model of a fold and seed, trained now or found in runs/compare/."""
     content = {
         **settings.common,
-        **settings.models[kind],
-        "name": f"{name}-{kind}",
+        **settings.models[label],
+        "name": f"{name}-{label}",
         "data": [part.model_dump() for part in settings.data],
-        "dynamics": kind,
+        "dynamics": settings.models[label].get("dynamics", label),
         "train_fraction": fold.train_fraction,
         "seed": seed,
     }
-    training = validated(TrainingSettings, content, f"{name}: {kind}")
-    trainer = Trainer(training, fold.training, RUNS / name / fold.name / f"{kind}-{seed}")
+    training = validated(TrainingSettings, content, f"{name}: {label}")
+    trainer = Trainer(training, fold.training, RUNS / name / fold.name / f"{label}-{seed}")
     done = trainer.counters.update
-    with progress_bar(f"{kind}, seed {seed}, {fold.name}", trainer.total, "updates", done) as tell:
+    with progress_bar(f"{label}, seed {seed}, {fold.name}", trainer.total, "updates", done) as tell:
         return trainer.run(tell)
 
 
@@ -169,22 +170,25 @@ class Collected:
             self.clusters += [cluster] * len(next(iter(errors.values())))
 
 
-def evaluate(settings: CompareSettings, name: str, kinds: list[str]) -> dict[str, Any]:
+def evaluate(settings: CompareSettings, name: str, labels: list[str]) -> dict[str, Any]:
     """Train and test everything."""
     every = folds(settings)
-    trivial, learned = Collected(), {kind: [Collected() for _ in settings.seeds] for kind in kinds}
+    trivial = Collected()
+    learned = {label: [Collected() for _ in settings.seeds] for label in labels}
     cluster = 0
     for fold in every:
         for test in fold.tests:
             trivial.add(*assess(test), cluster)
             cluster += 1
-        for kind in kinds:
-            for collected, seed in zip(learned[kind], settings.seeds, strict=True):
-                model = trained(settings, name, kind, fold, seed)
-                label = f"testing {kind}, seed {seed}"
-                with progress_bar(label, len(fold.tests), "stretches") as tell:
+        for label in labels:
+            for collected, seed in zip(learned[label], settings.seeds, strict=True):
+                model = trained(settings, name, label, fold, seed)
+                what = f"testing {label}, seed {seed}"
+                with progress_bar(what, len(fold.tests), "stretches") as tell:
                     for test in fold.tests:
-                        collected.add(*assess(test, model), None)
+                        errors, ensembles = assess(test, model)
+                        own = model.card.kind, label
+                        collected.add(_called(errors, *own), _called(ensembles, *own), None)
                         tell(1, "")
     errors, ensembles = dict(trivial.errors), dict(trivial.ensembles)
     spread: dict[str, dict[str, float]] = {}
@@ -202,8 +206,16 @@ def evaluate(settings: CompareSettings, name: str, kinds: list[str]) -> dict[str
         "autocorrelation": _memory(every),
         "errors": summary(errors, clusters),
         "seed_spread": spread,
-        "differences": {kind: differences(errors, kind, ERRORS, clusters) for kind in kinds},
+        "differences": {label: differences(errors, label, ERRORS, clusters) for label in labels},
         "ensembles": summary(ensembles, stretches),
+    }
+
+
+def _called(scores: Scores, kind: str, label: str) -> Scores:
+    """The rows of a dynamics under the label it has in the settings."""
+    return {
+        label + name.removeprefix(kind) if name.startswith(kind) else name: rows
+        for name, rows in scores.items()
     }
 
 
@@ -228,7 +240,7 @@ def main() -> None:
     """Compare, and write the result file."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("settings", type=Path)
-    parser.add_argument("--only", nargs="*", help="learned dynamics to include; default: all")
+    parser.add_argument("--only", nargs="*", help="models to include; default: all")
     parser.add_argument("--seeds", type=int, nargs="+")
     parser.add_argument("--json", type=Path, help="result file")
     arguments = parser.parse_args()
@@ -241,13 +253,13 @@ def main() -> None:
     if arguments.seeds:
         content["seeds"] = arguments.seeds
     settings = validated(CompareSettings, content, str(arguments.settings))
-    kinds = [k for k in settings.models if arguments.only is None or k in arguments.only]
+    labels = [k for k in settings.models if arguments.only is None or k in arguments.only]
     name = arguments.settings.stem
     result = {
         "what": settings.about,
         "settings": settings.model_dump(mode="json", exclude={"data"}),
         "data": [dict(t.identity) for t in read_trajectories(settings.data)],
-        **evaluate(settings, name, kinds),
+        **evaluate(settings, name, labels),
         "provenance": provenance(),
     }
     target = arguments.json or HERE / "results" / f"compare-{name}.json"
