@@ -239,10 +239,16 @@ def best_window(segments: Sequence[Tensor], horizon: int, windows: Sequence[int]
 
 def _origin_errors(segment: Tensor, w: int, ahead: int) -> Tensor:
     """RMSE of the recent mean from every origin of a segment, (T − ahead,)."""
-    origins = range(len(segment) - ahead)
-    means = torch.stack([segment[max(0, t + 1 - w) : t + 1].mean(0) for t in origins])
-    futures = torch.stack([segment[t + 1 : t + 1 + ahead] for t in origins])
-    return (futures - means[:, None]).square().sum(-1).mean((1, 2)).sqrt()
+    origins = len(segment) - ahead
+    sums = torch.cat((torch.zeros_like(segment[:1]), segment.cumsum(0)))
+    end = torch.arange(1, origins + 1, device=segment.device)
+    begin = (end - w).clamp(min=0)
+    means = (sums[end] - sums[begin]) / (end - begin)[:, None, None]
+    # One lead time after the other: all at once would be `ahead` trajectories in memory.
+    squared = torch.stack(
+        [(segment[s : s + origins] - means).square().sum(-1).mean(1) for s in range(1, ahead + 1)]
+    )
+    return squared.mean(0).sqrt()
 
 
 def _long_enough(segments: Sequence[Tensor]) -> list[Tensor]:
