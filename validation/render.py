@@ -29,7 +29,7 @@ PAGES = (
     ROOT / "docs" / "reference.md",
     ROOT / "docs" / "reference-sets.md",
 )
-COMPARED = ("gpcr", "pocket", "fine", "rigid")
+COMPARED = ("gpcr", "pocket", "pocket-left-out", "fine", "rigid")
 MARKER = re.compile(r"(<!-- table: (\S+) -->\n).*?(<!-- end of table -->)", re.DOTALL)
 
 TITLES = {
