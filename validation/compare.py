@@ -177,9 +177,11 @@ def evaluate(settings: CompareSettings, name: str, labels: list[str]) -> dict[st
     learned = {label: [Collected() for _ in settings.seeds] for label in labels}
     cluster = 0
     for fold in every:
-        for test in fold.tests:
-            trivial.add(*assess(test), cluster)
-            cluster += 1
+        with progress_bar(f"trivial forecasts, {fold.name}", len(fold.tests), "stretches") as tell:
+            for test in fold.tests:
+                trivial.add(*assess(test), cluster)
+                cluster += 1
+                tell(1, "")
         for label in labels:
             for collected, seed in zip(learned[label], settings.seeds, strict=True):
                 model = trained(settings, name, label, fold, seed)
