@@ -21,20 +21,32 @@ import pytest
 import torch
 from openmm import app, unit
 from safetensors.torch import save_file
+from typer.testing import CliRunner
 
+from openmm_neuralmd.cli import app as app_
 from openmm_neuralmd.complexes import Complex
-from openmm_neuralmd.dynamics import dynamics, rollout
+from openmm_neuralmd.dynamics import NeuralSDE, NeuralSDESettings, dynamics, rollout
+from openmm_neuralmd.dynamics.gnn import GNNMD, GNNMDSettings
 from openmm_neuralmd.errors import NeuralMDError
 from openmm_neuralmd.examples import GPCR_FOLDER, example, example_complex
 from openmm_neuralmd.mm.force import NeuralMDForce
+from openmm_neuralmd.mm.integrator import NeuralMDIntegrator
 from openmm_neuralmd.reference import ComplexFolder, PrepareSettings, import_amber
 from openmm_neuralmd.reference.campaign import read_campaign
 from openmm_neuralmd.reference.gromacs import run_gromacs
 from openmm_neuralmd.reference.gromacs.topology import refuse_foreign
 from openmm_neuralmd.reference.md import MDSettings
 from openmm_neuralmd.reference.md.partial import PartialRun
-from openmm_neuralmd.training import Trainer, TrainingSettings, load_model, read_settings
+from openmm_neuralmd.training import (
+    Trainer,
+    TrainingSettings,
+    Trajectory,
+    load_model,
+    read_settings,
+)
 from openmm_neuralmd.training.checkpoints import bundled_models
+from openmm_neuralmd.training.data import read_trajectories
+from openmm_neuralmd.training.settings import DataSettings
 from openmm_neuralmd.trajectories import Snapshots, read_snapshots, write_trajectory
 
 DOCUMENT = Path(__file__).parent.parent / "docs" / "errors.md"
@@ -483,7 +495,60 @@ def _(b: Bench) -> object:
 @case("too-short-to-learn")
 def _(b: Bench) -> object:
     settings = TrainingSettings(name="x", data={"example": "gpcr-ergotamine"}, horizon=30)
-    return Trainer(settings, b.gpcr[:30], b.folder / "run")
+    return Trainer(settings, [Trajectory.of(b.gpcr[:30])], b.folder / "run")
+
+
+@case("two-strides")
+def _(b: Bench) -> object:
+    trajectory = b.dcd()
+    topology = b.folder / "t4l.pdb"
+    with topology.open("w") as file:
+        app.PDBFile.writeFile(b.t4l.topology, b.t4l.positions * NM, file, keepIds=True)
+    own = DataSettings(topology=topology, trajectory=trajectory)
+    return read_trajectories([own, DataSettings(example="gpcr-ergotamine")])
+
+
+@case("no-entry")
+def _(b: Bench) -> object:
+    (b.folder / "names.txt").write_text("9ZZZ\n")
+    file = Path(__file__).parent / "data" / "misato" / "11gs.hdf5"
+    return read_trajectories([DataSettings(misato=file, entries=b.folder / "names.txt")])
+
+
+@case("unknown-dynamics-to-train")
+def _(b: Bench) -> object:
+    text = "name: x\ndynamics: magic\ndata: {example: gpcr-ergotamine}\n"
+    (b.folder / "run.yaml").write_text(text)
+    return read_settings(b.folder / "run.yaml")
+
+
+@case("other-objective")
+def _(b: Bench) -> object:
+    text = "name: x\ndynamics: neuralmd-sde\ndata: {example: gpcr-ergotamine}\n"
+    (b.folder / "run.yaml").write_text(text + "objective: {kind: mae}\n")
+    return read_settings(b.folder / "run.yaml")
+
+
+@case("does-not-jump")
+def _(b: Bench) -> object:
+    model = load_model("gpcr-ergotamine")
+    gnn = GNNMD(GNNMDSettings(network=model.dynamics.settings.network))  # type: ignore[union-attr]
+    card = model.card.model_copy(update={"kind": "gnn-md"})
+    return NeuralMDIntegrator(replace(model, dynamics=gnn, card=card))
+
+
+@case("no-noise")
+def _(b: Bench) -> object:
+    model = NeuralSDE(NeuralSDESettings())
+    return model.integrate(None, None, None, 1)  # type: ignore[arg-type]
+
+
+@case("learned-from-it")
+def _(b: Bench) -> object:
+    words = ["gpcr-ergotamine", "--example", "gpcr-ergotamine", "--from", "100"]
+    result = CliRunner().invoke(app_, ["--debug", "validate", *words, "-o", str(b.folder / "v")])
+    assert result.exception is not None
+    raise result.exception
 
 
 @case("warning-alternates")

@@ -42,7 +42,7 @@ def test_all_python_is_python(path: Path) -> None:
 def test_the_settings_shown_are_valid() -> None:
     (block,) = [b for b in blocks_of(page("own-complex.md")) if b.language == "yaml"]
     made = validated(TrainingSettings, yaml.safe_load(block.code), "own-complex.md")
-    assert made.data.ligand == "LIG"
+    assert made.data[0].ligand == "LIG"
 
 
 @pytest.mark.slow
