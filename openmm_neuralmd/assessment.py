@@ -167,8 +167,8 @@ def steps(stretch: Stretch, model: Model | None = None) -> int:
 
 
 def find_chemistry(sdf: Path | None, snapshots: Snapshots) -> Chemistry | None:
-    """What PoseBusters and ProLIF need, of a reference set: bond orders, and start.pdb beside."""
-    if sdf is None or not (start := sdf.parent / "start.pdb").is_file():
+    """What PoseBusters and ProLIF need, of a reference set: start.pdb.gz stands beside its SDF."""
+    if sdf is None or not (start := sdf.parent / "start.pdb.gz").is_file():
         return None
     complex = snapshots.complex
     ligand = list(complex.topology.atoms())[complex.ligand[0]].residue.name

@@ -25,7 +25,7 @@ def snapshots() -> Snapshots:
 def test_the_hinge_of_a_kinase_is_found(snapshots: Snapshots) -> None:
     """Inhibitors of TYK2 are held by the backbone of VAL 981, as donor and acceptor."""
     molecule = heavy_molecule(TYK2 / "ligand.sdf", snapshots.complex.ligand_atomic_numbers)
-    protein = pocket_molecule(TYK2 / "start.pdb", "LIG", snapshots.ligand[0])
+    protein = pocket_molecule(TYK2 / "start.pdb.gz", "LIG", snapshots.ligand[0])
     found = occupancies(protein, molecule, snapshots.ligand)
     assert found["VAL981.A", "HBAcceptor"] > 0.8 and found["VAL981.A", "HBDonor"] > 0.4
     assert all(0 < share <= 1 for share in found.values())
@@ -46,4 +46,4 @@ def test_recovery_by_hand() -> None:
 
 def test_nothing_near_is_said(snapshots: Snapshots) -> None:
     with pytest.raises(InputError, match="no protein within 8 Å of the ligand"):
-        pocket_molecule(TYK2 / "start.pdb", "LIG", snapshots.ligand[0] + 500.0)
+        pocket_molecule(TYK2 / "start.pdb.gz", "LIG", snapshots.ligand[0] + 500.0)

@@ -25,7 +25,10 @@ def test_a_run_of_a_set(folder: Path) -> None:
     complex = Complex.from_files(folder / "topology.pdb", sdf=folder / "ligand.sdf")
     snapshots = read_snapshots(folder / "trajectory.xtc", complex, stride=10)
     assert len(snapshots) == told["snapshots"] / 10 and snapshots.breaks == ()
-    assert snapshots.interval_ps == pytest.approx(10 * told["interval_ps"])
+    assert snapshots.interval_ps == pytest.approx(
+        10 * told["interval_ps"],
+        rel=1e-4,  # OpenMM adds up the times of an XTC file in single precision
+    )
     molecule = heavy_molecule(folder / "ligand.sdf", complex.ligand_atomic_numbers)
     assert molecule.GetNumAtoms() == told["ligand_heavy_atoms"] == snapshots.ligand.shape[1]
     if (folder / "labels.npz").is_file():

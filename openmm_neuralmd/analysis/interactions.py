@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
@@ -37,7 +38,7 @@ def pocket_molecule(
     Parameters
     ----------
     pdb : path
-        All atoms, such as `start.pdb` of a reference set; water is left out.
+        All atoms, such as `start.pdb.gz` of a reference set; water is left out.
     ligand : str
         Residue name of the ligand in it, left out too.
     around : array (n, 3)
@@ -55,7 +56,7 @@ def pocket_molecule(
     left_out = {ligand, *WATER}
     lines = [
         line
-        for line in Path(pdb).read_text().splitlines(keepends=True)
+        for line in _text(Path(pdb)).splitlines(keepends=True)
         if line.startswith(("ATOM", "HETATM")) and line[17:20].strip() not in left_out
     ]
     positions = np.array([[float(line[k : k + 8]) for k in (30, 38, 46)] for line in lines])
@@ -69,6 +70,11 @@ def pocket_molecule(
     if molecule is None:
         raise InputError(f"{pdb}: no protein within {reach:g} Å of the ligand that RDKit can read")
     return prolif.Molecule.from_rdkit(molecule)
+
+
+def _text(path: Path) -> str:
+    data = path.read_bytes()
+    return (gzip.decompress(data) if path.suffix == ".gz" else data).decode()
 
 
 def occupancies(protein: prolif.Molecule, molecule: Chem.Mol, snapshots: ArrayLike) -> Occupancies:

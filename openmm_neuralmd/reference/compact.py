@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ from .md.outcome import RECORD, TOPOLOGY
 from .md.records import LABELS, open_trajectory
 from .md.selection import part_of_topology
 
-TRAJECTORY, LIGAND, START = "trajectory.xtc", "ligand.sdf", "start.pdb"
+TRAJECTORY, LIGAND, START = "trajectory.xtc", "ligand.sdf", "start.pdb.gz"
 LAGS_PS = (1.0, 10.0, 80.0)
 
 
@@ -49,7 +50,7 @@ def compact(run: str | Path, output: str | Path, reach: float = np.inf, labels: 
     run : path
         Folder of a finished reference run.
     output : path
-        Folder; gets topology.pdb, trajectory.xtc, ligand.sdf, start.pdb (every atom that the run
+        Folder; gets topology.pdb, trajectory.xtc, ligand.sdf, start.pdb.gz (every atom that the run
         wrote, side chains included, as it started) and, if the run has labels, labels.npz with
         single-precision sums over the force groups.
     reach : float
@@ -84,9 +85,11 @@ def compact(run: str | Path, output: str | Path, reach: float = np.inf, labels: 
     ):
         for positions in trajectory.xyz[:, kept]:
             writer.writeModel(positions.astype(float) * unit.nanometer)
-    for name, origin in ((LIGAND, LIGAND), (START, TOPOLOGY)):
-        with complete(output / name) as path:
-            path.write_bytes((run / origin).read_bytes())
+    with complete(output / LIGAND) as path:
+        path.write_bytes((run / LIGAND).read_bytes())
+    with complete(output / START) as path:
+        # No time stamp in it: the same run gives the same file.
+        path.write_bytes(gzip.compress((run / TOPOLOGY).read_bytes(), mtime=0))
     if (run / LABELS).is_file():
         _save_labels(run / LABELS, output / LABELS, np.searchsorted(kept, complex.ligand), labels)
     return Compact(output, _manifest(output, record, len(kept)))
@@ -158,7 +161,7 @@ def motion(snapshots: Snapshots) -> dict[str, Any]:
         "spread_angstrom": round(float(ligand.std(axis=0).mean()), 3),
         "from_start_angstrom": [round(distance, 2) for distance in away],
         "autocorrelation": {
-            f"{lag:g} ps": round(autocorrelation(half, steps), 3)
+            f"{lag:.3g} ps": round(autocorrelation(half, steps), 3)
             for lag, steps in lags.items()
             if 1 <= steps < len(half) // 2
         },

@@ -28,7 +28,7 @@ DRY = "dry"
 REACH = {
     DRY: 1.0,
     "pocket": 1.0,
-    "fine": 1.0,
+    "fine": 0.8,
     "rigid": 1.0,
     "flexible": math.inf,
 }  # nm, see `compact`
