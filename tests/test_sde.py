@@ -22,6 +22,7 @@ from openmm_neuralmd.dynamics.fluctuations import (
 )
 from openmm_neuralmd.dynamics.sde import NeuralSDE, SDEState
 from openmm_neuralmd.errors import InputError
+from openmm_neuralmd.nested import rows
 from openmm_neuralmd.training import Model, ModelCard
 from openmm_neuralmd.training.objectives import vector_score
 from openmm_neuralmd.trajectories import Snapshots
@@ -122,7 +123,7 @@ def analytic(step: float, **settings: object) -> NeuralSDE:
 
 def run(model: NeuralSDE, snapshots: int, poses: Tensor, tau: float, spread: float) -> Tensor:
     """Many replicas of one atom that starts in its first pose, (REPLICAS, S, 3) in Å."""
-    c = point().take(torch.zeros(REPLICAS, dtype=torch.int64))
+    c = rows(point(), torch.zeros(REPLICAS, dtype=torch.int64))
     zero = torch.zeros(REPLICAS, 1, 3).double()
     places = poses.double().view(1, -1, 1, 1).expand(REPLICAS, -1, 1, 3)
     # Half of the variance in a mode that all coordinates share, half of it their own.

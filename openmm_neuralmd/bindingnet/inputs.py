@@ -47,10 +47,6 @@ class ComplexTensors(NamedTuple):
     residue_mask: Tensor
     pairs: Tensor
 
-    def take(self, index: Tensor) -> ComplexTensors:
-        """The complexes of these rows of the batch, a row as often as it is named."""
-        return ComplexTensors(*(t.index_select(0, index) for t in self))
-
 
 def complex_tensors(
     complex: Complex, dtype: torch.dtype = torch.float32, device: torch.device | str = "cpu"

@@ -37,10 +37,6 @@ class Protein(NamedTuple):
     frames: Tensor
     mask: Tensor
 
-    def take(self, index: Tensor) -> Protein:
-        """The proteins of these rows of the batch, a row as often as it is named."""
-        return Protein(*(t.index_select(0, index) for t in self))
-
 
 class BindingNet(nn.Module):
     """Multi-grained SE(3)-equivariant network of a protein–ligand complex.

@@ -120,10 +120,6 @@ class BothProteins(NamedTuple):
     dynamics: Protein
     score: Protein
 
-    def take(self, index: Tensor) -> BothProteins:
-        """The proteins of these rows of the batch, a row as often as it is named."""
-        return BothProteins(self.dynamics.take(index), self.score.take(index))
-
 
 class CGMDSettings(GNNMDSettings):
     """Settings of CG-MD: those of `GNNMDSettings`, and these.

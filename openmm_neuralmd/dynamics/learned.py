@@ -21,8 +21,8 @@ from .verlet import VerletMD, VerletMDSettings
 class Propagator(Protocol):
     """A learned dynamics that jumps: encode the protein, start from snapshots, go on.
 
-    What `encode` and `start` give is the dynamics' own and goes back to it unread; `take` of the
-    former repeats rows of a batch.
+    What `encode` and `start` give are NamedTuples of the dynamics' own: they go back to it unread,
+    at most with other rows of the batch (`nested.rows`).
     """
 
     def coefficients(self) -> list[nn.Parameter]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 
 from ..bindingnet import complex_tensors
 from ..errors import InputError, ModelError
+from ..nested import rows
 from .learned import Propagator
 
 if TYPE_CHECKING:
@@ -88,17 +89,10 @@ def rollout(
     with torch.no_grad():
         dynamics.to(device)
         every = torch.zeros(batch, dtype=torch.int64, device=device)
-        protein, wide = dynamics.encode(single).take(every), single.take(every)
-        state = dynamics.start(wide.take(every[: len(histories)]), histories, valid)
+        protein, wide = rows(dynamics.encode(single), every), rows(single, every)
+        state = dynamics.start(rows(single, every[: len(histories)]), histories, valid)
         if replicas is not None:
-            state = _rows(state, every)
+            state = rows(state, every)
         x = dynamics.integrate(wide, protein, state, snapshots, generator)[0]
     forecast = x.double().cpu().numpy()
     return forecast if known.ndim == 4 or replicas is not None else forecast[0]
-
-
-def _rows(state: Any, index: torch.Tensor) -> Any:
-    """These rows of the batch, of a tensor or of a tuple of tensors and such tuples."""
-    if isinstance(state, torch.Tensor):
-        return state.index_select(0, index)
-    return type(state)(*(_rows(part, index) for part in state))

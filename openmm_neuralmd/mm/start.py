@@ -15,6 +15,7 @@ from ..complexes import Complex
 from ..dynamics.sde import SDEState
 from ..dynamics.state import State
 from ..errors import InputError
+from ..nested import mapped
 from ..units import nanometers, to_angstrom, to_nm, velocity_factor
 from .projection import set_lengths
 
@@ -106,15 +107,8 @@ def start_state(model: Model, complex: Complex, snapshots: np.ndarray) -> State 
     known = torch.as_tensor(snapshots, dtype=dtype).unsqueeze(0)
     valid = torch.ones(known.shape[:2], dtype=torch.bool)
     with torch.no_grad():
-        state: State | SDEState = _double(dynamics.start(c, known, valid))
+        state: State | SDEState = mapped(dynamics.start(c, known, valid), Tensor.double)
     return state._replace(x=torch.as_tensor(snapshots[-1:], dtype=torch.float64))
-
-
-def _double(state: Any) -> Any:
-    """A tensor, or a tuple of tensors and such tuples, in double precision."""
-    if isinstance(state, torch.Tensor):
-        return state.double()
-    return type(state)(*map(_double, state))
 
 
 def per_atom(state: State | SDEState) -> dict[str, Tensor]:

@@ -213,7 +213,7 @@ class Trainer:
             )
             more = number + 1 < len(parts)
             with fabric.no_backward_sync(self.module, enabled=more):
-                errors = self.module(self.windows.batch(part).to(fabric.device), generator)
+                errors = self.module(fabric.to_device(self.windows.batch(part)), generator)
                 loss = weight * errors.sum()
                 fabric.backward(loss)
             total = total + loss.detach()
@@ -264,7 +264,7 @@ class Trainer:
             for windows in self.validation.batches(self.settings.batch_size):
                 share = windows[fabric.global_rank :: fabric.world_size]
                 if share:
-                    batch = self.validation.batch(share).to(fabric.device)
+                    batch = fabric.to_device(self.validation.batch(share))
                     total = total + self.module(batch, generator).sum()
         summed: Tensor = fabric.all_reduce(total, reduce_op="sum")  # type: ignore[assignment]
         return float(summed) / len(self.validation)

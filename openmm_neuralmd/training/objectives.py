@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from ..bindingnet import ComplexTensors
 from ..dynamics import Propagator
+from ..nested import rows
 from .settings import ObjectiveSettings
 from .windows import Batch
 
@@ -80,7 +81,7 @@ def _forecast(
 def _members(dynamics: Any, batch: Batch, repeats: int = 1) -> tuple[ComplexTensors, Any]:
     """Complex and protein of every window; each protein is encoded once for the batch."""
     member = batch.member.repeat_interleave(repeats)
-    return batch.complexes.take(member), dynamics.encode(batch.complexes).take(member)
+    return rows(batch.complexes, member), rows(dynamics.encode(batch.complexes), member)
 
 
 def forecast_error(

@@ -44,11 +44,6 @@ class Batch(NamedTuple):
     valid: Tensor
     target: Tensor
 
-    def to(self, device: torch.device | str) -> Batch:
-        """The same on another device."""
-        complexes = ComplexTensors(*(t.to(device) for t in self.complexes))
-        return Batch(complexes, *(t.to(device) for t in self[1:]))
-
 
 class Window(NamedTuple):
     """One window.
