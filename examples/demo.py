@@ -53,12 +53,12 @@ def forecast() -> None:
         for p in snapshots.segments
         if p.start < training
     ]
-    bonds = torch.as_tensor(snapshots.complex.heavy_bonds)
+    bonds = torch.as_tensor(snapshots.complex.site_bonds)
     for name in SHOWN:
         method = TRIVIAL[name].fit(segments, bonds=bonds, horizon=len(truth))
         predictions[name] = method.forecast(torch.as_tensor(known), len(truth)).numpy()
     table = {
-        name: metrics_table(truth, x, bonds=snapshots.complex.heavy_bonds, reference=known)
+        name: metrics_table(truth, x, bonds=snapshots.complex.site_bonds, reference=known)
         for name, x in predictions.items()
     }
     report_figure(

@@ -66,7 +66,7 @@ class Stretch:
     @property
     def bonds(self) -> Array:
         """Of the ligand's heavy atoms, (b, 2)."""
-        return self.snapshots.complex.heavy_bonds
+        return self.snapshots.complex.site_bonds
 
 
 def trivial_forecasts(stretch: Stretch) -> dict[str, Forecast]:

@@ -8,7 +8,18 @@ from typing import Annotated
 
 import typer
 
-from .commands import campaign, convert, doctor, info, prepare, reference, simulate, train, validate
+from .commands import (
+    campaign,
+    convert,
+    doctor,
+    hybrid,
+    info,
+    prepare,
+    reference,
+    simulate,
+    train,
+    validate,
+)
 from .commands.command import Command
 
 app = typer.Typer(
@@ -47,6 +58,7 @@ for module, function in (
     (campaign, campaign.campaign),
     (train, train.train),
     (simulate, simulate.simulate),
+    (hybrid, hybrid.hybrid),
     (validate, validate.validate),
     (convert, convert.convert),
     (info, info.info),

@@ -48,6 +48,9 @@ class Complex:
         Index into `RESIDUE_TYPES`.
     linked : (R,) bool
         Residue r is peptide-bonded to residue r + 1.
+    hydrogens : bool
+        Whether the ligand's hydrogens are seen and moved by the network too, see
+        `with_hydrogens`; its heavy atoms alone by default.
     """
 
     name: str
@@ -58,6 +61,7 @@ class Complex:
     backbone: np.ndarray
     residue_types: np.ndarray
     linked: np.ndarray
+    hydrogens: bool = False
 
     @classmethod
     def from_files(
@@ -114,10 +118,20 @@ class Complex:
         checks.check_units(self.backbone, positions, self.name)
         return replace(self, positions=positions)
 
+    def with_hydrogens(self, hydrogens: bool = True) -> Complex:
+        """The same complex, whose ligand the network sees with its hydrogens (or without)."""
+        return self if hydrogens == self.hydrogens else replace(self, hydrogens=hydrogens)
+
     def fingerprint(self) -> str:
         """SHA-256 of the topology's identity: elements, ligand bonds, residue types, links."""
         digest = hashlib.sha256()
-        identity = (self.ligand_atomic_numbers, self.ligand_bonds, self.residue_types, self.linked)
+        identity = (
+            self.ligand_atomic_numbers,
+            self.ligand_bonds,
+            self.residue_types,
+            self.linked,
+            *((self.sites,) if self.hydrogens else ()),
+        )
         for array in identity:
             data = np.ascontiguousarray(array, dtype="<i8")
             digest.update(np.array(data.shape, dtype="<i8").tobytes() + data.tobytes())
@@ -145,10 +159,20 @@ class Complex:
         return self.ligand[self.heavy]
 
     @cached_property
-    def heavy_bonds(self) -> np.ndarray:
-        """(b', 2) int64, bonds between heavy atoms, local to `heavy`."""
+    def sites(self) -> np.ndarray:
+        """(n,) int64, local indices into `ligand` of what the network sees: heavy atoms, or all."""
+        return np.arange(len(self.ligand)) if self.hydrogens else self.heavy
+
+    @cached_property
+    def ligand_sites(self) -> np.ndarray:
+        """(n,) int64, particle indices of `sites`."""
+        return self.ligand[self.sites]
+
+    @cached_property
+    def site_bonds(self) -> np.ndarray:
+        """(b', 2) int64, bonds between `sites`, local to them."""
         place = np.full(len(self.ligand), -1)
-        place[self.heavy] = np.arange(len(self.heavy))
+        place[self.sites] = np.arange(len(self.sites))
         bonds = place[self.ligand_bonds]
         return bonds[(bonds >= 0).all(axis=1)]
 

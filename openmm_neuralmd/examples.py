@@ -13,18 +13,25 @@ GPCR_FOLDER = Path(__file__).parent / "data" / "gpcr_ergotamine"
 """topology.pdb, trajectory.xtc and ligand.sdf; from ProLIF, Apache-2.0, see NOTICE."""
 
 
-def example(name: str) -> Snapshots:
+def example(name: str, *, hydrogens: bool = False) -> Snapshots:
     """Snapshots of a packaged example.
 
     'gpcr-ergotamine': serotonin receptor 5-HT1B with ergotamine, all-atom MD by the authors of
     ProLIF; 250 snapshots 6 ns apart in three replicas (84, 83, 83), protein heavy atoms only.
+
+    Parameters
+    ----------
+    name : str
+    hydrogens : bool
+        See `Complex.with_hydrogens`.
 
     Raises
     ------
     InputError
         Unknown name, or an example that has no trajectory.
     """
-    return read_snapshots(example_trajectory(name), example_complex(name))
+    complex = example_complex(name).with_hydrogens(hydrogens)
+    return read_snapshots(example_trajectory(name), complex)
 
 
 def example_trajectory(name: str) -> Path:

@@ -32,8 +32,8 @@ class RawFrames:
     first : (N, 3) float64
         All atoms of the first snapshot.
     atoms : (M,) int64
-        Particle indices of the atoms in `selected`: Cα of each residue, then the ligand's heavy
-        atoms.
+        Particle indices of the atoms in `selected`: Cα of each residue, then the ligand's
+        `sites`.
     selected : (T, M, 3) float64
     boxes : (T, 3, 3) float64 or None
     times : (T,) float64 or None
@@ -62,7 +62,7 @@ def read_frames(path: Path, complex: Complex) -> RawFrames:
         _refuse_truncated(path, header)
     topology = mdtraj.Topology.from_openmm(complex.topology)
     _refuse_other_atoms(path, topology.n_atoms)
-    atoms = np.concatenate([complex.backbone[:, 1], complex.ligand_heavy])
+    atoms = np.concatenate([complex.backbone[:, 1], complex.ligand_sites])
     order = np.argsort(atoms)  # MDTraj reads in file order
     first = _load(path, topology, np.arange(topology.n_atoms), frame=0)
     every = _load(path, topology, atoms[order])

@@ -17,10 +17,10 @@ def full_positions(complex: Complex, ligand: np.ndarray) -> np.ndarray:
     """
     heavy = to_nm(np.asarray(ligand, dtype=np.float64))
     positions = np.repeat(complex.positions[None], len(heavy), axis=0)
-    positions[:, complex.ligand_heavy] = heavy
-    reference = complex.positions[complex.ligand_heavy]
+    positions[:, complex.ligand_sites] = heavy
+    reference = complex.positions[complex.ligand_sites]
     for parent, hydrogens in _hydrogens_of(complex).items():
-        around = _neighbourhood(complex.heavy_bonds, parent)
+        around = _neighbourhood(complex.site_bonds, parent)
         rotation, _ = superpose(heavy[:, around], reference[around])
         arm = complex.positions[hydrogens] - reference[parent]
         # x @ rotation carries the snapshot to the reference; its transpose carries back
@@ -30,7 +30,7 @@ def full_positions(complex: Complex, ligand: np.ndarray) -> np.ndarray:
 
 def _hydrogens_of(complex: Complex) -> dict[int, list[int]]:
     """Parent, local to the heavy atoms, to the particle indices of its hydrogens."""
-    place = {int(i): k for k, i in enumerate(complex.heavy)}
+    place = {int(i): k for k, i in enumerate(complex.sites)}
     found: dict[int, list[int]] = {}
     for bond in complex.ligand_bonds.tolist():
         for parent, hydrogen in (bond, bond[::-1]):

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from pathlib import Path
 from typing import Any, TypeVar
 
 import yaml
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+from pydantic.dataclasses import dataclass as checked
 
 from .errors import InputError
 
@@ -44,3 +46,18 @@ def validated(kind: type[T], content: Any, source: str) -> T:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "settings"
         raise InputError(f"{source}: {where}: {first['msg']}") from error
+
+
+def made(kind: type[T], content: Any, source: str) -> T:
+    """A dataclass of settings from what a file holds; settings it does not know are refused.
+
+    Parameters
+    ----------
+    kind : type
+        A plain dataclass.
+    content, source
+        See `validated`.
+    """
+    strict: Any = checked(kind, frozen=True, config=ConfigDict(extra="forbid"))
+    found = validated(strict, content, source)
+    return kind(**{field.name: getattr(found, field.name) for field in fields(strict)})

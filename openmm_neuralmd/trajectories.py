@@ -35,7 +35,7 @@ class Snapshots:
         Its positions are the first snapshot: the reference of the superposition, and the rigid
         protein.
     ligand : (T, n, 3) float64, Å
-        Heavy atoms in the order of `complex.ligand_heavy`, every snapshot superposed on the Cα
+        Atoms in the order of `complex.ligand_sites`, every snapshot superposed on the Cα
         atoms of the first, the molecule whole and in the protein's image.
     interval_ps : float
         Time between snapshots, Δ.
@@ -138,7 +138,7 @@ def refuse_nan(frames: RawFrames, complex: Complex) -> None:
 
 
 def in_protein_frame(frames: RawFrames, complex: Complex) -> tuple[np.ndarray, np.ndarray]:
-    """Ligand heavy atoms (T, n, 3) in Å on the first snapshot's Cα; that snapshot (N, 3) in nm."""
+    """Ligand `sites` (T, n, 3) in Å on the first snapshot's Cα; that snapshot (N, 3) in nm."""
     first, box = frames.first, None if frames.boxes is None else frames.boxes[0]
     if box is not None:
         first = whole_molecules(complex.topology, first, complex.backbone, complex.ligand, box)
@@ -173,8 +173,8 @@ def _refuse_strange(name: str, alphas: np.ndarray, complex: Complex) -> None:
 
 def refuse_pieces(name: str, ligand: np.ndarray, complex: Complex) -> None:
     """Name the first snapshot in which the ligand (T, n, 3) in Å is torn."""
-    bonds = complex.heavy_bonds
-    numbers = complex.ligand_atomic_numbers[complex.heavy]
+    bonds = complex.site_bonds
+    numbers = complex.ligand_atomic_numbers[complex.sites]
     radii = np.array([covalent_radius(number) for number in numbers])
     length = np.linalg.norm(ligand[:, bonds[:, 0]] - ligand[:, bonds[:, 1]], axis=-1)
     ratio = length / radii[bonds].sum(axis=1)
@@ -182,7 +182,7 @@ def refuse_pieces(name: str, ligand: np.ndarray, complex: Complex) -> None:
     if len(torn):
         snapshot, bond = torn[0]
         atoms = list(complex.topology.atoms())
-        a, b = (atoms[complex.ligand_heavy[i]].name for i in bonds[bond])
+        a, b = (atoms[complex.ligand_sites[i]].name for i in bonds[bond])
         raise InputError(
             f"{name}: in snapshot {snapshot} the ligand's bond {a}–{b} is "
             f"{length[snapshot, bond]:.1f} Å long; are these the same atoms, and are the "

@@ -9,7 +9,7 @@ import torch
 from openmm_neuralmd.bindingnet import BindingNetSettings
 from openmm_neuralmd.complexes import Complex
 from openmm_neuralmd.dynamics import LEARNED
-from openmm_neuralmd.dynamics.energy import EnergyModel
+from openmm_neuralmd.dynamics.energy import EnergyModel, EnergyModelSettings
 from openmm_neuralmd.training.checkpoints import Model, ModelCard
 
 SMALL = {"hidden": 16, "ligand_layers": 1, "num_radial": 8, "vector_channels": 4}
@@ -27,8 +27,8 @@ def make_model(
     torch.manual_seed(seed)
     network = BindingNetSettings(**SMALL, head=head)
     if head == "energy":
-        kind, settings = "bindingnet-energy", network
-        dynamics = EnergyModel(network)
+        kind, settings = "bindingnet-energy", EnergyModelSettings(network=network)
+        dynamics = EnergyModel(settings)
     else:
         settings = LEARNED[kind].settings(network=network, **settings)
         dynamics = LEARNED[kind].module(settings)

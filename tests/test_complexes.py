@@ -50,8 +50,8 @@ def test_t4_lysozyme_has_p_xylene_as_ligand(t4l: Complex) -> None:
     assert t4l.ligand_atomic_numbers.tolist() == [6] * 8 + [1] * 10
     assert t4l.n_residues == 162
     # a benzene ring and two methyl groups: 6 + 2 bonds of heavy atoms, 10 to hydrogens
-    assert len(t4l.heavy_bonds) == 8 and len(t4l.ligand_bonds) == 18
-    assert sorted(np.bincount(t4l.heavy_bonds.ravel()).tolist()) == [1, 1, 2, 2, 2, 2, 3, 3]
+    assert len(t4l.site_bonds) == 8 and len(t4l.ligand_bonds) == 18
+    assert sorted(np.bincount(t4l.site_bonds.ravel()).tolist()) == [1, 1, 2, 2, 2, 2, 3, 3]
     assert t4l.ligand_masses.sum() == pytest.approx(106.168, abs=0.01)
     assert np.flatnonzero(~t4l.linked).tolist() == [161]
     assert t4l.box is None
@@ -61,7 +61,7 @@ def test_gpcr_has_a_gap_and_ergotamine(gpcr_complex: Complex) -> None:
     assert gpcr_complex.n_residues == 302
     assert (len(gpcr_complex.ligand), len(gpcr_complex.heavy)) == (79, 43)
     # C33H35N5O5 has eight rings: bonds = atoms + rings - 1
-    assert len(gpcr_complex.heavy_bonds) == 43 + 8 - 1
+    assert len(gpcr_complex.site_bonds) == 43 + 8 - 1
     assert np.flatnonzero(~gpcr_complex.linked).tolist() == [211, 301]
     assert gpcr_complex.box is not None and gpcr_complex.box.shape == (3, 3)
 

@@ -51,7 +51,7 @@ def test_torsions_by_hand(angle: float) -> None:
 
 def test_torsions_are_mdtraj_s(gpcr: Snapshots) -> None:
     x = gpcr.ligand[:20]
-    quadruples = rotatable_torsions(gpcr.complex.heavy_bonds, x.shape[1])
+    quadruples = rotatable_torsions(gpcr.complex.site_bonds, x.shape[1])
     topology = mdtraj.Topology()
     residue = topology.add_residue("X", topology.add_chain())
     for _ in range(x.shape[1]):

@@ -252,7 +252,7 @@ def test_solvent_is_left_out_and_the_ligand_is_last(t4l: Complex, tmp_path: Path
     assert len(own.number) == t4l.topology.getNumAtoms() == wet.topology.getNumAtoms() - 3
     dry = misato.read_complex(own)
     np.testing.assert_array_equal(dry.residue_types, t4l.residue_types)
-    np.testing.assert_array_equal(dry.heavy_bonds, t4l.heavy_bonds)
+    np.testing.assert_array_equal(dry.site_bonds, t4l.site_bonds)
     kinds = [codes.TYPES[code - 1] for code in own.type[own.begins[-1] :]]
     assert sorted(kinds) == ["c3"] * 2 + ["ca"] * 6 + ["ha"] * 4 + ["hc"] * 6  # p-xylene in GAFF
 
@@ -445,7 +445,7 @@ def test_without_hydrogens_bond_orders_are_not_made_up(complex_: Complex) -> Non
     found = chemistry.perceive(
         complex_.ligand_atomic_numbers[complex_.heavy],
         complex_.positions[heavy] * 10,
-        complex_.heavy_bonds,
+        complex_.site_bonds,
     )
     assert found.source == chemistry.CONNECTIVITY
     assert {bond.GetBondTypeAsDouble() for bond in found.molecule.GetBonds()} == {1.0}

@@ -164,7 +164,7 @@ def test_no_forecast_reads_the_future(name: str, gpcr: Snapshots) -> None:
     forecasts = []
     for path in (real, other):
         if name in TRIVIAL:
-            bonds = torch.as_tensor(gpcr.complex.heavy_bonds)
+            bonds = torch.as_tensor(gpcr.complex.site_bonds)
             forecaster = TRIVIAL[name].fit([path[: present + 1]], bonds=bonds, horizon=5)
             forecasts.append(forecaster.forecast(path[: present + 1], 5))
         else:

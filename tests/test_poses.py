@@ -21,7 +21,7 @@ def ergotamine(gpcr: Snapshots) -> Chem.Mol:
 def test_molecule_and_snapshots_have_the_same_atoms(ergotamine: Chem.Mol, gpcr: Snapshots) -> None:
     numbers = gpcr.complex.ligand_atomic_numbers[gpcr.complex.heavy]
     assert [atom.GetAtomicNum() for atom in ergotamine.GetAtoms()] == numbers.tolist()
-    bonds = {frozenset(pair) for pair in gpcr.complex.heavy_bonds.tolist()}
+    bonds = {frozenset(pair) for pair in gpcr.complex.site_bonds.tolist()}
     own = {frozenset((b.GetBeginAtomIdx(), b.GetEndAtomIdx())) for b in ergotamine.GetBonds()}
     assert own == bonds
 

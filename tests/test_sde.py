@@ -191,7 +191,7 @@ def test_shaped_noise_keeps_the_molecule(gpcr: Snapshots) -> None:
         state = model.start(c, known, valid(known))
         path = model.integrate(c, model.encode(c), state, 60, seeded())[0][0].numpy()
     past = known[0].numpy()
-    assert bond_angle_validity(path, gpcr.complex.heavy_bonds, past) >= 90.0
+    assert bond_angle_validity(path, gpcr.complex.site_bonds, past) >= 90.0
     moved, known_spread = path.std(0).mean(), past.std(0).mean()
     assert 0.5 < moved / known_spread < 1.5
 

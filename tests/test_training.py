@@ -16,7 +16,7 @@ from safetensors.torch import load_file, save_file
 from openmm_neuralmd.bindingnet import BindingNetSettings
 from openmm_neuralmd.complexes import Complex
 from openmm_neuralmd.dynamics import NeuralODESettings, rollout
-from openmm_neuralmd.dynamics.energy import EnergyModel
+from openmm_neuralmd.dynamics.energy import EnergyModel, EnergyModelSettings
 from openmm_neuralmd.errors import InputError, ModelError
 from openmm_neuralmd.training import (
     Model,
@@ -269,7 +269,8 @@ def test_a_state_of_other_settings_is_not_resumed(short: Snapshots, tmp_path: Pa
 def test_energy_models_are_saved_and_loaded_and_do_not_jump(
     short: Snapshots, tmp_path: Path
 ) -> None:
-    settings_ = BindingNetSettings(**TINY["model"]["network"], head="energy")
+    network = BindingNetSettings(**TINY["model"]["network"], head="energy")
+    settings_ = EnergyModelSettings(network=network)
     dynamics = EnergyModel(settings_)
     card = ModelCard(
         name="energy",
@@ -286,6 +287,6 @@ def test_energy_models_are_saved_and_loaded_and_do_not_jump(
     with pytest.raises(ModelError, match="does not jump snapshots"):
         rollout(loaded, short.complex, short.ligand[:3], 2)
     with pytest.raises(ValueError, match="needs head 'force', not 'energy'"):
-        NeuralODESettings(network=settings_)
+        NeuralODESettings(network=network)
     with pytest.raises(ValueError, match="needs head 'energy', not 'force'"):
-        EnergyModel(settings_.model_copy(update={"head": "force"}))
+        EnergyModelSettings(network=network.model_copy(update={"head": "force"}))

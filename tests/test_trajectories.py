@@ -79,7 +79,7 @@ def test_first_snapshot_is_the_complex(gpcr: Snapshots) -> None:
 
 def test_ligand_keeps_its_shape_and_its_pocket(gpcr: Snapshots) -> None:
     """Bond lengths are those of a molecule in every snapshot, and the protein stays around it."""
-    bonds = gpcr.complex.heavy_bonds
+    bonds = gpcr.complex.site_bonds
     length = np.linalg.norm(gpcr.ligand[:, bonds[:, 0]] - gpcr.ligand[:, bonds[:, 1]], axis=-1)
     assert length.min() > 1.1 and length.max() < 1.8
     alphas = 10 * gpcr.complex.positions[gpcr.complex.backbone[:, 1]]

@@ -247,7 +247,7 @@ def gpcr() -> tuple[Tensor, Tensor, list[range]]:
     from openmm_neuralmd.examples import example
 
     snapshots = example("gpcr-ergotamine")
-    bonds = torch.as_tensor(snapshots.complex.heavy_bonds)
+    bonds = torch.as_tensor(snapshots.complex.site_bonds)
     return torch.as_tensor(snapshots.ligand), bonds, list(snapshots.segments)
 
 

@@ -57,7 +57,7 @@ def trivial_forecasts(snapshots: Snapshots, training: int, horizon: int) -> dict
         for part in snapshots.segments
         if part.start < training
     ]
-    bonds = torch.as_tensor(snapshots.complex.heavy_bonds)
+    bonds = torch.as_tensor(snapshots.complex.site_bonds)
 
     def forecast(name: str) -> Forecast:
         method = TRIVIAL[name].fit(segments, bonds=bonds, horizon=horizon)
@@ -99,7 +99,7 @@ def origins(snapshots: Snapshots, training: int) -> dict[str, list[tuple[range, 
 def evaluate(models: list[Model], snapshots: Snapshots, training: int) -> dict[str, object]:
     """Both protocols: `{protocol: {...}}` as it is written to the result file."""
     protocols: dict[str, object] = {}
-    bonds = snapshots.complex.heavy_bonds
+    bonds = snapshots.complex.site_bonds
     kind = models[0].card.kind
     for name, splits in origins(snapshots, training).items():
         horizon = len(splits[0][1])

@@ -21,7 +21,7 @@ class ComplexTensors(NamedTuple):
     Attributes
     ----------
     z : Tensor (B, n), int64
-        Atomic numbers of the ligand's heavy atoms.
+        Atomic numbers of the ligand's atoms: heavy ones, or all (`Complex.sites`).
     mass : Tensor (B, n)
         amu (1 on padding, so that a division by it stays finite).
     mask : Tensor (B, n), bool
@@ -56,20 +56,20 @@ def complex_tensors(
     def tensor(array: object, kind: torch.dtype) -> Tensor:
         return torch.as_tensor(array, dtype=kind, device=device).unsqueeze(0)
 
-    heavy = complex.heavy
+    sites = complex.sites
     linked = tensor(complex.linked, torch.bool)
     atoms, isolated = frame_atoms(linked)
     backbone = tensor(to_angstrom(complex.positions[complex.backbone]), dtype)
     return ComplexTensors(
-        z=tensor(complex.ligand_atomic_numbers[heavy], torch.int64),
-        mass=tensor(complex.ligand_masses[heavy], dtype),
-        mask=torch.ones(1, len(heavy), dtype=torch.bool, device=device),
+        z=tensor(complex.ligand_atomic_numbers[sites], torch.int64),
+        mass=tensor(complex.ligand_masses[sites], dtype),
+        mask=torch.ones(1, len(sites), dtype=torch.bool, device=device),
         residue_type=tensor(complex.residue_types, torch.int64),
         backbone=backbone,
         frame_atoms=atoms,
         isolated=isolated,
         residue_mask=torch.ones_like(linked),
-        pairs=tensor(bonded_pairs(complex.heavy_bonds, len(heavy)), torch.int64),
+        pairs=tensor(bonded_pairs(complex.site_bonds, len(sites)), torch.int64),
     )
 
 

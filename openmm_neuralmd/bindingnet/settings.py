@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 
 class BindingNetSettings(BaseModel):
@@ -41,3 +41,19 @@ class BindingNetSettings(BaseModel):
     backbone_neighbours: int = Field(24, ge=1)
     complex_neighbours: int = Field(40, ge=1)
     head: Literal["force", "energy"] = "force"
+
+
+def _of_an_energy(network: Any) -> Any:
+    return {"head": "energy", **network} if isinstance(network, dict) else network
+
+
+def _has_an_energy(network: BindingNetSettings) -> BindingNetSettings:
+    if network.head != "energy":
+        raise ValueError(f"an energy needs head 'energy', not '{network.head}'")
+    return network
+
+
+EnergyNetwork = Annotated[
+    BindingNetSettings, BeforeValidator(_of_an_energy), AfterValidator(_has_an_energy)
+]
+"""Settings of a network that gives an energy; the head need not be named."""

@@ -77,12 +77,50 @@ def train(
     )
     overrides = {"name": name, "epochs": epochs, "seed": seed}
     given = {key: value for key, value in overrides.items() if value is not None}
+    if settings_file is not None and _is_of_energies(settings_file):
+        _train_energy(settings_file, source, given, output, restart)
+        return
     settings = _settings(settings_file, source, given)
     folder = output or Path("runs") / settings.name
     if restart:
-        moved = set_aside([folder / file for file in OUTPUTS], folder / "previous")
-        say(f"the earlier run is now in {moved}" if moved else f"nothing to set aside in {folder}")
+        _set_aside(folder)
     _run(settings, folder, accelerator, devices)
+
+
+def _set_aside(folder: Path) -> None:
+    moved = set_aside([folder / file for file in OUTPUTS], folder / "previous")
+    say(f"the earlier run is now in {moved}" if moved else f"nothing to set aside in {folder}")
+
+
+def _is_of_energies(file: Path) -> bool:
+    from ..settings_files import read_mapping
+
+    return "labels" in read_mapping(file, "examples/train.yaml")
+
+
+def _train_energy(
+    file: Path, source: Source, overrides: dict[str, Any], output: Path | None, restart: bool
+) -> None:
+    """Force matching: the other thing that a model can learn."""
+    from ..energy_training import energy_trainer, force_scores
+    from ..progress import progress_bar
+    from ..training.force_matching import read_energy_settings
+
+    if source != Source():
+        raise typer.BadParameter("with a settings file, the labels belong in it")
+    settings = read_energy_settings(file, overrides)
+    folder = output or Path("runs") / settings.name
+    if restart:
+        _set_aside(folder)
+    trainer, test = energy_trainer(settings, folder)
+    done, total = trainer.counters.update, trainer.total
+    say(f"{len(trainer.windows)} geometries, early stopping on {len(trainer.validation)} others")
+    hint = f"run the same command again to go on from {trainer.state_file}"
+    with resumable(hint), progress_bar(settings.name, total, "updates", done) as advance:
+        model = trainer.run(advance)
+    for labels in test:
+        typer.echo(f"{labels.identity['name']}: {force_scores(model, labels).in_words()}")
+    typer.echo(f"model: {folder / 'model.safetensors'} (sha256 {model.sha256[:12]})")
 
 
 def _settings(file: Path | None, source: Source, overrides: dict[str, Any]) -> TrainingSettings:

@@ -2,25 +2,65 @@
 
 from __future__ import annotations
 
-from torch import nn
+from pydantic import BaseModel, ConfigDict, Field
+from torch import Tensor, nn
 
-from ..bindingnet import BindingNet, BindingNetSettings
+from ..bindingnet import BindingNet, BindingNetSettings, ComplexTensors, Protein
+from ..bindingnet.settings import EnergyNetwork
+from .terms import BondedTerms, Counts
+
+
+class EnergyModelSettings(BaseModel):
+    """Settings of an energy model, stored in its file.
+
+    Attributes
+    ----------
+    network : BindingNetSettings
+        With head 'energy'.
+    scale : float
+        kJ/mol in one unit of the network's output, so that its weights need not be large.
+    terms : Counts
+        Of the ligand's own bonded terms, which the network's energy is added to; none by default.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    network: EnergyNetwork = BindingNetSettings(head="energy")
+    scale: float = Field(1.0, gt=0)
+    terms: Counts = Counts()
 
 
 class EnergyModel(nn.Module):
-    """The energy of a ligand in its pocket, kJ/mol; what VerletMD integrates.
+    """The energy of a ligand in its pocket, kJ/mol, up to a constant of each complex.
 
-    It does not jump: `NeuralMDForce` gives it to any OpenMM integrator.
+    It does not jump: `NeuralMDForce` gives it to any OpenMM integrator.  With bonded terms it
+    belongs to one ligand.
 
     Parameters
     ----------
-    settings : BindingNetSettings
-        With head 'energy'.
+    settings : EnergyModelSettings
     """
 
-    def __init__(self, settings: BindingNetSettings) -> None:
+    def __init__(self, settings: EnergyModelSettings) -> None:
         super().__init__()
-        if settings.head != "energy":
-            raise ValueError(f"an energy model needs head 'energy', not '{settings.head}'")
         self.settings = settings
-        self.network = BindingNet(settings)
+        self.network = BindingNet(settings.network)
+        self.terms = BondedTerms(settings.terms)
+
+    def encode(self, c: ComplexTensors) -> Protein:
+        """The rigid protein, once."""
+        return self.network.encode(c)
+
+    def learned(self, c: ComplexTensors, protein: Protein, x: Tensor) -> Tensor:
+        """The network's part (B,) of the energy in kJ/mol, of ligands at x (B, n, 3) Å."""
+        energy: Tensor = self.network(c.z, x, c.mask, protein)
+        return self.settings.scale * energy
+
+    def energy(self, c: ComplexTensors, protein: Protein, x: Tensor) -> Tensor:
+        """Energy (B,) in kJ/mol of ligands at x (B, n, 3) Å."""
+        own: Tensor = self.terms(x)
+        return self.learned(c, protein, x) + own
+
+    def energy_unit(self, interval_ps: float) -> float:
+        """kJ/mol in one unit of the network's output."""
+        return self.settings.scale

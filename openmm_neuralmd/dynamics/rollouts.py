@@ -36,8 +36,8 @@ def rollout(
     complex : Complex
         The protein at its own positions.
     known : array (T, n, 3) or (replicas, T, n, 3)
-        Heavy-atom coordinates of the known snapshots in Å, the present one last, in the
-        protein's frame.
+        Coordinates of the ligand's `sites` (heavy atoms, as a rule) in the known snapshots, in Å
+        and in the protein's frame, the present one last.
     snapshots : int
         How many to forecast.
     replicas : int, optional
@@ -58,18 +58,18 @@ def rollout(
     InputError
         If the coordinates do not fit the complex or are not finite.
     """
-    dynamics = model.dynamics
+    dynamics, complex = model.dynamics, model.fitted(complex)
     if not isinstance(dynamics, Propagator):
         raise ModelError(
             f"model '{model.card.name}' ({model.card.kind}) does not jump snapshots; use it as a "
             "NeuralMDForce with an OpenMM integrator"
         )
     known = np.asarray(known)
-    atoms = len(complex.heavy)
+    atoms = len(complex.sites)
     if known.ndim not in (3, 4) or known.shape[-2:] != (atoms, 3) or known.shape[-3] == 0:
         raise InputError(
             f"{complex.name}: known snapshots have shape {known.shape}, expected (T, {atoms}, 3) "
-            f"or (replicas, T, {atoms}, 3) with T >= 1: heavy ligand atoms in Å"
+            f"or (replicas, T, {atoms}, 3) with T >= 1: ligand atoms that the model knows, Å"
         )
     if replicas is not None and (known.ndim == 4 or replicas < 1):
         raise InputError(
@@ -77,7 +77,6 @@ def rollout(
         )
     if not np.isfinite(known).all():
         raise InputError(f"{complex.name}: known snapshots contain coordinates that are not finite")
-    model.check(complex)
     dtype = next(model.dynamics.parameters()).dtype
     single = complex_tensors(complex, dtype, device)
     histories = torch.as_tensor(known, dtype=dtype, device=device)

@@ -9,10 +9,12 @@ Here it jumps snapshots as the paper's does; the same network as a femtosecond f
 from __future__ import annotations
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 
 from ..bindingnet import BindingNet, BindingNetSettings, ComplexTensors, Protein
+from ..bindingnet.settings import EnergyNetwork
+from ..units import NM_PER_ANGSTROM, acceleration_factor
 from .projection import project_batch
 from .state import State, last_step, mean_lengths
 
@@ -32,21 +34,9 @@ class VerletMDSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    network: BindingNetSettings = BindingNetSettings(head="energy")
+    network: EnergyNetwork = BindingNetSettings(head="energy")
     steps: int = Field(2, ge=1)
     sweeps: int = Field(0, ge=0)
-
-    @field_validator("network", mode="before")
-    @classmethod
-    def _of_an_energy(cls, network: object) -> object:
-        return {"head": "energy", **network} if isinstance(network, dict) else network
-
-    @field_validator("network")
-    @classmethod
-    def _has_an_energy(cls, network: BindingNetSettings) -> BindingNetSettings:
-        if network.head != "energy":
-            raise ValueError(f"VerletMD needs head 'energy', not '{network.head}'")
-        return network
 
 
 class VerletMD(nn.Module):
@@ -61,6 +51,10 @@ class VerletMD(nn.Module):
         super().__init__()
         self.settings = settings
         self.network = BindingNet(settings.network)
+
+    def energy_unit(self, interval_ps: float) -> float:
+        """kJ/mol in one unit of the network's output, amu Å²/Δ²."""
+        return NM_PER_ANGSTROM * acceleration_factor(interval_ps)
 
     def coefficients(self) -> list[nn.Parameter]:
         """None: there is nothing but the network."""

@@ -45,7 +45,9 @@ def read_complex(entry: Entry) -> Complex:
         raise InputError(f"{entry.label}: {error}") from error
 
 
-def read_misato(entry: Entry, *, interval: Any = None, stop: int | None = None) -> Snapshots:
+def read_misato(
+    entry: Entry, *, interval: Any = None, stop: int | None = None, hydrogens: bool = False
+) -> Snapshots:
     """The entry's snapshots, superposed; memory: the ligand and the Cα atoms, and one block.
 
     Parameters
@@ -55,14 +57,16 @@ def read_misato(entry: Entry, *, interval: Any = None, stop: int | None = None) 
         What the file says (only files of this package do), else 80 ps.
     stop : int, optional
         Read only the snapshots before this one.
+    hydrogens : bool
+        See `Complex.with_hydrogens`.
 
     Raises
     ------
     InputError
         No trajectory, fewer than two snapshots, NaN, a protein in pieces, or a ligand that leaves.
     """
-    complex = read_complex(entry)
-    atoms = np.concatenate([complex.backbone[:, 1], complex.ligand_heavy])
+    complex = read_complex(entry).with_hydrogens(hydrogens)
+    atoms = np.concatenate([complex.backbone[:, 1], complex.ligand_sites])
     selected = np.concatenate([block[:, atoms] for block in entry.blocks()])[:stop]
     if len(selected) < 2:
         raise InputError(f"{entry.label} has {len(selected)} snapshot; two or more are needed")

@@ -30,7 +30,7 @@ METADATA = "neuralmd.json"
 class ForceModule(nn.Module):
     """Energy (kJ/mol) and forces (kJ/mol/nm) of one quantity of a model on one complex.
 
-    With a force head the energy is 0 and only the ligand's heavy atoms feel a force: it is not
+    With a force head the energy is 0 and only the ligand's `Complex.sites` feel a force: it is not
     conservative, momentum is not conserved, and energies, minimisation and constant pressure
     mean nothing.  With an energy head the forces are −dE/dx, also on the protein's backbone atoms.
     A refinement is a velocity in nm/ps in the place of a force, for `NeuralMDIntegrator`.
@@ -72,7 +72,8 @@ class ForceModule(nn.Module):
         self.quantity = quantity or available_fields(dynamics)[0]
         self.conservative = self.quantity == "energy"
         self.periodic = complex.box is not None if periodic is None else periodic
-        self.field = make_field(dynamics, self.quantity, complex_tensors(complex, dtype), dtype)
+        c = complex_tensors(complex, dtype)
+        self.field = make_field(dynamics, self.quantity, c, interval_ps, dtype)
         self.geometry = PocketGeometry(complex, dtype)
         self.n = self.geometry.n
         neighbours = dynamics.network.interaction.neighbours

@@ -14,11 +14,14 @@ from torch import Tensor, nn
 
 from ..bindingnet import BindingNet, ComplexTensors
 from ..bindingnet.heads import EnergyHead
+from ..dynamics.terms import BondedTerms, Counts
 from ..errors import ModelError
 
 
 class PocketField(nn.Module):
-    """BindingNet without its protein part: force (1, n, 3) in amu Å/Δ², or energy (1,) in kJ/mol.
+    """BindingNet without its protein part.
+
+    Force (1, n, 3) in amu Å/Δ², or energy (1,) in a unit of the model.
 
     Parameters
     ----------
@@ -83,20 +86,50 @@ class RefinementField(nn.Module):
         return self.coefficient * self.network(self.z, x, self.mask, torch.zeros_like(x))
 
 
-def _force(dynamics: Any, c: ComplexTensors) -> nn.Module:
+class EnergyField(nn.Module):
+    """Energy (1,) in kJ/mol: the network's, and the ligand's own bonded terms.
+
+    Parameters
+    ----------
+    field : PocketField
+        With an energy head.
+    unit : float
+        kJ/mol in one unit of its output.
+    terms : BondedTerms
+        None of them, where the network is all.
+    """
+
+    def __init__(self, field: PocketField, unit: float, terms: BondedTerms) -> None:
+        super().__init__()
+        self.field = field
+        self.unit = unit
+        self.terms = terms
+
+    def forward(self, x: Tensor, ca: Tensor, frames: Tensor) -> Tensor:
+        """Evaluate at ligand x (1, n, 3) Å, with Cα (1, R, 3) Å and residue frames (1, R, 3, 3)."""
+        return self.unit * self.field(x, ca, frames) + self.terms(x)
+
+
+def _force(dynamics: Any, c: ComplexTensors, interval_ps: float) -> nn.Module:
     return PocketField(dynamics.network, c)
 
 
-def _refinement(dynamics: Any, c: ComplexTensors) -> nn.Module:
+def _energy(dynamics: Any, c: ComplexTensors, interval_ps: float) -> nn.Module:
+    terms = getattr(dynamics, "terms", None) or BondedTerms(Counts())
+    unit = dynamics.energy_unit(interval_ps)
+    return EnergyField(PocketField(dynamics.network, c), unit, terms)
+
+
+def _refinement(dynamics: Any, c: ComplexTensors, interval_ps: float) -> nn.Module:
     return RefinementField(dynamics.refinement, dynamics.settings.refinement, c)
 
 
-FIELDS: dict[str, Callable[[Any, ComplexTensors], nn.Module]] = {
+FIELDS: dict[str, Callable[[Any, ComplexTensors, float], nn.Module]] = {
     "force": _force,
-    "energy": _force,
+    "energy": _energy,
     "refinement": _refinement,
 }
-"""How each quantity is taken out of a dynamics.  'force' and 'energy' differ by the head."""
+"""How each quantity is taken out of a dynamics, given Δ in ps."""
 
 
 def available_fields(dynamics: Any) -> list[str]:
@@ -106,7 +139,9 @@ def available_fields(dynamics: Any) -> list[str]:
     return [main, "refinement"] if refined else [main]
 
 
-def make_field(dynamics: Any, name: str, c: ComplexTensors, dtype: torch.dtype) -> nn.Module:
+def make_field(
+    dynamics: Any, name: str, c: ComplexTensors, interval_ps: float, dtype: torch.dtype
+) -> nn.Module:
     """A frozen copy of one field in `dtype`; the dynamics itself stays as it is.
 
     Raises
@@ -117,5 +152,5 @@ def make_field(dynamics: Any, name: str, c: ComplexTensors, dtype: torch.dtype) 
     offered = available_fields(dynamics)
     if name not in offered:
         raise ModelError(f"this model gives no '{name}'; it gives {', '.join(offered)}")
-    field = FIELDS[name](copy.deepcopy(dynamics).to(dtype), c).eval()
+    field = FIELDS[name](copy.deepcopy(dynamics).to(dtype), c, interval_ps).eval()
     return field.requires_grad_(False)

@@ -38,8 +38,8 @@ def NeuralMDForce(
     """Make an OpenMM Force of a model on a complex.
 
     A model with an energy head gives an ordinary, conservative potential.  One with a force head
-    gives forces on the ligand's heavy atoms and energy 0: no statement about energies, no
-    minimisation, no barostat.
+    gives forces on the ligand's atoms that it knows (`Complex.sites`) and energy 0: no statement
+    about energies, no minimisation, no barostat.
 
     Parameters
     ----------
@@ -71,7 +71,7 @@ def NeuralMDForce(
         Model and complex do not fit; unknown backend or precision; box too small.
     """
     backend = choose_backend(backend)
-    model.check(complex)
+    complex = model.fitted(complex)
     module = ForceModule(
         model.dynamics,
         complex,

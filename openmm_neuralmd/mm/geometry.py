@@ -24,7 +24,7 @@ def box_shift(v: Tensor, box: Tensor) -> Tensor:
 class PocketGeometry(nn.Module):
     """Ligand coordinates, Cα and residue frames from the positions of the particles that matter.
 
-    Those particles are the ligand's heavy atoms, every Cα, and N and C of residues without a
+    Those particles are the ligand's `sites`, every Cα, and N and C of residues without a
     neighbour in their chain: the frames need no more.  Cα and frames follow the present positions,
     so a drifting or flexible protein is followed.  No residue is left out beforehand: a fixed
     choice would be wrong once the ligand moves, and all 302 residues of a GPCR cost 0.6 ms here
@@ -52,14 +52,14 @@ class PocketGeometry(nn.Module):
         frame = complex.backbone.reshape(-1)[atoms.numpy()].reshape(-1, 3)
         alpha = complex.backbone[:, 1]
         protein = np.unique(np.concatenate([alpha, frame.ravel()]))
-        self.n = len(complex.ligand_heavy)
+        self.n = len(complex.ligand_sites)
         self.dtype = dtype
         self.scale = ANGSTROM_PER_NM
-        self.particles = np.concatenate([complex.ligand_heavy, protein]).astype(np.int64)
+        self.particles = np.concatenate([complex.ligand_sites, protein]).astype(np.int64)
         self.register_buffer("alpha", torch.as_tensor(self.n + np.searchsorted(protein, alpha)))
         self.register_buffer("frame", torch.as_tensor(self.n + np.searchsorted(protein, frame)))
         self.register_buffer("isolated", isolated.unsqueeze(0))
-        tree = spanning_tree(complex.positions[complex.ligand_heavy], None)
+        tree = spanning_tree(complex.positions[complex.ligand_sites], None)
         self.register_buffer("starts", torch.as_tensor(tree[:, 0]))
         self.register_buffer("ends", torch.as_tensor(tree[:, 1]))
         self.register_buffer("paths", torch.as_tensor(path_matrix(tree, self.n)))
@@ -113,7 +113,7 @@ def check_box(complex: Complex, cutoff: float) -> None:
     """
     if complex.box is None:
         return
-    ligand = complex.positions[complex.ligand_heavy]
+    ligand = complex.positions[complex.ligand_sites]
     radius = np.linalg.norm(ligand - ligand.mean(axis=0), axis=1).max()
     # Widths of the cell: distances between its opposite faces.
     width = 1.0 / np.linalg.norm(np.linalg.inv(complex.box), axis=0).max()

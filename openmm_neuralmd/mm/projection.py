@@ -28,8 +28,8 @@ def projection_force(complex: Complex, lengths: np.ndarray, forceGroup: int) -> 
     lengths : (q,) float64, Å
         Target distance of each of the ligand's bonded pairs.
     """
-    pairs = bonded_pairs(complex.heavy_bonds, len(complex.heavy))
-    count = np.bincount(pairs.ravel(), minlength=len(complex.heavy))
+    pairs = bonded_pairs(complex.site_bonds, len(complex.sites))
+    count = np.bincount(pairs.ravel(), minlength=len(complex.sites))
     force = openmm.CustomBondForce("relaxation*(0.5*r^2-target*sqrt(r^2+softening))")
     force.setName(NAME)
     force.setForceGroup(forceGroup)
@@ -38,7 +38,7 @@ def projection_force(complex: Complex, lengths: np.ndarray, forceGroup: int) -> 
     force.addPerBondParameter("relaxation")
     force.addPerBondParameter("target")
     for (i, j), target in zip(pairs, targets(lengths), strict=True):
-        particles = complex.ligand_heavy[[i, j]].tolist()
+        particles = complex.ligand_sites[[i, j]].tolist()
         force.addBond(*particles, [projection.OMEGA / (count[i] + count[j]), target])
     return force
 

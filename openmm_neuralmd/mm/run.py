@@ -122,6 +122,7 @@ def simulate(
     if snapshots < 1:
         raise InputError(f"{snapshots} snapshots were asked for; 1 is the least")
     settings, output = settings or RunSettings(), Path(output)
+    complex = model.fitted(complex)
     run_identity = identity(model, complex, known, settings)
     partial = PartialRun(output, complex, model.card.interval_ps, run_identity)
     simulation = make_simulation(model, complex, settings, partial.folder / "force.pt")

@@ -45,20 +45,20 @@ def initialise(
     InputError
         Another number of atoms, or values that are not numbers.
     """
-    context = getattr(context, "context", context)
+    context, complex = getattr(context, "context", context), model.fitted(complex)
     if known is None:
         complex = complex.with_positions(current_positions(context, complex))
     state = start_state(model, complex, known_snapshots(known, complex))
     positions = complex.positions.copy()
-    positions[complex.ligand_heavy] = to_nm(state.x[0].numpy())
+    positions[complex.ligand_sites] = to_nm(state.x[0].numpy())
     velocities = np.zeros_like(positions)
-    velocities[complex.ligand_heavy] = state.v[0].numpy() * velocity_factor(model.card.interval_ps)
+    velocities[complex.ligand_sites] = state.v[0].numpy() * velocity_factor(model.card.interval_ps)
     context.setPositions(positions)
     context.computeVirtualSites()
     context.setVelocities(velocities)
     for name, values in per_atom(state).items():
         variable = np.zeros_like(positions)
-        variable[complex.ligand_heavy] = to_nm(values.numpy())
+        variable[complex.ligand_sites] = to_nm(values.numpy())
         context.getIntegrator().setPerDofVariableByName(name, variable)
     if isinstance(state, SDEState):
         tau = state.tau.item() * model.card.interval_ps
@@ -80,12 +80,12 @@ def known_snapshots(known: Any, complex: Complex) -> np.ndarray:
     Of Snapshots with several replicas the last one counts: nothing crosses a break.
     """
     if known is None:
-        return to_angstrom(complex.positions[complex.ligand_heavy])[None]
+        return to_angstrom(complex.positions[complex.ligand_sites])[None]
     snapshots = known.ligand[known.segments[-1].start :] if hasattr(known, "segments") else known
     if unit.is_quantity(snapshots):
         snapshots = snapshots.value_in_unit(unit.angstrom)
     snapshots = np.asarray(snapshots, dtype=np.float64)
-    n = len(complex.ligand_heavy)
+    n = len(complex.ligand_sites)
     if snapshots.ndim != 3 or snapshots.shape[0] < 1 or snapshots.shape[1:] != (n, 3):
         raise InputError(
             f"{complex.name}: known snapshots have shape {snapshots.shape}, expected (T, {n}, 3): "

@@ -38,8 +38,9 @@ def create_system(
 ) -> openmm.System:
     """Make a System in which the model moves the ligand.
 
-    Only the ligand's heavy atoms have a mass.  Everything else is frozen, and the ligand's
-    hydrogens are virtual sites on the heavy atoms around them, so they follow every jump.
+    Only the ligand's atoms that the model moves (heavy ones, as a rule) have a mass.  Everything
+    else is frozen, and hydrogens that it does not move are virtual sites on the heavy atoms around
+    them, so they follow every jump.
 
     Parameters
     ----------
@@ -62,6 +63,7 @@ def create_system(
         Model and complex do not fit; a hydrogen without three heavy atoms to define its place.
     """
     check_propagator(model)
+    complex = model.fitted(complex)
     dynamics: Any = model.dynamics
     system = openmm.System()
     for mass in particle_masses(complex):
@@ -88,30 +90,29 @@ def create_system(
 
 
 def particle_masses(complex: Complex) -> np.ndarray:
-    """(N,) amu: the elements' masses for the ligand's heavy atoms, 0 for all others."""
+    """(N,) amu: the elements' masses for what the model moves, 0 for all others."""
     masses = np.zeros(len(complex.positions))
-    masses[complex.ligand_heavy] = complex.ligand_masses[complex.heavy]
+    masses[complex.ligand_sites] = complex.ligand_masses[complex.sites]
     return masses
 
 
 def hydrogen_sites(complex: Complex) -> dict[int, openmm.LocalCoordinatesSite]:
-    """Virtual site of each ligand hydrogen, by particle index.
+    """Virtual site of each ligand hydrogen that the model does not move, by particle index.
 
     The axes are those of three heavy atoms, the hydrogen's parent first, so its bond keeps its
     length whatever the model does to the heavy atoms.
     """
     heavy, neighbours = set(complex.heavy.tolist()), _neighbours(complex)
     positions = complex.positions[complex.ligand]
-    sites = {}
-    for hydrogen in range(len(complex.ligand)):
-        if hydrogen not in heavy:
-            trio = _reference_atoms(complex, hydrogen, positions, neighbours, heavy)
-            local = _local_position(positions[hydrogen], positions[list(trio)])
-            particles = [int(complex.ligand[i]) for i in trio]
-            sites[int(complex.ligand[hydrogen])] = openmm.LocalCoordinatesSite(
-                particles, [1.0, 0.0, 0.0], [-1.0, 1.0, 0.0], [-1.0, 0.0, 1.0], local
-            )
-    return sites
+    found = {}
+    for hydrogen in sorted(set(range(len(complex.ligand))).difference(complex.sites.tolist())):
+        trio = _reference_atoms(complex, hydrogen, positions, neighbours, heavy)
+        local = _local_position(positions[hydrogen], positions[list(trio)])
+        particles = [int(complex.ligand[i]) for i in trio]
+        found[int(complex.ligand[hydrogen])] = openmm.LocalCoordinatesSite(
+            particles, [1.0, 0.0, 0.0], [-1.0, 1.0, 0.0], [-1.0, 0.0, 1.0], local
+        )
+    return found
 
 
 def _neighbours(complex: Complex) -> dict[int, list[int]]:
@@ -177,7 +178,7 @@ def molecule_bonds(complex: Complex) -> openmm.Force:
     pairs = [(bond.atom1.index, bond.atom2.index) for bond in complex.topology.bonds()]
     pairs += complex.ligand[complex.ligand_bonds].tolist()
     alpha = complex.backbone[:, 1].tolist()
-    chain = [*complex.ligand_heavy.tolist(), *alpha]
+    chain = [*complex.ligand_sites.tolist(), *alpha]
     pairs += pairwise(chain)
     for i, j in pairs:
         force.addBond(int(i), int(j), 0.0, 0.0)

@@ -18,12 +18,14 @@ from ..complexes import Complex
 from ..errors import InputError
 from ..files import complete, sha256
 from ..trajectories import Snapshots, read_snapshots
+from .folder import SYSTEM
 from .md.labels import KEYS
 from .md.outcome import RECORD, TOPOLOGY
 from .md.records import LABELS, open_trajectory
 from .md.selection import part_of_topology
 
 TRAJECTORY, LIGAND, START = "trajectory.xtc", "ligand.sdf", "start.pdb.gz"
+PACKED_SYSTEM = "system.xml.gz"
 LAGS_PS = (1.0, 10.0, 80.0)
 
 
@@ -52,7 +54,7 @@ def compact(run: str | Path, output: str | Path, reach: float = np.inf, labels: 
     output : path
         Folder; gets topology.pdb, trajectory.xtc, ligand.sdf, start.pdb.gz (every atom that the run
         wrote, side chains included, as it started) and, if the run has labels, labels.npz with
-        single-precision sums over the force groups.
+        single-precision sums over the force groups, and system.xml.gz.
     reach : float
         nm from the ligand to the CA of a residue that is kept.
     labels : int
@@ -92,6 +94,8 @@ def compact(run: str | Path, output: str | Path, reach: float = np.inf, labels: 
         path.write_bytes(gzip.compress((run / TOPOLOGY).read_bytes(), mtime=0))
     if (run / LABELS).is_file():
         _save_labels(run / LABELS, output / LABELS, np.searchsorted(kept, complex.ligand), labels)
+        with complete(output / PACKED_SYSTEM) as path:
+            path.write_bytes(gzip.compress((run / SYSTEM).read_bytes(), mtime=0))
     return Compact(output, _manifest(output, record, len(kept)))
 
 

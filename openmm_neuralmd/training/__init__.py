@@ -1,7 +1,8 @@
 """Training on one trajectory or many, and model files."""
 
 from .checkpoints import Model, ModelCard, load_model
-from .loop import Trainer, make_fabric, training_parts
+from .forecasting import Trainer, training_parts
+from .loop import make_fabric
 from .settings import TrainingSettings, read_settings
 from .trajectory import Trajectory
 

@@ -16,10 +16,9 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import nn
 
-from ..bindingnet import BindingNetSettings
 from ..complexes import Complex
 from ..dynamics import LEARNED
-from ..dynamics.energy import EnergyModel
+from ..dynamics.energy import EnergyModel, EnergyModelSettings
 from ..errors import ModelError
 from ..files import complete, sha256
 
@@ -33,7 +32,7 @@ def _made_by(module: Callable[[Any], nn.Module], settings: type[BaseModel]) -> A
 
 KINDS: dict[str, Callable[[dict[str, Any]], nn.Module]] = {
     **{name: _made_by(kind.module, kind.settings) for name, kind in LEARNED.items()},
-    "bindingnet-energy": _made_by(EnergyModel, BindingNetSettings),
+    "bindingnet-energy": _made_by(EnergyModel, EnergyModelSettings),
 }
 
 
@@ -100,6 +99,17 @@ class Model:
             save_file(tensors, str(temporary), {"neuralmd": self.card.model_dump_json()})
         return Model(self.dynamics, self.card, sha256(path))
 
+    @property
+    def hydrogens(self) -> bool:
+        """Whether it was trained on ligands with their hydrogens."""
+        return 1 in self.card.elements
+
+    def fitted(self, complex: Complex) -> Complex:
+        """The complex with the atoms of the ligand that this model reads, checked."""
+        complex = complex.with_hydrogens(self.hydrogens)
+        self.check(complex)
+        return complex
+
     def check(self, complex: Complex, interval_ps: float | None = None) -> None:
         """Refuse a complex or a stride that the model does not know.
 
@@ -108,7 +118,7 @@ class Model:
         ModelError
             Naming both values.
         """
-        numbers = complex.ligand_atomic_numbers[complex.heavy]
+        numbers = complex.ligand_atomic_numbers[complex.sites]
         unseen = sorted(set(numbers.tolist()) - set(self.card.elements))
         if unseen:
             symbols = ", ".join(Element.getByAtomicNumber(z).symbol for z in unseen)
@@ -116,6 +126,11 @@ class Model:
             raise ModelError(
                 f"{complex.name}: the ligand has {symbols}, but model '{self.card.name}' was "
                 f"trained on {known} only; train on a complex that has it"
+            )
+        if self.hydrogens and not complex.hydrogens:
+            raise ModelError(
+                f"model '{self.card.name}' was trained on ligands with their hydrogens, but "
+                f"{complex.name} was read without; use its with_hydrogens()"
             )
         if interval_ps is not None and abs(interval_ps / self.card.interval_ps - 1) > 1e-3:
             raise ModelError(

@@ -42,7 +42,7 @@ def _trajectories(settings: DataSettings) -> list[Trajectory]:
     if settings.misato is not None:
         return _misato(settings)
     if settings.example is not None:
-        snapshots = example(settings.example)
+        snapshots = example(settings.example, hydrogens=settings.hydrogens)
         file, name = example_trajectory(settings.example), settings.example
     else:
         assert settings.topology is not None and settings.trajectory is not None
@@ -51,7 +51,7 @@ def _trajectories(settings: DataSettings) -> list[Trajectory]:
             ligand=settings.ligand,
             sdf=settings.sdf,
             coordinates=settings.coordinates,
-        )
+        ).with_hydrogens(settings.hydrogens)
         snapshots = read_snapshots(
             settings.trajectory,
             complex,
@@ -84,20 +84,23 @@ def _misato(settings: DataSettings) -> list[Trajectory]:
         raise InputError(f"{path.name}: no entry is left to train on")
     # Hashing 133 GB would take longer than an epoch: its length stands for it.
     size = path.stat().st_size
-    return [_entry(path, name, {"name": f"{path.name}:{name}", "bytes": size}) for name in names]
+    return [
+        _entry(path, name, settings.hydrogens, {"name": f"{path.name}:{name}", "bytes": size})
+        for name in names
+    ]
 
 
-def _entry(path: Path, name: str, identity: dict[str, Any]) -> Trajectory:
+def _entry(path: Path, name: str, hydrogens: bool, identity: dict[str, Any]) -> Trajectory:
     entry = read_entry(path, name)
     return Trajectory(
         name=entry.label,
         segments=(range(entry.snapshots),),
         interval_ps=entry_interval(entry),
         atoms=len(entry.number) - int(entry.begins[-1]),
-        load=partial(_load_entry, path, name),
+        load=partial(_load_entry, path, name, hydrogens),
         identity=identity,
     )
 
 
-def _load_entry(path: Path, name: str) -> Snapshots:
-    return read_misato(read_entry(path, name))
+def _load_entry(path: Path, name: str, hydrogens: bool) -> Snapshots:
+    return read_misato(read_entry(path, name), hydrogens=hydrogens)

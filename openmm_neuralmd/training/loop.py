@@ -9,24 +9,19 @@ import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from lightning_fabric import Fabric
-from torch import Tensor
+from torch import Tensor, nn
 from torch.utils.tensorboard import SummaryWriter
 
-from ..dynamics import LEARNED
 from ..errors import ModelError
 from ..files import complete
 from ..progress import Advance, silent
-from ..provenance import package_versions
 from .checkpoints import Model, ModelCard
-from .objectives import WindowErrors
-from .settings import TrainingSettings
+from .settings import LoopSettings
 from .state import Counters, copy_weights, load_state, save_state
-from .trajectory import Trajectory
-from .windows import Window, Windows
 
 SAVE_EVERY = 25
 """Updates between two saved states: what a kill -9 can cost at most."""
@@ -36,77 +31,83 @@ VALIDATION_SEED = 2**40
 """Noise of the validation: the same in every epoch, so that epochs compare."""
 
 
-def training_parts(settings: TrainingSettings, snapshots: int) -> tuple[range, range, range]:
-    """Snapshots for the gradient, for early stopping, and for the test that nobody looks at.
+class Items(Protocol):
+    """What a loop learns from: things that become batches."""
 
-    With validation data of its own a trajectory's training part is all for the gradient.
-    """
-    training = round(snapshots * settings.train_fraction)
-    held_out = 0.0 if settings.validation_data else settings.validation_fraction
-    gradient = round(training * (1.0 - held_out))
-    return range(gradient), range(gradient, training), range(training, snapshots)
+    def __len__(self) -> int: ...
+
+    def batches(self, size: int, generator: torch.Generator | None = None) -> list[list[Any]]:
+        """All of them in batches; shuffled by the generator, in order without one."""
+
+    def batch(self, items: Sequence[Any]) -> Any:
+        """Tensors of some of them."""
+
+    def seen(self, items: Sequence[Any]) -> tuple[set[int], set[int]]:
+        """Atomic numbers and residue types in them."""
 
 
-class Trainer:
-    """Trains one model on one trajectory or many.
+class Loop:
+    """Trains one model; what it is and what it learns from is the subclass's.
 
     Parameters
     ----------
-    settings : TrainingSettings
-    trajectories : sequence of Trajectory
-        All their snapshots; only the training part is read.
+    settings : LoopSettings
     folder : Path
         Gets `state.safetensors`, `log.csv`, TensorBoard events, and after every epoch
         `model.safetensors` (the best average weights so far) and `last.safetensors`.  If a state of
         the same settings is there, training goes on from it.
-    validation : sequence of Trajectory
-        Those of `validation_data`.
+    model : Module
+        With `coefficients()` if some of its parameters learn at a rate of their own.
+    errors : Module
+        The model with its objective: called with a batch and a generator, gives an error (B,) for
+        each item.
+    windows, validation : Items
+    data : list of dict
+        What identifies the data, for the model card and for resuming.
     fabric : Fabric, optional
         Devices and processes; one process on the CPU by default.
     """
 
     def __init__(
         self,
-        settings: TrainingSettings,
-        trajectories: Sequence[Trajectory],
+        settings: LoopSettings,
         folder: Path,
-        validation: Sequence[Trajectory] = (),
+        model: nn.Module,
+        errors: nn.Module,
+        windows: Items,
+        validation: Items,
+        data: list[dict[str, Any]],
         fabric: Fabric | None = None,
     ) -> None:
-        self.settings = settings
+        self.settings: Any = settings
         self.folder = Path(folder)
-        self.trajectories = list(trajectories)
-        self.held_out = list(validation)
+        self.model: Any = model
+        self.windows, self.validation = windows, validation
+        self.data = data
         self.fabric = fabric or make_fabric(settings)
-        self.parts = [training_parts(settings, len(t)) for t in self.trajectories]
-        gradient = [part[0] for part in self.parts]
-        shared = settings.history, settings.keep, settings.every
-        self.windows = Windows(self.trajectories, gradient, settings.horizon, *shared)
-        others = self.held_out or self.trajectories
-        parts = [range(len(t)) for t in others] if self.held_out else [p[1] for p in self.parts]
-        self.validation = Windows(others, parts, settings.validation_horizon, *shared)
-        torch.manual_seed(settings.seed)
-        self.model: Any = LEARNED[settings.dynamics].module(settings.model)
-        self.average = copy_weights(self.model)
-        self.best = copy_weights(self.model)
+        self.average = copy_weights(model)
+        self.best = copy_weights(model)
         self.counters = Counters()
-        self.module, self.optimizer = self._set_up()
-        self.per_epoch = math.ceil(len(self.windows) / settings.batch_size)
+        self.module, self.optimizer = self._set_up(errors)
+        self.per_epoch = math.ceil(len(windows) / settings.batch_size)
         self.total = settings.epochs * self.per_epoch
         if self.state_file.exists():
             self._restore()
 
-    def _set_up(self) -> tuple[Any, Any]:
-        settings, coefficients = self.settings, self.model.coefficients()
+    def card(self) -> ModelCard:
+        """Of the model as it is now."""
+        raise NotImplementedError
+
+    def _set_up(self, errors: nn.Module) -> tuple[Any, Any]:
+        settings = self.settings
+        coefficients = self.model.coefficients() if hasattr(self.model, "coefficients") else []
         weights = [p for p in self.model.parameters() if all(p is not c for c in coefficients)]
         groups = [
             {"params": weights, "scale": 1.0, "weight_decay": settings.weight_decay},
             {"params": coefficients, "scale": settings.coefficient_rate, "weight_decay": 0.0},
         ]
         optimizer = torch.optim.AdamW([group for group in groups if group["params"]])
-        wrapped: tuple[Any, Any] = self.fabric.setup(
-            WindowErrors(self.model, settings.objective), optimizer
-        )
+        wrapped: tuple[Any, Any] = self.fabric.setup(errors, optimizer)
         return wrapped
 
     @property
@@ -183,7 +184,7 @@ class Trainer:
                 )
         return loss
 
-    def _windows_of_update(self) -> list[Window]:
+    def _windows_of_update(self) -> list[Any]:
         """The same in every process: a function of seed, epoch and place, nothing to store."""
         settings, (epoch, position) = self.settings, divmod(self.counters.update, self.per_epoch)
         if self._order is None or self._order[0] != epoch:
@@ -191,9 +192,9 @@ class Trainer:
             self._order = epoch, self.windows.batches(settings.batch_size, generator)
         return self._order[1][position]
 
-    _order: tuple[int, list[list[Window]]] | None = None
+    _order: tuple[int, list[list[Any]]] | None = None
 
-    def _gradient(self, windows: Sequence[Window]) -> float:
+    def _gradient(self, windows: Sequence[Any]) -> float:
         """Add up the gradient of the mean error of these windows; that error over all processes.
 
         Each process takes its share, in `accumulate` parts.  Weights make the sum over parts and
@@ -220,7 +221,7 @@ class Trainer:
         self._see(windows)
         return float(fabric.all_reduce(total, reduce_op="mean"))  # type: ignore[arg-type]
 
-    def _see(self, windows: Sequence[Window]) -> None:
+    def _see(self, windows: Sequence[Any]) -> None:
         """Note the elements and residue types that the gradient has come from."""
         counters = self.counters
         if counters.update >= self.per_epoch:
@@ -241,7 +242,7 @@ class Trainer:
         """Exponential moving average of the weights; short at the beginning."""
         decay = min(self.settings.ema, (1 + self.counters.update) / (10 + self.counters.update))
         with torch.no_grad():
-            for key, value in self.model.state_dict().items():
+            for key, value in self.model.named_parameters():
                 self.average[key].lerp_(value, 1.0 - decay)
 
     @contextmanager
@@ -299,8 +300,7 @@ class Trainer:
     @property
     def _identity(self) -> str:
         """JSON of what a run is: it resumes only the same settings on the same data."""
-        data = [t.identity for t in (*self.trajectories, *self.held_out)]
-        return json.dumps({**self.settings.model_dump(mode="json"), "trajectories": data})
+        return json.dumps({**self.settings.model_dump(mode="json"), "trajectories": self.data})
 
     def _save(self) -> None:
         if self.fabric.is_global_zero:
@@ -331,32 +331,10 @@ class Trainer:
 
     def _model(self) -> Model:
         """The present weights with their card."""
-        settings, counters = self.settings, self.counters
-        data = [
-            {**t.identity, "training_snapshots": [0, part[1].stop]}
-            for t, part in zip(self.trajectories, self.parts, strict=True)
-        ]
-        card = ModelCard(
-            name=settings.name,
-            kind=settings.dynamics,
-            settings=settings.model.model_dump(mode="json"),
-            interval_ps=self.trajectories[0].interval_ps,
-            temperature_K=settings.temperature,
-            elements=counters.elements,
-            residue_types=counters.residue_types,
-            data=data,
-            training=settings.model_dump(
-                mode="json", exclude={"model", "name", "data", "validation_data"}
-            ),
-            metrics={"validation": counters.best, "epoch": float(counters.best_epoch)},
-            versions=package_versions(),
-        )
-        return Model(self.model, card)
+        return Model(self.model, self.card())
 
 
-def make_fabric(
-    settings: TrainingSettings, accelerator: str = "cpu", devices: int | str = 1
-) -> Fabric:
+def make_fabric(settings: LoopSettings, accelerator: str = "cpu", devices: int | str = 1) -> Fabric:
     """Devices and processes of a run, started; under `torchrun` it takes the processes it is given.
 
     Parameters

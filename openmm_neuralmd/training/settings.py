@@ -47,6 +47,8 @@ class DataSettings(_Settings):
         First snapshot of each later replica, where the time stamps do not say.
     stride : int
         Take every stride-th snapshot.
+    hydrogens : bool
+        Learn the ligand's hydrogens too; its heavy atoms alone by default.
     misato : Path or None
         A file in MISATO's layout: every entry of it is a trajectory, read when it is needed.
     entries, without : Path or None
@@ -62,6 +64,7 @@ class DataSettings(_Settings):
     interval: float | None = Field(None, gt=0)
     boundaries: tuple[int, ...] | None = None
     stride: int = Field(1, ge=1)
+    hydrogens: bool = False
     misato: Path | None = None
     entries: Path | None = None
     without: Path | None = None
@@ -111,8 +114,51 @@ FITTING: dict[str, tuple[str, ...]] = {
 """Objectives of the dynamics that have their own; the first is taken where none is named."""
 
 
-class TrainingSettings(_Settings):
-    """One training run, on one trajectory or many.
+class LoopSettings(_Settings):
+    """How a model is trained, whatever it learns.
+
+    Attributes
+    ----------
+    name : str
+        Name of the model.
+    epochs, patience : int
+        At most so many epochs; stop after so many without a better validation error.
+    coefficient_rate : float
+        Learning rate of the coefficients γ, k, τ, in learning rates of the networks: they are a
+        handful of numbers that have to move by their own size.
+    batch_size : int
+        Items in an update, over all processes together.
+    accumulate : int
+        Parts in which a process takes its items of an update: less memory, the same gradient.
+    precision : {'32-true', 'bf16-mixed'}
+        Of the arithmetic; weights and coordinates are single precision either way.
+    learning_rate, weight_decay, warmup, clip, ema
+        Of the optimiser (AdamW, cosine schedule after `warmup` updates, gradient norm clipped,
+        exponential moving average of the weights).
+    seed : int
+        Of the weights and of the order of the items.
+    temperature : float or None
+        K, of the reference simulation, where known.
+    """
+
+    name: str = Field(min_length=1)
+    epochs: int = Field(40, ge=1)
+    patience: int = Field(10, ge=1)
+    batch_size: int = Field(8, ge=1)
+    accumulate: int = Field(1, ge=1)
+    precision: Literal["32-true", "bf16-mixed"] = "32-true"
+    learning_rate: float = Field(1e-3, gt=0)
+    coefficient_rate: float = Field(20.0, gt=0)
+    weight_decay: float = Field(1e-4, ge=0)
+    warmup: int = Field(20, ge=0)
+    clip: float = Field(1.0, gt=0)
+    ema: float = Field(0.98, ge=0, lt=1)
+    seed: int = Field(0, ge=0)
+    temperature: float | None = Field(None, gt=0)
+
+
+class TrainingSettings(LoopSettings):
+    """One training run of a dynamics, on one trajectory or many; see `LoopSettings` too.
 
     Without `validation_data` the last part of each trajectory's training part is held out for early
     stopping (the paper's single-trajectory protocol); with it, the complexes named there are (the
@@ -120,8 +166,6 @@ class TrainingSettings(_Settings):
 
     Attributes
     ----------
-    name : str
-        Name of the model.
     data, validation_data : tuple of DataSettings
         One mapping or a list of them.
     dynamics : str
@@ -138,29 +182,10 @@ class TrainingSettings(_Settings):
         At most so many known snapshots before a window.
     every : int
         Snapshots from one window to the next.
-    epochs, patience : int
-        At most so many epochs; stop after so many without a better validation error.
-    coefficient_rate : float
-        Learning rate of the coefficients γ, k, τ, in learning rates of the networks: they are a
-        handful of numbers that have to move by their own size.
-    batch_size : int
-        Windows in an update, over all processes together.
-    accumulate : int
-        Parts in which a process takes its windows of an update: less memory, the same gradient.
     keep : int
         Trajectories in memory at a time.
-    precision : {'32-true', 'bf16-mixed'}
-        Of the arithmetic; weights and coordinates are single precision either way.
-    learning_rate, weight_decay, warmup, clip, ema
-        Of the optimiser (AdamW, cosine schedule after `warmup` updates, gradient norm clipped,
-        exponential moving average of the weights).
-    seed : int
-        Of the weights and of the order of the windows.
-    temperature : float or None
-        K, of the reference simulation, where known.
     """
 
-    name: str = Field(min_length=1)
     data: tuple[DataSettings, ...] = Field(min_length=1)
     validation_data: tuple[DataSettings, ...] = ()
     dynamics: str = "neuralmd-ode"
@@ -172,20 +197,7 @@ class TrainingSettings(_Settings):
     validation_horizon: int = Field(16, ge=1)
     history: int = Field(64, ge=2)
     every: int = Field(1, ge=1)
-    epochs: int = Field(40, ge=1)
-    patience: int = Field(10, ge=1)
-    batch_size: int = Field(8, ge=1)
-    accumulate: int = Field(1, ge=1)
     keep: int = Field(64, ge=1)
-    precision: Literal["32-true", "bf16-mixed"] = "32-true"
-    learning_rate: float = Field(1e-3, gt=0)
-    coefficient_rate: float = Field(20.0, gt=0)
-    weight_decay: float = Field(1e-4, ge=0)
-    warmup: int = Field(20, ge=0)
-    clip: float = Field(1.0, gt=0)
-    ema: float = Field(0.98, ge=0, lt=1)
-    seed: int = Field(0, ge=0)
-    temperature: float | None = Field(None, gt=0)
 
     @field_validator("data", "validation_data", mode="before")
     @classmethod

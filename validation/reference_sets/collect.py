@@ -29,7 +29,7 @@ REACH = {
     DRY: 1.0,
     "pocket": 1.0,
     "fine": 0.8,
-    "rigid": 1.0,
+    "rigid": 0.8,
     "flexible": math.inf,
 }  # nm, see `compact`
 LABELS = 1000

@@ -4,23 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import fields
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
-from pydantic.dataclasses import dataclass as checked
 
 from ...errors import InputError
-from ...settings_files import read_mapping, validated
+from ...settings_files import made, read_mapping, validated
 from ...times import parse_time
 from ..engines import ENGINES
 from ..md import MDSettings
 from ..prepare import PrepareSettings
 
-_STRICT = ConfigDict(extra="forbid")
-_CheckedPrepare: Any = checked(PrepareSettings, frozen=True, config=_STRICT)
-_CheckedMD: Any = checked(MDSettings, frozen=True, config=_STRICT)
 _NAME = r"^[\w.+-]+$"
 
 
@@ -59,10 +54,10 @@ class RunSettings(_Settings):
 
     def md(self, where: str) -> MDSettings:
         """Checked settings; an error names `where`."""
-        made = MDSettings(**_values(validated(_CheckedMD, self.settings, where)))
+        settings = made(MDSettings, self.settings, where)
         with _told(where):
-            ENGINES[self.engine].check(made)
-        return made
+            ENGINES[self.engine].check(settings)
+        return settings
 
 
 class TargetSettings(_Settings):
@@ -154,10 +149,10 @@ class CampaignSettings(_Settings):
     def preparation(self, target: str, where: str) -> PrepareSettings:
         """How a target is prepared; an error names `where`."""
         chosen = {**self.prepare, **self.targets[target].prepare}
-        made = PrepareSettings(**_values(validated(_CheckedPrepare, chosen, where)))
+        settings = made(PrepareSettings, chosen, where)
         with _told(where):
-            made.check()
-        return made
+            settings.check()
+        return settings
 
 
 def read_campaign(path: str | Path) -> CampaignSettings:
@@ -196,10 +191,6 @@ def _told(where: str) -> Iterator[None]:
         yield
     except InputError as error:
         raise InputError(f"{where}: {error}") from error
-
-
-def _values(settings: Any) -> dict[str, Any]:
-    return {field.name: getattr(settings, field.name) for field in fields(settings)}
 
 
 def _from(base: Path, target: TargetSettings) -> TargetSettings:

@@ -20,6 +20,7 @@ _E, _AVOGADRO, _EPSILON0 = 1.602176634e-19, 6.02214076e23, 8.8541878128e-12
 COULOMB = 1e6 * _E**2 * _AVOGADRO / (4 * math.pi * _EPSILON0)
 """1/(4πε₀) in kJ mol⁻¹ nm e⁻²."""
 
+PAIR_PARAMETERS = ("product", "sigma", "epsilon")
 _LENNARD_JONES = "4*epsilon*((sigma/r)^12-(sigma/r)^6)"
 # Roots and halves are taken once for each particle, not for each pair at each step.
 _MIXED = "depth1*depth2*x*(x-1); x=(s/r)^6; s=radius1+radius2"
@@ -49,7 +50,7 @@ def intraligand_force(
         Particle indices in the whole System.
     """
     pairs = openmm.CustomBondForce(f"{COULOMB!r}*product/r+{_LENNARD_JONES}")
-    for name in ("product", "sigma", "epsilon"):
+    for name in PAIR_PARAMETERS:
         pairs.addPerBondParameter(name)
     place = selection.places(force.getNumParticles())
     special = {frozenset(found[:2]): found[2:] for found in exceptions(force, place)}

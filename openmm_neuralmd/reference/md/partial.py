@@ -6,7 +6,7 @@ import fcntl
 import os
 import shutil
 import struct
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import IO
 
@@ -54,8 +54,8 @@ class PartialRun:
         """Whether there are snapshots to continue from."""
         return self.checkpoint.is_file() and any(self.run.iterdir())
 
-    def resume(self, context: openmm.Context) -> int:
-        """Load the last checkpoint; how many snapshots it stands for (0: none).
+    def resume(self, load: Callable[[bytes], None]) -> int:
+        """Have the last checkpoint loaded; how many snapshots it stands for (0: none).
 
         What the files hold beyond it is cut off.
         """
@@ -67,7 +67,7 @@ class PartialRun:
             done = int(saved["done"])
             lengths = dict(zip(saved["files"].tolist(), saved["lengths"].tolist(), strict=True))
             try:
-                context.loadCheckpoint(saved["context"].tobytes())
+                load(saved["context"].tobytes())
             except openmm.OpenMMException as error:
                 raise InputError(
                     f"{self.checkpoint} is of another platform or OpenMM version ({error}); "
@@ -79,7 +79,7 @@ class PartialRun:
                 _set_dcd_length(self.folder / name, done)
         return done
 
-    def commit(self, context: openmm.Context, done: int, files: Iterable[Path]) -> None:
+    def commit(self, checkpoint: bytes, done: int, files: Iterable[Path]) -> None:
         """Make the first `done` snapshots, which are in `files`, survive a kill -9."""
         lengths = {str(file.relative_to(self.folder)): _on_disk(file) for file in files}
         with complete(self.checkpoint) as temporary:
@@ -88,7 +88,7 @@ class PartialRun:
                 done=done,
                 files=np.array(list(lengths)),
                 lengths=np.array(list(lengths.values()), dtype=np.int64),
-                context=np.frombuffer(context.createCheckpoint(), dtype=np.uint8),
+                context=np.frombuffer(checkpoint, dtype=np.uint8),
             )
 
     def publish(self) -> None:

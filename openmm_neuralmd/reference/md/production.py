@@ -66,7 +66,7 @@ def run_reference(
     partial = PartialRun(output, identity(folder, settings, ENGINE))
     start = equilibrate(setup, settings, partial.folder, lambda stage: progress(0, stage))
     context = _context(setup, settings, start)
-    first = partial.resume(context)
+    first = partial.resume(context.loadCheckpoint)
     if first > total:
         raise InputError(
             f"{partial.folder} holds {first} snapshots already, {total} were asked for; "
@@ -119,7 +119,7 @@ def _produce(
                 temperature = records.write(context, number)
                 seconds = time.perf_counter() - began
                 if number == numbers.stop - 1 or seconds - committed > checkpoint_seconds:
-                    partial.commit(context, number, records.files)
+                    partial.commit(context.createCheckpoint(), number, records.files)
                     committed = seconds
                 made = number - numbers.start + 1
                 speed = made * settings.interval_ps / seconds * 86.4

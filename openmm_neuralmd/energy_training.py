@@ -1,0 +1,110 @@
+"""From labelled runs to a trained energy model and what it is worth on the rest of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from .bindingnet import complex_tensors
+from .nested import rows
+from .reference.labelled import LabelledRun
+from .training import Model
+from .training.force_matching import ForceMatcher, ForceMatchingSettings, parts
+from .training.labels import Labels
+from .units import ANGSTROM_PER_NM
+
+BATCH = 32
+
+
+def energy_trainer(
+    settings: ForceMatchingSettings, folder: Path
+) -> tuple[ForceMatcher, list[Labels]]:
+    """A trainer, and the labels that it does not see.
+
+    Raises
+    ------
+    InputError
+        No labels, or not of a run in which only the ligand moves.
+    """
+    training, validation, test = [], [], []
+    for place in settings.labels:
+        run = LabelledRun.open(place)
+        ours, early, rest = (run.labels[part] for part in parts(settings, len(run.labels)))
+        if settings.perturbed:
+            ours = ours.joined(run.perturbed(ours, settings.perturbed, settings.seed))
+        training.append(ours)
+        validation.append(early)
+        test.append(rest)
+    return ForceMatcher(settings, training, validation, folder), test
+
+
+@dataclass(frozen=True)
+class ForceScores:
+    """Errors of an energy model against all-atom labels.
+
+    Attributes
+    ----------
+    mae, rmse, spread : float
+        Of components of forces, kJ/mol/nm; spread: standard deviation of the labels.
+    cosine : float
+        Mean over atoms of the cosine between the two forces.
+    energy_mae, energy_spread : float
+        kJ/mol, both energies less their means.
+    geometries : int
+    """
+
+    mae: float
+    rmse: float
+    spread: float
+    cosine: float
+    energy_mae: float
+    energy_spread: float
+    geometries: int
+
+    def in_words(self) -> str:
+        """One line."""
+        return (
+            f"{self.geometries} held-out geometries: force MAE {self.mae:.1f} kJ/mol/nm "
+            f"(spread {self.spread:.1f}), cosine {self.cosine:.3f}, energy MAE "
+            f"{self.energy_mae:.2f} kJ/mol (spread {self.energy_spread:.2f})"
+        )
+
+
+def force_scores(model: Model, labels: Labels) -> ForceScores:
+    """Errors of a model at labelled geometries."""
+    forces, energies = predicted(model, labels)
+    error = forces - labels.forces
+    products = (forces * labels.forces).sum(-1)
+    lengths = np.linalg.norm(forces, axis=-1) * np.linalg.norm(labels.forces, axis=-1)
+    truth = labels.energies - labels.energies.mean()
+    return ForceScores(
+        mae=float(np.abs(error).mean()),
+        rmse=float(np.sqrt(np.square(error).mean())),
+        spread=float(labels.forces.std()),
+        cosine=float((products / np.maximum(lengths, 1e-9)).mean()),
+        energy_mae=float(np.abs(energies - energies.mean() - truth).mean()),
+        energy_spread=float(truth.std()),
+        geometries=len(labels),
+    )
+
+
+def predicted(model: Model, labels: Labels) -> tuple[np.ndarray, np.ndarray]:
+    """Forces (S, n, 3) in kJ/mol/nm and energies (S,) in kJ/mol of an energy model."""
+    dynamics: Any = model.dynamics
+    dtype = next(dynamics.parameters()).dtype
+    c = complex_tensors(labels.complex, dtype)
+    with torch.no_grad():
+        protein = dynamics.encode(c)
+    forces, energies = [], []
+    for start in range(0, len(labels), BATCH):
+        x = torch.tensor(labels.x[start : start + BATCH], dtype=dtype, requires_grad=True)
+        every = torch.zeros(len(x), dtype=torch.int64)
+        energy = dynamics.energy(rows(c, every), rows(protein, every), x)
+        (gradient,) = torch.autograd.grad(energy.sum(), x)
+        forces.append(-ANGSTROM_PER_NM * gradient.double().numpy())
+        energies.append(energy.detach().double().numpy())
+    return np.concatenate(forces), np.concatenate(energies)

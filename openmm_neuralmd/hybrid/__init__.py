@@ -1,0 +1,17 @@
+"""Learned moves judged by all-atom physics: exact (HMC) and practical (jump, relax, check)."""
+
+from .hmc import NeuralMDHMCMove
+from .jump import Jump, NeuralMDJumpMove
+from .run import HybridRun, run_hybrid
+from .settings import HybridSettings, JumpSettings, read_hybrid
+
+__all__ = [
+    "HybridRun",
+    "HybridSettings",
+    "Jump",
+    "JumpSettings",
+    "NeuralMDHMCMove",
+    "NeuralMDJumpMove",
+    "read_hybrid",
+    "run_hybrid",
+]

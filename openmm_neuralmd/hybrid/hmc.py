@@ -1,0 +1,191 @@
+"""`NeuralMDHMCMove`: exact hybrid Monte Carlo with a learned force as its proposal."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import openmm
+from openmm import unit
+from openmmtools.mcmc import MCMCMove
+
+from ..errors import InputError
+from ..units import BOLTZMANN, strip
+from .contexts import context_like, kilojoules
+from .verlet import VelocityVerletIntegrator, proposal_system
+
+
+class NeuralMDHMCMove(MCMCMove):
+    """Fresh momenta, some steps under a learned force, and a Metropolis decision on all atoms.
+
+    The force only proposes.  A step of velocity Verlet is reversible and keeps volumes under any
+    force of positions, so the decision on the change of the *all-atom* Hamiltonian (potential of
+    the thermodynamic state, kinetic energy of the atoms that moved) leaves the thermodynamic
+    state's own distribution as it is, however bad the force: a bad one is refused more often.
+    The other atoms stand still during the move; alternate it with a move of everything.
+
+    Parameters
+    ----------
+    force : openmm.Force
+        Depends on nothing but positions; a `NeuralMDForce` of an energy head with hydrogens, as a
+        rule.
+    atoms : sequence of int
+        Particles that move: those of the ligand.
+    n_steps : int
+        Of velocity Verlet in one proposal.
+    timestep : Quantity or float in ps
+    seed : int, optional
+        Of momenta and decisions; another one each time by default.
+
+    Attributes
+    ----------
+    n_proposed, n_accepted, n_failed : int
+        Failed: not a number on the way; refused.
+
+    Raises
+    ------
+    InputError
+        From `apply`: a constraint between atoms that move and atoms that do not.
+    """
+
+    def __init__(
+        self,
+        force: openmm.Force,
+        atoms: Sequence[int],
+        *,
+        n_steps: int = 20,
+        timestep: Any = 0.001,
+        seed: int | None = None,
+    ) -> None:
+        super().__init__()
+        if n_steps < 1:
+            raise InputError(f"a move of {n_steps} steps does not move; 1 is the least")
+        self.force = openmm.XmlSerializer.clone(force)
+        self.atoms = [int(i) for i in atoms]
+        self.n_steps = int(n_steps)
+        self.timestep = float(strip(timestep, unit.picosecond))
+        drawn = np.random.default_rng().integers(2**31 - 1)
+        self.seed = int(drawn if seed is None else seed)
+        self.n_proposed = self.n_accepted = self.n_failed = 0
+        self._context: openmm.Context | None = None
+
+    @property
+    def fraction_accepted(self) -> float:
+        """Accepted of all proposals; nan before the first."""
+        return self.n_accepted / self.n_proposed if self.n_proposed else float("nan")
+
+    @property
+    def statistics(self) -> dict[str, int]:
+        """The counts."""
+        return {name: getattr(self, name) for name in ("n_proposed", "n_accepted", "n_failed")}
+
+    @statistics.setter
+    def statistics(self, value: dict[str, int]) -> None:
+        self.n_proposed, self.n_accepted, self.n_failed = (
+            value[name] for name in ("n_proposed", "n_accepted", "n_failed")
+        )
+
+    def apply(
+        self, thermodynamic_state: Any, sampler_state: Any, context_cache: Any = None
+    ) -> None:
+        """Propose once, and keep the proposal or the present state.
+
+        Parameters
+        ----------
+        thermodynamic_state : openmmtools.states.ThermodynamicState
+        sampler_state : openmmtools.states.SamplerState
+            Changed in place.  Velocities of the atoms that move are redrawn, those of others kept.
+        context_cache : openmmtools.cache.ContextCache, optional
+            openmmtools' global one by default.
+        """
+        # A function of seed and count: a move that was stored and read back goes on the same.
+        random = np.random.default_rng([self.seed, self.n_proposed])
+        target, _ = self._get_context_cache(context_cache).get_context(thermodynamic_state)
+        sampler_state.apply_to_context(target, ignore_velocities=True)
+        before = thermodynamic_state.reduced_potential(target)
+        proposal = self._proposal(thermodynamic_state, target)
+        if thermodynamic_state.is_periodic:
+            proposal.setPeriodicBoxVectors(*sampler_state.box_vectors)
+        proposal.setPositions(sampler_state.positions)
+        temperature = thermodynamic_state.temperature
+        proposal.setVelocitiesToTemperature(temperature, int(random.integers(1, 2**31 - 1)))
+        start, kinetic = _moved(proposal)
+        self.n_proposed += 1
+        end = self._trajectory(proposal)
+        accepted = False
+        if end is None:
+            self.n_failed += 1
+        else:
+            positions, change = end[0], end[1] - kinetic
+            thermal = BOLTZMANN * temperature.value_in_unit(unit.kelvin)
+            target.setPositions(positions)
+            after = thermodynamic_state.reduced_potential(target)
+            change = after - before + change / thermal
+            accepted = bool(np.log(random.random()) < -change)  # nan is refused
+        if accepted:
+            self.n_accepted += 1
+            sampler_state.positions = positions
+        self._set_velocities(sampler_state, proposal if accepted else None, start)
+
+    def _trajectory(self, proposal: openmm.Context) -> tuple[Any, float] | None:
+        """Positions and kinetic energy in kJ/mol at the end; None where it is not a number."""
+        try:
+            proposal.getIntegrator().step(self.n_steps)
+        except openmm.OpenMMException:  # not a number, by OpenMM's check or the force's own
+            return None
+        state = proposal.getState(positions=True, energy=True)
+        kinetic = kilojoules(state.getKineticEnergy())
+        positions = state.getPositions(asNumpy=True)
+        return (positions, kinetic) if np.isfinite(positions._value).all() else None
+
+    def _set_velocities(
+        self, sampler_state: Any, proposal: openmm.Context | None, start: np.ndarray
+    ) -> None:
+        """Those at the end of an accepted trajectory; of a refused one the drawn ones, reversed.
+
+        Either belongs to the positions that are kept, constraints included.
+        """
+        if sampler_state.velocities is None:
+            return
+        ours = -start if proposal is None else _moved(proposal)[0]
+        velocities = sampler_state.velocities
+        nm_per_ps = unit.nanometer / unit.picosecond
+        velocities[self.atoms] = ours[self.atoms] * nm_per_ps
+        sampler_state.velocities = velocities
+
+    def _proposal(self, thermodynamic_state: Any, target: openmm.Context) -> openmm.Context:
+        """The Context of the proposal: made once, on the platform of the target's."""
+        if self._context is None:
+            system = proposal_system(thermodynamic_state.system, self.force, self.atoms)
+            integrator = VelocityVerletIntegrator(self.timestep)
+            self._context = context_like(target, system, integrator)
+        return self._context
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {
+            "force": openmm.XmlSerializer.serialize(self.force),
+            "atoms": self.atoms,
+            "n_steps": self.n_steps,
+            "timestep": self.timestep,
+            "seed": self.seed,
+            **self.statistics,
+        }
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__init__(  # type: ignore[misc]
+            openmm.XmlSerializer.deserialize(state["force"]),
+            state["atoms"],
+            n_steps=state["n_steps"],
+            timestep=state["timestep"],
+            seed=state["seed"],
+        )
+        self.statistics = state
+
+
+def _moved(context: openmm.Context) -> tuple[np.ndarray, float]:
+    """Velocities (N, 3) in nm/ps and kinetic energy in kJ/mol."""
+    state = context.getState(velocities=True, energy=True)
+    velocities = state.getVelocities(asNumpy=True)
+    nm_per_ps = unit.nanometer / unit.picosecond
+    return np.array(velocities.value_in_unit(nm_per_ps)), kilojoules(state.getKineticEnergy())

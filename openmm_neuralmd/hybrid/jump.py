@@ -1,0 +1,307 @@
+"""`NeuralMDJumpMove`: jump a snapshot, relax, check, and fall back to MD where the check fails."""
+
+from __future__ import annotations
+
+import copy
+from collections import Counter
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import openmm
+from openmm import unit
+from openmmtools import states
+from openmmtools.mcmc import MCMCMove
+from rdkit import Chem
+
+from ..complexes import Complex
+from ..dynamics.rollouts import rollout
+from ..errors import InputError, ModelError
+from ..messages import one_line
+from ..reference.folder import LIGAND, ComplexFolder
+from ..reference.md.modes import Setup, build
+from ..reference.md.settings import MDSettings
+from ..training.checkpoints import load_model
+from ..units import nanometers
+from .contexts import langevin
+from .history import History
+from .pose import Pose, fault
+from .relaxation import Quench
+from .settings import JumpSettings
+
+JUMPED, FELL_BACK = "jump", "fallback"
+FAILED = "failed"
+"""Reason of a fallback: OpenMM could not go on."""
+
+
+@dataclass(frozen=True, eq=False)
+class Jump:
+    """What became of one jump.
+
+    Attributes
+    ----------
+    kind : 'jump' or 'fallback'
+    reason, message : str
+        Of a fallback: the check that failed (`pose.CHECKS`, or 'failed'), and its finding.
+    energy : float
+        Of the minimised pose after less that before, kJ/mol; nan where there is none.
+    raw, relaxed : (N, 3) float64, nm
+        Positions as the model and the rebuilt hydrogens had them, and after the minimisation
+        (None where that failed).
+    """
+
+    kind: str
+    reason: str
+    message: str
+    energy: float
+    raw: np.ndarray
+    relaxed: np.ndarray | None
+
+
+class NeuralMDJumpMove(MCMCMove):
+    """One snapshot Δ by a learned model, relaxed by all-atom physics, or by MD where that fails.
+
+    The model moves the ligand's heavy atoms; hydrogens follow; ligand and surroundings are
+    minimised with the heavy atoms held at the jumped pose; its energy is set against that of the
+    pose before, minimised in the same way; everything then moves for `relax_ps`.  A pose that fails
+    a check (`pose.CHECKS`) is dropped, and Δ of MD is run from where the jump began.
+
+    **This is no unbiased sampler.**  A jump has no known probability, so nothing corrects for it:
+    averages over its snapshots are the model's as much as the force field's.  `NeuralMDHMCMove` is
+    exact.
+
+    Parameters
+    ----------
+    model : str or path
+        Bundled name or file, of a dynamics that jumps (ODE or SDE).
+    folder : path
+        Of the complex (`prepare`).
+    md : MDSettings, optional
+        What moves (mode), time step, friction: the System is `setup.system`.
+    settings : JumpSettings, optional
+    known : (T, n, 3) float64, Å, optional
+        Snapshots before the present, see `History`.
+    seed : int
+        Of the model's noise and of MD: the same seed gives the same moves.
+
+    Attributes
+    ----------
+    setup : Setup
+    complex : Complex
+        Of the System's particles.
+    history : History
+        Grows by a snapshot with every move.  Where something else moves the System for a Δ in
+        between, call `observe` after it.
+    reasons : Counter
+        How often each check failed.
+    last : Jump or None
+
+    Raises
+    ------
+    InputError, ModelError
+        Folder, settings or model cannot be used, or do not fit each other.
+    """
+
+    def __init__(
+        self,
+        model: str | Path,
+        folder: str | Path,
+        *,
+        md: MDSettings | None = None,
+        settings: JumpSettings | None = None,
+        known: np.ndarray | None = None,
+        seed: int = 1,
+    ) -> None:
+        super().__init__()
+        self.model_path, self.folder_path = str(model), str(folder)
+        self.md, self.settings, self.seed = md or MDSettings(), settings or JumpSettings(), seed
+        opened = ComplexFolder.open(folder)
+        self.model = load_model(model)
+        self.setup: Setup = build(opened, self.md)
+        self.complex: Complex = self.model.fitted(self.setup.complex)
+        self.ligand = Chem.MolFromMolFile(str(opened.path / LIGAND), removeHs=False)
+        self.steps = self._whole_steps(self.model.card.interval_ps)
+        nothing = np.zeros((0, len(self.complex.ligand_sites), 3))
+        self.history = History(self.complex, nothing if known is None else known)
+        self.n_proposed = self.n_accepted = 0
+        self.reasons: Counter[str] = Counter()
+        self.last: Jump | None = None
+
+    @property
+    def interval_ps(self) -> float:
+        """The stride Δ in ps."""
+        return self.model.card.interval_ps
+
+    @property
+    def statistics(self) -> dict[str, Any]:
+        """Jumps proposed and kept, and why the others were dropped."""
+        counts = {"n_proposed": self.n_proposed, "n_accepted": self.n_accepted}
+        return {**counts, "reasons": dict(self.reasons)}
+
+    @statistics.setter
+    def statistics(self, value: dict[str, Any]) -> None:
+        self.n_proposed, self.n_accepted = value["n_proposed"], value["n_accepted"]
+        self.reasons = Counter(value["reasons"])
+
+    def thermodynamic_state(self) -> states.ThermodynamicState:
+        """The System at the settings' temperature and, in a box with ensemble npt, pressure."""
+        pressure = None
+        if self.setup.periodic and self.md.ensemble == "npt":
+            pressure = self.md.pressure * unit.bar
+        return states.ThermodynamicState(
+            self.setup.system, self.md.temperature * unit.kelvin, pressure
+        )
+
+    def sampler_state(self) -> states.SamplerState:
+        """The folder's own positions and box."""
+        box = self.setup.topology.getPeriodicBoxVectors() if self.setup.periodic else None
+        return states.SamplerState(self.complex.positions * unit.nanometer, box_vectors=box)
+
+    def observe(self, sampler_state: Any) -> None:
+        """Take the present positions into the history."""
+        self.history.observe(*_present(sampler_state))
+
+    def apply(
+        self, thermodynamic_state: Any, sampler_state: Any, context_cache: Any = None
+    ) -> None:
+        """Go on by one Δ.
+
+        Parameters
+        ----------
+        thermodynamic_state : openmmtools.states.ThermodynamicState
+            Of `setup.system`.
+        sampler_state : openmmtools.states.SamplerState
+            Changed in place.
+        context_cache : openmmtools.cache.ContextCache, optional
+            openmmtools' global one by default; its platform is the one of everything here.
+
+        Raises
+        ------
+        openmm.OpenMMException
+            The MD of a fallback failed too.
+        """
+        target, _ = self._get_context_cache(context_cache).get_context(thermodynamic_state)
+        if not len(self.history.known):
+            self.observe(sampler_state)
+        seed = int(np.random.SeedSequence([self.seed, self.n_proposed]).generate_state(1)[0] >> 1)
+        before = copy.deepcopy(sampler_state)
+        self.last = self._jump(target, thermodynamic_state, sampler_state, seed)
+        self.n_proposed += 1
+        if self.last.kind == JUMPED:
+            self.n_accepted += 1
+        else:
+            self.reasons[self.last.reason] += 1
+            _restore(sampler_state, before)
+            self.run(target, thermodynamic_state, sampler_state, self.steps, seed)
+        self.observe(sampler_state)
+
+    def run(
+        self,
+        target: openmm.Context,
+        thermodynamic_state: Any,
+        sampler_state: Any,
+        steps: int,
+        seed: int,
+        fresh: bool = False,
+    ) -> None:
+        """MD of everything by the settings; see `contexts.langevin`."""
+        langevin(
+            target,
+            thermodynamic_state,
+            sampler_state,
+            steps=steps,
+            timestep=self.md.timestep_fs / 1000,
+            friction=self.md.friction,
+            seed=seed + 1,  # OpenMM draws a seed of its own for 0
+            fresh=fresh,
+        )
+
+    def _jump(
+        self, target: openmm.Context, thermodynamic_state: Any, sampler_state: Any, seed: int
+    ) -> Jump:
+        """Forecast, relax and check; the sampler state is the new one where it is a jump."""
+        positions, box = _present(sampler_state)
+        whole = self.history.whole(positions, box)
+        following = rollout(self.model, self.complex, self.history.known, 1, seed=seed)[0]
+        raw = self.history.placed(following, whole)
+        energy, relaxed = float("nan"), None
+        try:
+            quench = Quench(
+                self.setup.system,
+                self.complex,
+                (whole, raw),
+                self.settings.radius,
+                self.settings.stiffness,
+                target,
+            )
+            _, reference = quench(whole, box, self.settings.iterations)
+            relaxed, reached = quench(raw, box, self.settings.iterations)
+            energy = reached - reference
+            found = self._fault(whole, relaxed, energy, box)
+            if found is None:
+                sampler_state.positions = relaxed * unit.nanometer
+                steps = min(self.steps, self._whole_steps(self.settings.relax_ps))
+                self.run(target, thermodynamic_state, sampler_state, steps, seed, fresh=True)
+                moved, box = _present(sampler_state)
+                # the window is for minimised poses: an energy at 300 K is none
+                found = self._fault(whole, self.history.whole(moved, box), 0.0, box)
+        except openmm.OpenMMException as error:
+            found = FAILED, one_line(error)
+        reason, message = found or ("", "")
+        return Jump(FELL_BACK if found else JUMPED, reason, message, energy, raw, relaxed)
+
+    def _fault(
+        self, before: np.ndarray, after: np.ndarray, energy: float, box: np.ndarray | None
+    ) -> tuple[str, str] | None:
+        pose = Pose(self.complex, self.ligand, before, after, energy, box)
+        return fault(pose, self.settings)
+
+    def _whole_steps(self, time_ps: float) -> int:
+        steps = time_ps * 1000 / self.md.timestep_fs
+        if abs(steps - round(steps)) > 1e-6 * max(steps, 1.0):
+            raise InputError(
+                f"{time_ps:g} ps is no whole number of steps of {self.md.timestep_fs:g} fs; "
+                "change the time step"
+            )
+        return round(steps)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {
+            "model": self.model_path,
+            "model_sha256": self.model.sha256,
+            "folder": self.folder_path,
+            "md": asdict(self.md),
+            "settings": asdict(self.settings),
+            "known": self.history.known,
+            "seed": self.seed,
+            "statistics": self.statistics,
+        }
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__init__(  # type: ignore[misc]
+            state["model"],
+            state["folder"],
+            md=MDSettings(**state["md"]),
+            settings=JumpSettings(**state["settings"]),
+            known=state["known"],
+            seed=state["seed"],
+        )
+        self.statistics = state["statistics"]
+        if self.model.sha256 != state["model_sha256"]:
+            raise ModelError(
+                f"{state['model']}: SHA-256 is {self.model.sha256[:12]}…, but the move was stored "
+                f"with {state['model_sha256'][:12]}…: give it its own model"
+            )
+
+
+def _present(sampler_state: Any) -> tuple[np.ndarray, np.ndarray | None]:
+    """Positions (N, 3) and box (3, 3) in nm."""
+    box = sampler_state.box_vectors
+    return nanometers(sampler_state.positions), None if box is None else nanometers(box)
+
+
+def _restore(sampler_state: Any, before: Any) -> None:
+    sampler_state.box_vectors = before.box_vectors
+    sampler_state.positions = before.positions
+    sampler_state.velocities = before.velocities

@@ -1,0 +1,288 @@
+"""`run_hybrid`: jumps and all-atom MD in turn, resumable, with a log that says which is which."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import json
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import openmm
+from openmm import unit
+from openmmtools import cache
+
+from ..errors import SimulationError
+from ..messages import one_line
+from ..progress import Advance, silent
+from ..provenance import provenance
+from ..reference.folder import ComplexFolder, check_absent
+from ..reference.md.equilibration import equilibrate
+from ..reference.md.outcome import TOPOLOGY, publish
+from ..reference.md.partial import PartialRun
+from ..reference.md.platforms import describe_platform, find_platform
+from ..reference.md.records import open_trajectory
+from ..reference.md.selection import part_of_topology, written_atoms
+from ..times import whole_strides
+from ..units import nanometers
+from .contexts import kilojoules, put
+from .jump import NeuralMDJumpMove
+from .settings import HybridSettings
+
+LOG = "hybrid.csv"
+COLUMNS = ("snapshot", "time_ps", "kind", "reason", "jump_kj_mol", "potential_kj_mol", "message")
+MD = "md"
+
+
+@dataclass(frozen=True)
+class HybridRun:
+    """What a finished run left behind.
+
+    Attributes
+    ----------
+    path, trajectory, topology, log : Path
+        Folder; in it the trajectory, the PDB that matches it, and hybrid.csv.
+    snapshots, resumed_from : int
+    kinds : Counter
+        How many snapshots are 'jump', 'fallback' and 'md'.
+    reasons : Counter
+        Why jumps were dropped.
+    seconds : float
+        Wall time of the snapshots made now.
+    """
+
+    path: Path
+    trajectory: Path
+    topology: Path
+    log: Path
+    snapshots: int
+    resumed_from: int
+    kinds: Counter[str]
+    reasons: Counter[str]
+    seconds: float
+
+
+def run_hybrid(
+    model: str | Path,
+    folder: str | Path,
+    output: str | Path,
+    time_ps: float,
+    *,
+    settings: HybridSettings | None = None,
+    known: np.ndarray | None = None,
+    progress: Advance = silent,
+) -> HybridRun:
+    """Equilibrate a complex, then alternate jumps of a model and MD; write the folder `output`.
+
+    Until it is complete everything is in the hidden folder '.NAME.partial'; called again after an
+    interruption it goes on after the last snapshot, exactly (on one thread: forces that threads
+    add up in another order differ in their last digits).
+
+    Parameters
+    ----------
+    model, folder, known : see `NeuralMDJumpMove`
+    output : path
+        Must not exist.  Gets topology.pdb, trajectory.dcd or .xtc, hybrid.csv, system.xml,
+        ligand.sdf and run.yaml.
+    time_ps : float
+        Rounded up to whole strides of the model.
+    settings : HybridSettings, optional
+    progress : callable, optional
+        See `progress.Advance`; called for every snapshot, and with 0 where a stage begins.
+
+    Raises
+    ------
+    InputError, ModelError
+        Nothing of this can be run.
+    SimulationError
+        MD failed; the snapshots before it are kept.
+    """
+    settings, output = settings or HybridSettings(), Path(output)
+    settings.check()
+    check_absent(output)
+    move = NeuralMDJumpMove(
+        model,
+        folder,
+        md=settings.md,
+        settings=settings.jump,
+        known=known,
+        seed=settings.md.seed,
+    )
+    opened, total = ComplexFolder.open(folder), whole_strides(time_ps, move.interval_ps)
+    partial = PartialRun(output, _identity(move, opened, settings, known))
+    start = equilibrate(move.setup, settings.md, partial.folder, lambda stage: progress(0, stage))
+    chain = _Chain(move, settings, start, _contexts(settings))
+    first = partial.resume(chain.load)
+    progress(first, "production")
+    began = time.perf_counter()
+    with _files(partial, chain, first > 0) as (trajectory, log, files):
+        for number in range(first + 1, total + 1):
+            try:
+                row = chain.advance(number)
+            except openmm.OpenMMException as error:
+                raise SimulationError(
+                    f"snapshot {number}: MD failed: {one_line(error)}; the snapshots before it are "
+                    f"kept in {partial.run}"
+                ) from error
+            trajectory.writeModel(
+                chain.positions()[chain.written] * unit.nanometer,
+                periodicBoxVectors=chain.state.box_vectors,
+            )
+            log(row)
+            partial.commit(chain.dump(), number, files)
+            progress(1, f"{row['kind']} {row['reason']}".strip())
+    seconds = time.perf_counter() - began
+    return _published(partial, opened, chain, settings, (total, first, seconds))
+
+
+class _Chain:
+    """The present state of a run, and how it goes on."""
+
+    def __init__(
+        self,
+        move: NeuralMDJumpMove,
+        settings: HybridSettings,
+        start: openmm.State,
+        contexts: cache.ContextCache,
+    ) -> None:
+        self.move, self.settings, self.contexts = move, settings, contexts
+        self.thermodynamic = move.thermodynamic_state()
+        self.state = move.sampler_state()
+        if move.setup.periodic:
+            self.state.box_vectors = start.getPeriodicBoxVectors()
+        self.state.positions = start.getPositions(asNumpy=True)
+        self.state.velocities = start.getVelocities(asNumpy=True)
+        self.target, _ = contexts.get_context(self.thermodynamic)
+        self.written = written_atoms(move.complex, settings.md.write)
+        move.observe(self.state)
+
+    def advance(self, number: int) -> dict[str, str]:
+        """One stride further; the row of the log."""
+        move = self.move
+        energy, reason, message, kind = "", "", "", MD
+        if self.settings.jumps_at(number):
+            move.apply(self.thermodynamic, self.state, self.contexts)
+            assert move.last is not None
+            kind, reason, message = move.last.kind, move.last.reason, move.last.message
+            energy = f"{move.last.energy:.6g}"
+        else:
+            words = np.random.SeedSequence([self.settings.md.seed, 1, number]).generate_state(1)
+            seed = int(words[0] >> 1)
+            move.run(self.target, self.thermodynamic, self.state, move.steps, seed)
+            move.observe(self.state)
+        put(self.target, self.state)
+        potential = kilojoules(self.target.getState(energy=True).getPotentialEnergy())
+        values = (number, f"{number * move.interval_ps:.9g}", kind, reason, energy)
+        cells = (*map(str, values), f"{potential:.12g}", message)
+        return dict(zip(COLUMNS, cells, strict=True))
+
+    def positions(self) -> np.ndarray:
+        """(N, 3) in nm, protein and ligand whole and in one image."""
+        box = self.state.box_vectors
+        bare = None if box is None else nanometers(box)
+        return self.move.history.whole(nanometers(self.state.positions), bare)
+
+    def dump(self) -> bytes:
+        """Everything that decides how it goes on."""
+        box = self.state.box_vectors
+        buffer = io.BytesIO()
+        np.savez(
+            buffer,
+            positions=nanometers(self.state.positions),
+            velocities=self.state.velocities.value_in_unit(unit.nanometer / unit.picosecond),
+            box=np.zeros(0) if box is None else nanometers(box),
+            known=self.move.history.known,
+            statistics=np.array(json.dumps(self.move.statistics)),
+        )
+        return buffer.getvalue()
+
+    def load(self, content: bytes) -> None:
+        """Take it up again."""
+        with np.load(io.BytesIO(content), allow_pickle=False) as saved:
+            if saved["box"].size:
+                self.state.box_vectors = saved["box"] * unit.nanometer
+            self.state.positions = saved["positions"] * unit.nanometer
+            self.state.velocities = saved["velocities"] * (unit.nanometer / unit.picosecond)
+            self.move.history.known = saved["known"]
+            self.move.statistics = json.loads(str(saved["statistics"]))
+
+
+def _contexts(settings: HybridSettings) -> cache.ContextCache:
+    if settings.md.platform is None:
+        return cache.ContextCache()
+    properties = settings.md.properties or None
+    return cache.ContextCache(find_platform(settings.md.platform), properties)
+
+
+def _identity(
+    move: NeuralMDJumpMove, folder: ComplexFolder, settings: HybridSettings, known: Any
+) -> str:
+    decisive = {
+        "model": move.model.sha256,
+        "files": folder.record["files"],
+        "settings": asdict(settings),
+        "known": hashlib.sha256(np.asarray(() if known is None else known).tobytes()).hexdigest(),
+    }
+    return hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()
+
+
+@contextmanager
+def _files(partial: PartialRun, chain: _Chain, append: bool) -> Iterator[tuple[Any, Any, Any]]:
+    """The trajectory's writer, a function that adds a row to the log, and both files."""
+    move = chain.move
+    path = partial.run / f"trajectory.{chain.settings.md.format}"
+    topology = part_of_topology(move.setup.topology, chain.written)
+    with (
+        (partial.run / LOG).open("a", newline="") as table,
+        open_trajectory(path, topology, move.interval_ps, append) as trajectory,
+    ):
+        writer = csv.DictWriter(table, fieldnames=COLUMNS)
+        if not append:
+            writer.writeheader()
+
+        def log(row: dict[str, str]) -> None:
+            writer.writerow(row)
+            table.flush()
+
+        yield trajectory, log, (path, partial.run / LOG)
+
+
+def _published(
+    partial: PartialRun,
+    folder: ComplexFolder,
+    chain: _Chain,
+    settings: HybridSettings,
+    counts: tuple[int, int, float],
+) -> HybridRun:
+    move, (total, first, seconds) = chain.move, counts
+    with (partial.run / LOG).open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    kinds = Counter(row["kind"] for row in rows)
+    reasons = Counter(row["reason"] for row in rows if row["reason"])
+    told = {
+        "model": {"name": move.model.card.name, "sha256": move.model.sha256},
+        "complex": {"name": folder.name, "files": folder.record["files"]},
+        "settings": asdict(settings),
+        "platform": describe_platform(chain.target),
+        "interval_ps": move.interval_ps,
+        "snapshots": total,
+        "resumed_from": first,
+        "seconds": round(seconds, 3),
+        "kinds": dict(kinds),
+        "reasons": dict(reasons),
+        "unbiased": False,
+        **provenance(),
+    }
+    topology = part_of_topology(move.setup.topology, chain.written)
+    publish(partial, move.setup, topology, chain.written, told, folder)
+    place = partial.output
+    trajectory = place / f"trajectory.{settings.md.format}"
+    names = (place, trajectory, place / TOPOLOGY, place / LOG)
+    return HybridRun(*names, total, first, kinds, reasons, seconds)

@@ -1,0 +1,117 @@
+"""Settings of jumps and of hybrid runs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ..errors import InputError
+from ..reference.md.settings import MDSettings
+from ..settings_files import made, read_mapping
+
+EXAMPLE = "examples/hybrid.yaml"
+
+
+@dataclass(frozen=True)
+class JumpSettings:
+    """How a jump is relaxed and judged.
+
+    Attributes
+    ----------
+    radius : float
+        nm; residues so near to the ligand, before or after, are minimised with it.
+    stiffness : float
+        kJ/mol/nm², holds the ligand's heavy atoms at the jumped pose meanwhile.
+    iterations : int
+        Of the minimiser, at most.
+    relax_ps : float
+        MD of everything after it, from fresh velocities; not more than the stride.
+    energy_window : float
+        kJ/mol by which the minimised pose may be worse than the one before.
+    pocket_limit : float
+        nm from the ligand to the nearest Cα.
+    """
+
+    radius: float = 0.5
+    stiffness: float = 1000.0
+    iterations: int = 200
+    relax_ps: float = 1.0
+    energy_window: float = 60.0
+    pocket_limit: float = 1.0
+
+    def check(self) -> None:
+        """Refuse what cannot be run.
+
+        Raises
+        ------
+        InputError
+        """
+        for name in ("radius", "stiffness", "iterations", "pocket_limit"):
+            if not getattr(self, name) > 0:
+                raise InputError(f"{name} must be positive, not {getattr(self, name):g}")
+        if not self.relax_ps >= 0:
+            raise InputError(f"relax_ps must not be negative, and is {self.relax_ps:g}")
+
+
+@dataclass(frozen=True)
+class HybridSettings:
+    """How jumps and MD alternate; the unit of everything is the model's stride Δ.
+
+    Attributes
+    ----------
+    before : int
+        Strides of MD that come first: what the model knows when it jumps for the first time.
+    jumps, strides : int
+        Jumps in a row, and strides of MD after them; over and over.
+    md : MDSettings
+        Of the MD and of the System; its `interval_ps` is not read.
+    jump : JumpSettings
+    """
+
+    before: int = 4
+    jumps: int = 1
+    strides: int = 1
+    md: MDSettings = field(default_factory=MDSettings)
+    jump: JumpSettings = field(default_factory=JumpSettings)
+
+    def check(self) -> None:
+        """Refuse what cannot be run, before any work.
+
+        Raises
+        ------
+        InputError
+        """
+        if self.before < 0 or self.strides < 0 or self.jumps < 1:
+            raise InputError(
+                f"before={self.before}, jumps={self.jumps}, strides={self.strides}: at least one "
+                "jump in a row is needed, and no negative number"
+            )
+        self.md.check()
+        self.jump.check()
+
+    def jumps_at(self, number: int) -> bool:
+        """Whether snapshot `number`, counted from 1, is a jump."""
+        place = number - 1 - self.before
+        return place >= 0 and place % (self.jumps + self.strides) < self.jumps
+
+
+def read_hybrid(path: str | Path) -> HybridSettings:
+    """Read and check a settings file.
+
+    Raises
+    ------
+    InputError
+        With the file, the setting and what is wrong with it.
+    """
+    content: dict[str, Any] = dict(read_mapping(Path(path), EXAMPLE))
+    parts = {
+        name: made(kind, content.pop(name, {}), f"{path}: {name}")
+        for name, kind in (("md", MDSettings), ("jump", JumpSettings))
+    }
+    settings = made(HybridSettings, content | parts, str(path))
+    try:
+        settings.check()
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
+    return settings
