@@ -316,6 +316,7 @@ def test_compact_keeps_the_ligand_s_motion(pocket_run: ReferenceRun, tmp_path: P
     told = made.manifest
     assert told["snapshots"] == 50 and told["atoms"]["compact"] == found.n_atoms
     names = {"labels.npz", "ligand.sdf", "start.pdb.gz", "topology.pdb", "trajectory.xtc"}
+    names |= {"system.xml.gz"}
     assert set(told["files"]) == names
     assert len(read_snapshots(made.path / "trajectory.xtc", small)) == 50
     with pytest.raises(InputError, match="no finished reference run"):

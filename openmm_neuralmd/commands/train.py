@@ -77,8 +77,10 @@ def train(
     )
     overrides = {"name": name, "epochs": epochs, "seed": seed}
     given = {key: value for key, value in overrides.items() if value is not None}
+    if settings_file is not None and source != Source():
+        raise typer.BadParameter("with a settings file, the data belong in its 'data:' part")
     if settings_file is not None and _is_of_energies(settings_file):
-        _train_energy(settings_file, source, given, output, restart)
+        _train_energy(settings_file, given, output, restart)
         return
     settings = _settings(settings_file, source, given)
     folder = output or Path("runs") / settings.name
@@ -99,15 +101,13 @@ def _is_of_energies(file: Path) -> bool:
 
 
 def _train_energy(
-    file: Path, source: Source, overrides: dict[str, Any], output: Path | None, restart: bool
+    file: Path, overrides: dict[str, Any], output: Path | None, restart: bool
 ) -> None:
     """Force matching: the other thing that a model can learn."""
     from ..energy_training import energy_trainer, force_scores
     from ..progress import progress_bar
     from ..training.force_matching import read_energy_settings
 
-    if source != Source():
-        raise typer.BadParameter("with a settings file, the labels belong in it")
     settings = read_energy_settings(file, overrides)
     folder = output or Path("runs") / settings.name
     if restart:
@@ -128,8 +128,6 @@ def _settings(file: Path | None, source: Source, overrides: dict[str, Any]) -> T
     from ..training.settings import TrainingSettings, read_settings
 
     if file is not None:
-        if source != Source():
-            raise typer.BadParameter("with a settings file, the data belong in its 'data:' part")
         return read_settings(file, overrides)
     if source == Source():
         raise typer.BadParameter("nothing to learn from; give settings, --complex or --example")
