@@ -58,12 +58,13 @@ def rollout(
     InputError
         If the coordinates do not fit the complex or are not finite.
     """
-    dynamics, complex = model.dynamics, model.fitted(complex)
+    dynamics = model.dynamics
     if not isinstance(dynamics, Propagator):
         raise ModelError(
             f"model '{model.card.name}' ({model.card.kind}) does not jump snapshots; use it as a "
             "NeuralMDForce with an OpenMM integrator"
         )
+    complex = model.fitted(complex)
     known = np.asarray(known)
     atoms = len(complex.sites)
     if known.ndim not in (3, 4) or known.shape[-2:] != (atoms, 3) or known.shape[-3] == 0:
