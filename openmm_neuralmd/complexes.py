@@ -124,18 +124,14 @@ class Complex:
 
     def fingerprint(self) -> str:
         """SHA-256 of the topology's identity: elements, ligand bonds, residue types, links."""
-        digest = hashlib.sha256()
-        identity = (
-            self.ligand_atomic_numbers,
-            self.ligand_bonds,
-            self.residue_types,
-            self.linked,
-            *((self.sites,) if self.hydrogens else ()),
+        sites = (self.sites,) if self.hydrogens else ()
+        return _sha256(
+            self.ligand_atomic_numbers, self.ligand_bonds, self.residue_types, self.linked, *sites
         )
-        for array in identity:
-            data = np.ascontiguousarray(array, dtype="<i8")
-            digest.update(np.array(data.shape, dtype="<i8").tobytes() + data.tobytes())
-        return digest.hexdigest()
+
+    def ligand_fingerprint(self) -> str:
+        """SHA-256 of the ligand's elements and bonds, in its atoms' order."""
+        return _sha256(self.ligand_atomic_numbers, self.ligand_bonds)
 
     @cached_property
     def ligand_atomic_numbers(self) -> np.ndarray:
@@ -190,6 +186,14 @@ class Complex:
     def _ligand_atoms(self) -> list[Atom]:
         atoms = list(self.topology.atoms())
         return [atoms[i] for i in self.ligand]
+
+
+def _sha256(*arrays: np.ndarray) -> str:
+    digest = hashlib.sha256()
+    for array in arrays:
+        data = np.ascontiguousarray(array, dtype="<i8")
+        digest.update(np.array(data.shape, dtype="<i8").tobytes() + data.tobytes())
+    return digest.hexdigest()
 
 
 def _box(topology: app.Topology) -> np.ndarray | None:

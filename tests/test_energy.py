@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,20 +10,26 @@ import openmm
 import pytest
 import torch
 import yaml
+from dynamics_cases import small
 from mm_models import bare_system, energy_and_forces
 from openmm import unit
 from reference_cases import INPCRD, PRMTOP
 from typer.testing import CliRunner
 
-from openmm_neuralmd import NeuralMDForce, load_model
+from openmm_neuralmd import NeuralMDForce, example, load_model, rollout
+from openmm_neuralmd.bindingnet import complex_tensors
 from openmm_neuralmd.cli import app
-from openmm_neuralmd.dynamics.terms import BondedTerms, angles, counts, torsions
+from openmm_neuralmd.dynamics.terms import angles, counts, torsions
 from openmm_neuralmd.energy_training import energy_trainer, force_scores
-from openmm_neuralmd.errors import InputError
+from openmm_neuralmd.errors import InputError, ModelError
+from openmm_neuralmd.mm.export import ForceModule
 from openmm_neuralmd.reference import import_amber
 from openmm_neuralmd.reference.labelled import LabelledRun
 from openmm_neuralmd.reference.md import MDSettings, run_reference
-from openmm_neuralmd.training.force_matching import ForceMatchingSettings, parts
+from openmm_neuralmd.training import Trainer, TrainingSettings
+from openmm_neuralmd.training.data import read_trajectories
+from openmm_neuralmd.training.force_matching import ForceMatcher, ForceMatchingSettings, parts
+from openmm_neuralmd.units import acceleration_factor
 
 NETWORK = {"hidden": 16, "vector_channels": 4, "ligand_layers": 1, "num_radial": 16}
 
@@ -113,6 +120,10 @@ def test_force_matching_learns_what_bonded_terms_leave(
     assert scores.mae < 0.97 * terms_alone < 0.5 * scores.spread
     loaded = load_model(tmp_path / "model.safetensors", torch.float64)
     assert loaded.hydrogens and counts(loaded.dynamics.terms) == counts(run.labels.terms)
+    other = run.complex.with_positions(run.complex.positions)
+    torn = replace(other, ligand_bonds=other.ligand_bonds[1:])
+    with pytest.raises(ModelError, match="holds the bonded terms of another ligand"):
+        NeuralMDForce(loaded, torn)
     # The force in OpenMM is the model's, the ligand's hydrogens included, and the energy's slope.
     force = NeuralMDForce(loaded, run.complex.with_hydrogens(False), precision="double")
     system = bare_system(run.complex, force)
@@ -132,10 +143,6 @@ def test_force_matching_learns_what_bonded_terms_leave(
 def test_the_test_part_changes_nothing(
     run: LabelledRun, settings: ForceMatchingSettings, tmp_path: Path
 ) -> None:
-    from dataclasses import replace
-
-    from openmm_neuralmd.training.force_matching import ForceMatcher
-
     def trained(forces: np.ndarray, name: str) -> dict[str, torch.Tensor]:
         labels = replace(run.labels, forces=forces)
         ours, early, _ = (labels[part] for part in parts(settings, len(labels)))
@@ -175,4 +182,49 @@ def test_what_cannot_be_learned_from_is_refused(run: LabelledRun, tmp_path: Path
     both = ForceMatchingSettings(name="x", labels=(run.path, run.path), network=NETWORK)
     with pytest.raises(InputError, match="bonded terms are those of one ligand"):
         energy_trainer(both.model_copy(update={"perturbed": 0}), tmp_path / "both")
-    assert isinstance(run.labels.terms, BondedTerms)
+
+
+def test_the_sets_of_the_repository_are_labelled_runs() -> None:
+    """Structure and System of a compact folder give its labels again."""
+    folders = sorted((Path(__file__).parent.parent / "validation/reference_sets/rigid").glob("*/"))
+    assert len(folders) >= 4
+    for folder in folders:
+        found = LabelledRun.open(folder)
+        rows = slice(0, 1000, 250)
+        forces, energies = found.evaluate(found.labels.x[rows])
+        np.testing.assert_allclose(forces, found.labels.forces[rows], rtol=1e-3, atol=3.0)
+        np.testing.assert_allclose(energies, found.labels.energies[rows], atol=0.3)
+
+
+def test_a_verletmd_energy_is_in_openmms_unit(t4l) -> None:
+    """Its force in OpenMM is mass times the acceleration that it jumps with."""
+    dynamics = small("verletmd")
+    module = ForceModule(dynamics, t4l, 80.0, precision="double")
+    _, forces = module(torch.tensor(t4l.positions))
+    c = complex_tensors(t4l, torch.float64)
+    x = torch.tensor(10 * t4l.positions[t4l.ligand_sites]).unsqueeze(0)
+    acceleration = dynamics.acceleration(c, dynamics.encode(c), x)[0]
+    expected = acceleration * c.mass[0].unsqueeze(-1) * acceleration_factor(80.0)
+    found = forces[torch.as_tensor(t4l.ligand_sites)]
+    assert expected.abs().max() > 0
+    torch.testing.assert_close(found, expected.detach(), rtol=1e-9, atol=1e-15)
+
+
+def test_hydrogens_are_learned_and_forecast_by_option(tmp_path: Path) -> None:
+    """One epoch on 5-HT1B's ligand with its 36 hydrogens; the model then asks for them."""
+    data = {"example": "gpcr-ergotamine", "hydrogens": True}
+    network = {"hidden": 8, "vector_channels": 2, "ligand_layers": 1, "num_radial": 8}
+    settings = TrainingSettings.model_validate(
+        {"name": "h", "data": data, "model": {"network": network}, "horizon": 2}
+        | {"validation_horizon": 2, "epochs": 1, "every": 40, "history": 4}
+    )
+    trajectories = read_trajectories(settings.data)
+    model = Trainer(settings, trajectories, tmp_path).run()
+    snapshots = trajectories[0].load()
+    assert snapshots.ligand.shape == (250, 79, 3) and model.hydrogens
+    heavy = example("gpcr-ergotamine")
+    np.testing.assert_allclose(snapshots.ligand[:, snapshots.complex.heavy], heavy.ligand)
+    forecast = rollout(model, heavy.complex, snapshots.ligand[:4], 2)
+    assert forecast.shape == (2, 79, 3) and np.isfinite(forecast).all()
+    with pytest.raises(ModelError, match="was trained on ligands with their hydrogens"):
+        model.check(heavy.complex)

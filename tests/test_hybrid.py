@@ -243,7 +243,7 @@ def test_a_jump_is_relaxed_and_kept_or_md_takes_its_place(models, folder) -> Non
     np.testing.assert_array_equal(sampler.positions.value_in_unit(unit.nanometer), ends[1])
 
 
-def test_a_jump_sees_no_later_snapshot_and_takes_the_protein_as_it_lies(models, folder) -> None:
+def test_a_jump_takes_the_protein_as_it_lies(models, folder) -> None:
     move = jumping(models, folder, "calm")
     x = move.complex.positions
     turn = np.linalg.qr(np.random.default_rng(0).normal(size=(3, 3)))[0]

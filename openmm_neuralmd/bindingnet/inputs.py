@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, NamedTuple
 
 import torch
@@ -76,6 +77,13 @@ def complex_tensors(
 def _pad(t: Tensor, size: int, value: float) -> Tensor:
     shape = (t.shape[0], size - t.shape[1], *t.shape[2:])
     return torch.cat((t, torch.full(shape, value, dtype=t.dtype, device=t.device)), dim=1)
+
+
+def species(items: Iterable[ComplexTensors]) -> tuple[set[int], set[int]]:
+    """Atomic numbers and residue types in some complexes."""
+    every = list(items)
+    elements = {z for c in every for z in c.z.flatten().tolist()}
+    return elements, {t for c in every for t in c.residue_type.flatten().tolist()}
 
 
 def collate(items: list[ComplexTensors]) -> ComplexTensors:

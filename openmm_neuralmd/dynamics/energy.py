@@ -47,6 +47,10 @@ class EnergyModel(nn.Module):
         self.network = BindingNet(settings.network)
         self.terms = BondedTerms(settings.terms)
 
+    def coefficients(self) -> list[nn.Parameter]:
+        """None: there is nothing but the network."""
+        return []
+
     def encode(self, c: ComplexTensors) -> Protein:
         """The rigid protein, once."""
         return self.network.encode(c)

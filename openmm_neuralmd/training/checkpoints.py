@@ -53,6 +53,8 @@ class ModelCard(BaseModel):
         Of the reference simulation, None where unknown.
     elements, residue_types : list of int
         Atomic numbers and residue types seen in training.
+    ligand : str or None
+        `Complex.ligand_fingerprint` of the only ligand it is of: one whose bonded terms it has.
     data : list of dict
         Name, SHA-256 and snapshot range of each training trajectory.
     training, metrics, versions : dict
@@ -69,6 +71,7 @@ class ModelCard(BaseModel):
     temperature_K: float | None = None
     elements: list[int]
     residue_types: list[int]
+    ligand: str | None = None
     data: list[dict[str, Any]] = []
     training: dict[str, Any] = {}
     metrics: dict[str, float] = {}
@@ -126,6 +129,11 @@ class Model:
             raise ModelError(
                 f"{complex.name}: the ligand has {symbols}, but model '{self.card.name}' was "
                 f"trained on {known} only; train on a complex that has it"
+            )
+        if self.card.ligand not in (None, complex.ligand_fingerprint()):
+            raise ModelError(
+                f"{complex.name}: model '{self.card.name}' holds the bonded terms of another "
+                "ligand, or of this one with its atoms in another order; train one for it"
             )
         if self.hydrogens and not complex.hydrogens:
             raise ModelError(

@@ -171,6 +171,7 @@ class ForceMatcher(Loop):
         items = LabelItems(ours), LabelItems(held_out)
         data = [item.identity for item in training]
         self.interval_ps = training[0].interval_ps
+        self.ligand = training[0].complex.ligand_fingerprint() if settings.residual else None
         super().__init__(settings, folder, model, errors, *items, data, fabric)
 
     def card(self) -> ModelCard:
@@ -188,6 +189,7 @@ class ForceMatcher(Loop):
             temperature_K=settings.temperature,
             elements=counters.elements,
             residue_types=counters.residue_types,
+            ligand=self.ligand,
             data=data,
             training=settings.model_dump(mode="json", exclude={"network", "name", "labels"}),
             metrics={"validation": counters.best, "epoch": float(counters.best_epoch)},

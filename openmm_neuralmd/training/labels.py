@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from ..bindingnet import ComplexTensors, collate, complex_tensors
+from ..bindingnet.inputs import species
 from ..complexes import Complex
 from ..dynamics.terms import BondedTerms
 from ..units import ANGSTROM_PER_NM
@@ -145,6 +146,4 @@ class LabelItems:
 
     def seen(self, items: Sequence[tuple[int, int]]) -> tuple[set[int], set[int]]:
         """Atomic numbers and residue types of the complexes of some geometries."""
-        complexes = [self._complexes[k] for k in {k for k, _ in items}]
-        elements = {z for c in complexes for z in c.z.flatten().tolist()}
-        return elements, {t for c in complexes for t in c.residue_type.flatten().tolist()}
+        return species(self._complexes[k] for k in {k for k, _ in items})

@@ -6,6 +6,7 @@ import csv
 import json
 import math
 import warnings
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -46,7 +47,7 @@ class Items(Protocol):
         """Atomic numbers and residue types in them."""
 
 
-class Loop:
+class Loop(ABC):
     """Trains one model; what it is and what it learns from is the subclass's.
 
     Parameters
@@ -57,7 +58,7 @@ class Loop:
         `model.safetensors` (the best average weights so far) and `last.safetensors`.  If a state of
         the same settings is there, training goes on from it.
     model : Module
-        With `coefficients()` if some of its parameters learn at a rate of their own.
+        Its `coefficients()` are the parameters that learn at a rate of their own.
     errors : Module
         The model with its objective: called with a batch and a generator, gives an error (B,) for
         each item.
@@ -94,13 +95,12 @@ class Loop:
         if self.state_file.exists():
             self._restore()
 
+    @abstractmethod
     def card(self) -> ModelCard:
         """Of the model as it is now."""
-        raise NotImplementedError
 
     def _set_up(self, errors: nn.Module) -> tuple[Any, Any]:
-        settings = self.settings
-        coefficients = self.model.coefficients() if hasattr(self.model, "coefficients") else []
+        settings, coefficients = self.settings, self.model.coefficients()
         weights = [p for p in self.model.parameters() if all(p is not c for c in coefficients)]
         groups = [
             {"params": weights, "scale": 1.0, "weight_decay": settings.weight_decay},

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from ..bindingnet import ComplexTensors, collate, complex_tensors
+from ..bindingnet.inputs import species
 from ..errors import InputError
 from .trajectory import Trajectory
 
@@ -189,9 +190,7 @@ class Windows:
 
     def seen(self, windows: Iterable[Window]) -> tuple[set[int], set[int]]:
         """Atomic numbers and residue types of the complexes of these windows."""
-        complexes = [self._load(index)[0] for index in {w.trajectory for w in windows}]
-        elements = {z for c in complexes for z in c.z.flatten().tolist()}
-        return elements, {t for c in complexes for t in c.residue_type.flatten().tolist()}
+        return species(self._load(index)[0] for index in {w.trajectory for w in windows})
 
 
 def _shuffled(count: int, generator: torch.Generator) -> list[int]:
