@@ -1,18 +1,19 @@
-"""How right: a bundled NeuralMD-ODE and the trivial forecasts on the last 20 % of a trajectory.
+"""Every dynamics and every trivial forecast on a set of trajectories, in one table.
 
-    python validation/accuracy.py                       # writes validation/results/accuracy-*.json
-    python validation/accuracy.py --models a.safetensors b.safetensors --json out.json
+    python validation/accuracy.py validation/accuracy/fine.yaml [--only neuralmd-sde] [--seeds 0]
 
-Two protocols, neither of which reads a snapshot later than the one it forecasts from:
+Trains every model of the settings file for every seed and fold (interrupted, it goes on where it
+was; trained models stay in runs/accuracy/), then asks them, from every origin of the test parts:
 
-* `single`: one forecast of the whole test part from the last training snapshot (the paper's
-  single-trajectory protocol);
-* `rolling`: forecasts of 20 snapshots from every fourth snapshot of the test part on, with all
-  earlier snapshots of the same replica known.
+* what comes next (MAE, RMSE, Matching, Stability, validity of bonds and angles), and
+* how the ligand will be distributed until the end of the stretch (RMSF, torsions, pair distances,
+  autocorrelation time, PoseBusters), of those that draw noise.
 
-Trivial forecasts are fitted on the training part alone.  Seeds are models trained from other
-initial weights; the spread over them and the interval over origins are different things, and both
-are reported.
+Nothing reads a snapshot later than the one it forecasts from.  Trivial forecasts are fitted anew
+at every origin, on all that is known there and on what else the fold may learn from of the same
+complex.  'F = 0' is a trained dynamics with its network's force switched off: an ablation, so that
+nobody has to believe that the network is what forecasts.  Intervals: bootstrap over stretches of
+trajectories (clusters), after the seeds' mean; differences are paired.
 """
 
 from __future__ import annotations
@@ -20,149 +21,299 @@ from __future__ import annotations
 import argparse
 import copy
 import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
 import torch
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from openmm_neuralmd.analysis.evaluation import (
-    Forecast,
-    Scores,
-    average,
-    differences,
-    score,
-    summary,
-)
-from openmm_neuralmd.analysis.statistics import autocorrelation, consecutive_clusters
-from openmm_neuralmd.dynamics import TRIVIAL, rollout
-from openmm_neuralmd.examples import example
+from openmm_neuralmd.analysis.evaluation import Chemistry, Scores, average, differences, summary
+from openmm_neuralmd.analysis.statistics import autocorrelation
+from openmm_neuralmd.assessment import Stretch, assess, find_chemistry
 from openmm_neuralmd.files import complete
 from openmm_neuralmd.progress import progress_bar
 from openmm_neuralmd.provenance import provenance
-from openmm_neuralmd.training import Model, load_model
-from openmm_neuralmd.trajectories import Snapshots
+from openmm_neuralmd.settings_files import read_mapping, validated
+from openmm_neuralmd.training import Model, Trainer, TrainingSettings, Trajectory
+from openmm_neuralmd.training.data import read_trajectories
+from openmm_neuralmd.training.settings import DataSettings
 
 HERE = Path(__file__).parent
-ABLATION = "neuralmd-ode-without-network"
-METRICS = ("mae", "rmse", "matching", "stability")
-HORIZON, STRIDE = 20, 4
-CLUSTER = 2
-"""Origins drawn together: 8 snapshots, over which the data's autocorrelation falls to a third."""
+RUNS = HERE.parent / "runs" / "accuracy"
+ERRORS = ("mae", "rmse", "matching", "stability", "bond_angle_validity")
 
 
-def trivial_forecasts(snapshots: Snapshots, training: int, horizon: int) -> dict[str, Forecast]:
-    """The trivial methods, fitted on the first `training` snapshots."""
-    segments = [
-        torch.as_tensor(snapshots.ligand[part.start : min(part.stop, training)])
-        for part in snapshots.segments
-        if part.start < training
-    ]
-    bonds = torch.as_tensor(snapshots.complex.site_bonds)
+class CompareSettings(BaseModel):
+    """A comparison.
 
-    def forecast(name: str) -> Forecast:
-        method = TRIVIAL[name].fit(segments, bonds=bonds, horizon=horizon)
-        return lambda known, n: method.forecast(torch.as_tensor(known), n).numpy()
-
-    return {name: forecast(name) for name in TRIVIAL}
-
-
-def learned_forecast(model: Model, snapshots: Snapshots) -> Forecast:
-    """The model in the rigid protein of the first snapshot."""
-    model.check(snapshots.complex, snapshots.interval_ps)
-    return lambda known, n: rollout(model, snapshots.complex, known, n)
-
-
-def without_network(model: Model) -> Model:
-    """The same dynamics with F = 0: what friction, memory and projection do alone.
-
-    An ablation, so that nobody has to believe that the network is what forecasts.
+    Attributes
+    ----------
+    about : str
+    data : tuple of DataSettings
+        Trajectories, or
+    set : str
+        a reference set, of which every complex is taken.
+    protocol : {'time', 'left-out'}
+        'time': learn the first `train_share` of every replica, test on the rest, in `stretches`
+        parts.  'left-out': learn on other replicas (of other complexes, where the data are of
+        several), test on all of those left out; `folds` of them.
+    known : int
+        Snapshots of its replica that the first origin knows, at least.
+    ahead, every : int
+        Snapshots to forecast, and from one origin to the next.
+    models : dict
+        Training settings by the name of the dynamics, or by a label of their own with the name in
+        'dynamics'; 'common' is merged into all.
+    ablated : tuple of str
+        Labels of the models that are tested with their force switched off, too.
+    seeds : tuple of int
     """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    about: str
+    data: tuple[DataSettings, ...] = ()
+    set: str | None = None
+    protocol: Literal["time", "left-out"]
+    train_share: float = Field(0.4, gt=0, lt=1)
+    stretches: int = Field(3, ge=1)
+    folds: int = Field(3, ge=2)
+    known: int = Field(30, ge=2)
+    ahead: int = Field(20, ge=1)
+    every: int = Field(4, ge=1)
+    common: dict[str, Any] = {}
+    models: dict[str, dict[str, Any]]
+    ablated: tuple[str, ...] = ("neuralmd-ode",)
+    seeds: tuple[int, ...] = (0, 42, 123)
+
+    @model_validator(mode="after")
+    def _one_source(self) -> CompareSettings:
+        if bool(self.data) == (self.set is not None):
+            raise ValueError("a comparison needs either 'data' or 'set'")
+        return self
+
+    @property
+    def trajectories(self) -> tuple[DataSettings, ...]:
+        """What is compared on."""
+        if self.set is None:
+            return self.data
+        folder = HERE / "reference_sets" / self.set
+        complexes = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))["complexes"]
+        return tuple(
+            DataSettings(
+                topology=folder / name / "topology.pdb",
+                trajectory=folder / name / "trajectory.xtc",
+                sdf=folder / name / "ligand.sdf",
+            )
+            for name in sorted(complexes)
+        )
+
+
+@dataclass(frozen=True)
+class Fold:
+    """What is learned from, and what is tested on."""
+
+    name: str
+    training: list[Trajectory]
+    train_fraction: float
+    tests: list[Stretch]
+
+
+def folds(settings: CompareSettings) -> list[Fold]:
+    """The folds of a comparison, a replica being what is divided or left out."""
+    replicas: list[tuple[Trajectory, Chemistry | None]] = []
+    for part in settings.trajectories:
+        for trajectory in read_trajectories([part]):
+            snapshots = trajectory.load()
+            chemistry = find_chemistry(part.sdf, snapshots)
+            for number, segment in enumerate(snapshots.segments):
+                own = snapshots[segment.start : segment.stop]
+                identity = {**trajectory.identity, "replica": number}
+                replicas.append((Trajectory.of(own, identity), chemistry))
+    if settings.protocol == "time":
+        tests = [test for replica in replicas for test in _rest(settings, *replica)]
+        return [Fold("time", [t for t, _ in replicas], settings.train_share, tests)]
+    return [_left_out(settings, replicas, k) for k in range(settings.folds)]
+
+
+def _rest(
+    settings: CompareSettings, trajectory: Trajectory, chemistry: Chemistry | None
+) -> list[Stretch]:
+    first = max(round(len(trajectory) * settings.train_share), settings.known)
+    edges = np.linspace(first, len(trajectory), settings.stretches + 1).round().astype(int)
+    parts = [range(a, b) for a, b in pairwise(edges)]
+    steps = settings.ahead, settings.every
+    return [Stretch(trajectory.load(), part, *steps, chemistry) for part in parts]
+
+
+def _left_out(
+    settings: CompareSettings, replicas: list[tuple[Trajectory, Chemistry | None]], fold: int
+) -> Fold:
+    out = replicas[fold :: settings.folds]
+    kept = [t for k, (t, _) in enumerate(replicas) if k % settings.folds != fold]
+    tests = []
+    for trajectory, chemistry in out:
+        snapshots = trajectory.load()
+        same = snapshots.complex.fingerprint()
+        others = [t.load() for t in kept]
+        own = [torch.as_tensor(o.ligand) for o in others if o.complex.fingerprint() == same]
+        part = range(settings.known, len(trajectory))
+        steps = settings.ahead, settings.every
+        tests.append(Stretch(snapshots, part, *steps, chemistry, tuple(own)))
+    return Fold(f"without-{fold}", kept, 1.0, tests)
+
+
+def trained(settings: CompareSettings, name: str, label: str, fold: Fold, seed: int) -> Model:
+    """The model of a fold and seed, trained now or found in runs/accuracy/."""
+    content = {
+        **settings.common,
+        **settings.models[label],
+        "name": f"{name}-{label}",
+        "data": [part.model_dump() for part in settings.trajectories],
+        "dynamics": settings.models[label].get("dynamics", label),
+        "train_fraction": fold.train_fraction,
+        "seed": seed,
+    }
+    training = validated(TrainingSettings, content, f"{name}: {label}")
+    trainer = Trainer(training, fold.training, RUNS / name / fold.name / f"{label}-{seed}")
+    done = trainer.counters.update
+    with progress_bar(f"{label}, seed {seed}, {fold.name}", trainer.total, "updates", done) as tell:
+        return trainer.run(tell)
+
+
+def without_force(model: Model) -> Model:
+    """The same dynamics with F = 0: what friction, memory, noise and projection do alone."""
     dynamics = copy.deepcopy(model.dynamics)
-    for parameter in dynamics.network.head.parameters():
+    for parameter in dynamics.get_submodule("network.head").parameters():
         parameter.data.zero_()
     return Model(dynamics, model.card)
 
 
-def origins(snapshots: Snapshots, training: int) -> dict[str, list[tuple[range, range]]]:
-    """Known and future snapshots of both protocols, inside the replica that the test part is in."""
-    replica = next(part for part in snapshots.segments if training in part)
-    end = replica.stop
+def contestants(settings: CompareSettings, label: str, model: Model) -> Iterator[tuple[str, Model]]:
+    """A trained model and its ablation, with the names they have in the tables."""
+    yield label, model
+    if label in settings.ablated:
+        yield f"{label}, F = 0", without_force(model)
+
+
+class Collected:
+    """Scores of all tests, one after the other, and the cluster of each row."""
+
+    def __init__(self) -> None:
+        self.errors: Scores = {}
+        self.ensembles: Scores = {}
+        self.clusters: list[int] = []
+
+    def add(self, errors: Scores, ensembles: Scores, cluster: int | None) -> None:
+        """The rows of one test; the cluster once for all methods."""
+        for into, new in ((self.errors, errors), (self.ensembles, ensembles)):
+            for name, rows in new.items():
+                into.setdefault(name, []).extend(rows)
+        if cluster is not None:
+            self.clusters += [cluster] * len(next(iter(errors.values())))
+
+
+def test_all(fold: Fold, label: str, model: Model, into: Collected, seed: str) -> None:
+    """The scores of a model on all tests of a fold."""
+    with progress_bar(f"testing {label}, {seed}", len(fold.tests), "stretches") as tell:
+        for test in fold.tests:
+            errors, ensembles = assess(test, model)
+            names = model.card.kind, label
+            into.add(_called(errors, *names), _called(ensembles, *names), None)
+            tell(1, "")
+
+
+def evaluate(settings: CompareSettings, name: str, labels: list[str]) -> dict[str, Any]:
+    """Train and test everything."""
+    every = folds(settings)
+    trivial = Collected()
+    learned: dict[str, list[Collected]] = {}
+    cluster = 0
+    for fold in every:
+        with progress_bar(f"trivial forecasts, {fold.name}", len(fold.tests), "stretches") as tell:
+            for test in fold.tests:
+                trivial.add(*assess(test), cluster)
+                cluster += 1
+                tell(1, "")
+        for label in labels:
+            for number, seed in enumerate(settings.seeds):
+                model = trained(settings, name, label, fold, seed)
+                for own, contestant in contestants(settings, label, model):
+                    runs = learned.setdefault(own, [Collected() for _ in settings.seeds])
+                    test_all(fold, own, contestant, runs[number], f"seed {seed}")
+    errors, ensembles = dict(trivial.errors), dict(trivial.ensembles)
+    spread: dict[str, dict[str, float]] = {}
+    for runs in learned.values():
+        for method in runs[0].errors:
+            errors |= average([run.errors for run in runs], method)
+            spread[method] = _spread([run.errors[method] for run in runs])
+        for method in runs[0].ensembles:
+            ensembles |= average([run.ensembles for run in runs], method)
+    clusters = np.array(trivial.clusters)
+    stretches = np.arange(cluster)
     return {
-        "single": [(range(replica.start, training), range(training, end))],
-        "rolling": [
-            (range(replica.start, t), range(t, t + HORIZON))
-            for t in range(training, end - HORIZON + 1, STRIDE)
-        ],
+        "clusters": cluster,
+        "origins": len(clusters),
+        "autocorrelation": _memory(every),
+        "errors": summary(errors, clusters),
+        "seed_spread": spread,
+        "differences": {label: differences(errors, label, ERRORS, clusters) for label in learned},
+        "ensembles": summary(ensembles, stretches),
     }
 
 
-def evaluate(models: list[Model], snapshots: Snapshots, training: int) -> dict[str, object]:
-    """Both protocols: `{protocol: {...}}` as it is written to the result file."""
-    protocols: dict[str, object] = {}
-    bonds = snapshots.complex.site_bonds
-    kind = models[0].card.kind
-    for name, splits in origins(snapshots, training).items():
-        horizon = len(splits[0][1])
-        baselines = trivial_forecasts(snapshots, training, horizon)
-        total = len(splits) * (len(baselines) + 2 * len(models))
-        with progress_bar(f"{name} ({len(splits)} origins)", total, "forecast") as advance:
-            trivial = score(baselines, snapshots.ligand, splits, bonds, advance)
-            runs: list[Scores] = []
-            for model in models:
-                learned = {
-                    kind: learned_forecast(model, snapshots),
-                    ABLATION: learned_forecast(without_network(model), snapshots),
-                }
-                runs.append(score(learned, snapshots.ligand, splits, bonds, advance))
-        scores = trivial | average(runs, kind) | average(runs, ABLATION)
-        # Forecasts of 20 from every 4th snapshot overlap: neighbours are drawn together.
-        clusters = consecutive_clusters([len(splits)], CLUSTER)
-        means = [{key: np.mean([row[key] for row in run[kind]]) for key in METRICS} for run in runs]
-        protocols[name] = {
-            "origins": [known.stop - 1 for known, _ in splits],
-            "horizon": horizon,
-            "methods": summary(scores, clusters),
-            "seed_spread": {key: float(np.std([m[key] for m in means], ddof=1)) for key in METRICS}
-            if len(models) > 1
-            else {},
-            "differences": differences(scores, kind, METRICS, clusters),
-        }
-    return protocols
+def _called(scores: Scores, kind: str, label: str) -> Scores:
+    """The rows of a dynamics under the label it has in the settings."""
+    return {
+        label + name.removeprefix(kind) if name.startswith(kind) else name: rows
+        for name, rows in scores.items()
+    }
+
+
+def _spread(runs: list[list[dict[str, float]]]) -> dict[str, float]:
+    """Standard deviation over seeds of the mean over origins."""
+    if len(runs) < 2:
+        return {}
+    means = {key: [np.mean([row[key] for row in rows]) for rows in runs] for key in ERRORS}
+    return {key: float(np.std(values, ddof=1)) for key, values in means.items()}
+
+
+def _memory(every: list[Fold]) -> dict[str, list[float]]:
+    """Autocorrelation of every tested replica at a few lags, in snapshots."""
+    replicas = {id(t.snapshots): t.snapshots for fold in every for t in fold.tests}
+    return {
+        str(lag): [round(autocorrelation(s.ligand, lag), 3) for s in replicas.values()]
+        for lag in (1, 2, 5, 10, 20)
+    }
 
 
 def main() -> None:
-    """Evaluate and write the result file."""
+    """Compare, and write the result file."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
-    parser.add_argument("--example", default="gpcr-ergotamine")
-    parser.add_argument("--models", nargs="*", help="model files; default: the bundled seeds")
+    parser.add_argument("settings", type=Path)
+    parser.add_argument("--only", nargs="*", help="models to include; default: all")
+    parser.add_argument("--seeds", type=int, nargs="+")
     parser.add_argument("--json", type=Path, help="result file")
     arguments = parser.parse_args()
-    snapshots = example(arguments.example)
-    names = arguments.models or [
-        arguments.example,
-        *sorted((HERE / "models").glob(f"{arguments.example}-seed*.safetensors")),
-    ]
-    models = [load_model(name) for name in names]
-    training = models[0].card.data[0]["training_snapshots"][1]
+    torch.set_num_threads(1)
+    content = read_mapping(arguments.settings, "validation/accuracy/")
+    if arguments.seeds:
+        content["seeds"] = arguments.seeds
+    settings = validated(CompareSettings, content, str(arguments.settings))
+    labels = [k for k in settings.models if arguments.only is None or k in arguments.only]
+    name = arguments.settings.stem
     result = {
-        "what": "NeuralMD-ODE and trivial forecasts, single-trajectory protocol",
-        "example": arguments.example,
-        "snapshots": len(snapshots),
-        "training_snapshots": training,
-        "interval_ps": snapshots.interval_ps,
-        "breaks": list(snapshots.breaks),
-        "lag_autocorrelation": {
-            str(lag): autocorrelation(snapshots.ligand, lag, snapshots.segments)
-            for lag in (1, 2, 5, 10)
-        },
-        "models": [
-            {"sha256": m.sha256, "seed": m.card.training["seed"], "metrics": m.card.metrics}
-            for m in models
-        ],
-        "protocols": evaluate(models, snapshots, training),
+        "what": settings.about,
+        "settings": settings.model_dump(mode="json", exclude={"data"}),
+        "data": [dict(t.identity) for t in read_trajectories(settings.trajectories)],
+        **evaluate(settings, name, labels),
         "provenance": provenance(),
     }
-    target = arguments.json or HERE / "results" / f"accuracy-{arguments.example}.json"
+    target = arguments.json or HERE / "results" / f"accuracy-{name}.json"
     with complete(target) as temporary:
         temporary.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
     print(f"wrote {target}")

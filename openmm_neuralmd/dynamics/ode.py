@@ -48,8 +48,8 @@ class NeuralODESettings(SecondOrderSettings):
     """
 
     solver: Literal["euler", "midpoint", "rk4", "dopri5"] = "euler"
-    memory: tuple[float, ...] = (5.0, 20.0)
-    coupling: float = Field(0.1, gt=0)
+    memory: tuple[float, ...] = (5.0, 50.0)
+    coupling: float = Field(1.25, gt=0)
     refinement: float = Field(0.0, ge=0)
     adjoint: bool = False
 

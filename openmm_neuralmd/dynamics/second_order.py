@@ -34,7 +34,7 @@ class SecondOrderSettings(BaseModel):
 
     network: BindingNetSettings = BindingNetSettings()
     step: float = Field(0.5, gt=0, le=1)
-    friction: float = Field(1.0, gt=0)
+    friction: float = Field(3.0, gt=0)
     velocity_map: bool = True
     sweeps: int = Field(10, ge=0)
 
