@@ -11,7 +11,9 @@ from pathlib import Path
 MISSING = "PyMOL is not installed (Debian: apt-get install pymol)"
 
 
-def run_pymol(script: Path, *arguments: str, folder: Path | None = None, home: Path | None = None) -> str:
+def run_pymol(
+    script: Path, *arguments: str, folder: Path | None = None, home: Path | None = None
+) -> str:
     """Run a script (.py or .pml) and return what PyMOL printed; exit if it is not installed.
 
     Parameters
@@ -28,7 +30,10 @@ def run_pymol(script: Path, *arguments: str, folder: Path | None = None, home: P
     if program is None:
         sys.exit(MISSING)
     # Debian's start script takes the first python3 on PATH, which must not be this environment's.
-    environment = {**os.environ, "PATH": os.pathsep.join([str(Path(program).parent), os.environ["PATH"]])}
+    environment = {
+        **os.environ,
+        "PATH": os.pathsep.join([str(Path(program).parent), os.environ["PATH"]]),
+    }
     if home is not None:
         environment["HOME"] = str(home)
     done = subprocess.run(

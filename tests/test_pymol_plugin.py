@@ -1,4 +1,4 @@
-"""plugins/pymol in Debian's PyMOL, without a window: installed by its plug-in manager, then used."""
+"""plugins/pymol in Debian's PyMOL without a window: installed by the plug-in manager, and used."""
 
 from __future__ import annotations
 
@@ -10,13 +10,19 @@ import subprocess
 import sys
 from pathlib import Path
 
-import mdtraj
 import numpy as np
 import pytest
 from matplotlib.image import imread
 from pymol_program import MISSING, run_pymol
 from test_readme import blocks_of, check_command, command_lines
-from viewer_files import SNAPSHOTS, Written, superposed, write_prediction, write_reference
+from viewer_files import (
+    SNAPSHOTS,
+    Written,
+    superposed,
+    write_parts,
+    write_prediction,
+    write_reference,
+)
 
 from openmm_neuralmd.residues import NEVER_A_LIGAND
 
@@ -25,9 +31,7 @@ README = PLUGIN / "README.md"
 NEURALMD = Path(sys.executable).with_name("neuralmd")
 pytestmark = [
     pytest.mark.pymol,
-    pytest.mark.skipif(
-        shutil.which("pymol") is None and "CI" not in os.environ, reason=MISSING
-    ),
+    pytest.mark.skipif(shutil.which("pymol") is None and "CI" not in os.environ, reason=MISSING),
 ]
 
 INSTALL = """
@@ -132,20 +136,6 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> tuple[Written, Written]:
     return write_prediction(folder), write_reference(folder)
 
 
-def write_parts(folder: Path, whole: Written) -> None:
-    """short: an atom too few for the DCD; bare: no ligand; small: two residues fewer."""
-    read = mdtraj.load(str(whole.trajectory), top=str(whole.topology))
-    parts = {
-        "short": range(read.n_atoms - 1),
-        "bare": read.topology.select("not resname LIG"),
-        "small": read.topology.select("resid 2 to 302"),
-    }
-    for name, atoms in parts.items():
-        part = read.atom_slice(atoms)
-        part[0].save_pdb(str(folder / f"{name}.pdb"))
-        part.save_dcd(str(folder / f"{name}.dcd"))
-
-
 @pytest.fixture(scope="module")
 def session(home: Path, files: tuple[Written, Written]) -> tuple[Path, str]:
     """The folder with what PyMOL dumped, and what it printed."""
@@ -241,7 +231,7 @@ def test_every_snapshot_lies_on_the_first(
 def test_overlay_lays_both_on_the_reference(
     session: tuple[Path, str], files: tuple[Written, Written]
 ) -> None:
-    prediction, reference = files
+    reference = files[1]
     target = reference.frames()[0][reference.complex.backbone[:, 1]]
     for written in files:
         before = frames(session, "loaded", written.topology.stem)
@@ -282,7 +272,8 @@ def test_a_picture_is_drawn(session: tuple[Path, str]) -> None:
 def test_the_names_passed_over_are_the_packages() -> None:
     text = (PLUGIN / "neuralmd" / "ligand.py").read_text()
     body = next(
-        node for node in ast.parse(text).body
+        node
+        for node in ast.parse(text).body
         if isinstance(node, ast.Assign) and node.targets[0].id == "NEVER_A_LIGAND"
     )
     (argument,) = body.value.args

@@ -84,6 +84,20 @@ def _written(
     return Written(folder / topology, folder / trajectory)
 
 
+def write_parts(folder: Path, whole: Written) -> None:
+    """short: an atom too few for the DCD; bare: no ligand; small: two residues fewer."""
+    read = mdtraj.load(str(whole.trajectory), top=str(whole.topology))
+    parts = {
+        "short": range(read.n_atoms - 1),
+        "bare": read.topology.select("not resname LIG"),
+        "small": read.topology.select("resid 2 to 302"),
+    }
+    for name, atoms in parts.items():
+        part = read.atom_slice(atoms)
+        part[0].save_pdb(str(folder / f"{name}.pdb"))
+        part.save_dcd(str(folder / f"{name}.dcd"))
+
+
 def superposed(moving: Written, target: np.ndarray) -> np.ndarray:
     """Frames (T, N, 3) in Å laid on Cα positions (R, 3)."""
     frames, alphas = moving.frames(), moving.complex.backbone[:, 1]

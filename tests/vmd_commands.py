@@ -267,4 +267,3 @@ def tcl(value: object) -> str:
 def _element(item: object) -> str:
     text = tcl(item)
     return text if text and not re.search(r"[\s{}]", text) else f"{{{text}}}"
-

@@ -1,6 +1,7 @@
 """The part of VMD's selection language that plugins/vmd uses, over atoms in NumPy arrays.
 
-Precedence is VMD's: `not` binds closest, then `and`, then `or`; `within … of` takes all that follows.
+Precedence is VMD's: `not` binds closest, then `and`, then `or`; `within … of` takes all that
+follows.
 """
 
 from __future__ import annotations

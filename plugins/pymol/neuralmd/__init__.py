@@ -18,7 +18,7 @@ from __future__ import annotations
 from typing import Any
 
 
-def __init_plugin__(app: Any = None) -> None:
+def __init_plugin__(app: Any = None) -> None:  # noqa: N807
     """Enter the commands; PyMOL calls this once, with or without a window."""
     from pymol import cmd
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -30,36 +29,36 @@ def neuralmd_load(
     _self: Any = cmd,
 ) -> None:
     """
-DESCRIPTION
+    DESCRIPTION
 
-    Load a complex and its trajectory, superpose every snapshot on the C-alpha atoms of the first
-    one, draw protein, pocket and ligand, and colour the ligand by its RMSF.
+        Load a complex and its trajectory, superpose every snapshot on the C-alpha atoms of the
+        first one, draw protein, pocket and ligand, and colour the ligand by its RMSF.
 
-    Makes the object `name` and the selections `name_ligand` and `name_pocket`.
+        Makes the object `name` and the selections `name_ligand` and `name_pocket`.
 
-USAGE
+    USAGE
 
-    neuralmd_load topology, trajectory [, name [, ligand [, pocket [, start [, stop ]]]]]
+        neuralmd_load topology, trajectory [, name [, ligand [, pocket [, start [, stop ]]]]]
 
-ARGUMENTS
+    ARGUMENTS
 
-    topology = file: PDB of the same atoms in the same order
+        topology = file: PDB of the same atoms in the same order
 
-    trajectory = file: DCD, or whatever else PyMOL's load_traj reads
+        trajectory = file: DCD, or whatever else PyMOL's load_traj reads
 
-    name = string: of the object {default: the topology's file name}
+        name = string: of the object {default: the topology's file name}
 
-    ligand = string: NAME, CHAIN:NUMBER or CHAIN:NUMBER:NAME {default: the largest residue that is
-    no polymer, water, ion or additive}
+        ligand = string: NAME, CHAIN:NUMBER or CHAIN:NUMBER:NAME {default: the largest residue that
+        is no polymer, water, ion or additive}
 
-    pocket = float: residues with a heavy atom within this distance of one of the ligand's, in A, in
-    the first snapshot {default: 5.0}
+        pocket = float: residues with a heavy atom within this distance of one of the ligand's, in
+        A, in the first snapshot {default: 5.0}
 
-    start, stop = int: first and last snapshot to load, counted from 1 {default: all}
+        start, stop = int: first and last snapshot to load, counted from 1 {default: all}
 
-EXAMPLE
+    EXAMPLE
 
-    neuralmd_load topology.pdb, trajectory.dcd
+        neuralmd_load topology.pdb, trajectory.dcd
     """
     name = _self.get_legal_name(name or Path(topology).stem)
     if name in _self.get_names("all"):
@@ -80,22 +79,22 @@ EXAMPLE
 
 def neuralmd_rmsf(name: str, maximum: float = 0.0, *, _self: Any = cmd) -> list[float]:
     """
-DESCRIPTION
+    DESCRIPTION
 
-    Colour the ligand of a loaded trajectory by RMSF: the root mean square fluctuation of each atom
-    about its mean position, in the protein's frame, without a fit of the ligand. The values, in A,
-    become the B-factors.
+        Colour the ligand of a loaded trajectory by RMSF: the root mean square fluctuation of each
+        atom about its mean position, in the protein's frame, without a fit of the ligand. The
+        values, in A, become the B-factors.
 
-USAGE
+    USAGE
 
-    neuralmd_rmsf name [, maximum ]
+        neuralmd_rmsf name [, maximum ]
 
-ARGUMENTS
+    ARGUMENTS
 
-    name = string: object of neuralmd_load
+        name = string: object of neuralmd_load
 
-    maximum = float: upper end of the colour scale, in A; the same for two objects makes them
-    comparable {default: the largest value of a heavy atom}
+        maximum = float: upper end of the colour scale, in A; the same for two objects makes them
+        comparable {default: the largest value of a heavy atom}
     """
     ligand = _loaded(_self, name)
     values = rmsf(np.array([_self.get_coords(ligand, k) for k in _states(_self, name)]))
@@ -115,19 +114,19 @@ ARGUMENTS
 
 def neuralmd_overlay(reference: str, prediction: str, *, _self: Any = cmd) -> None:
     """
-DESCRIPTION
+    DESCRIPTION
 
-    Lay two loaded trajectories over each other: every snapshot of both on the C-alpha atoms of the
-    reference's first. The reference turns teal, the prediction orange; neuralmd_rmsf brings the
-    colours of a ligand back.
+        Lay two loaded trajectories over each other: every snapshot of both on the C-alpha atoms of
+        the reference's first. The reference turns teal, the prediction orange; neuralmd_rmsf brings
+        the colours of a ligand back.
 
-USAGE
+    USAGE
 
-    neuralmd_overlay reference, prediction
+        neuralmd_overlay reference, prediction
 
-ARGUMENTS
+    ARGUMENTS
 
-    reference, prediction = string: objects of neuralmd_load, of proteins with as many residues
+        reference, prediction = string: objects of neuralmd_load, of proteins with as many residues
     """
     for name in (reference, prediction):
         _loaded(_self, name)
@@ -147,19 +146,19 @@ ARGUMENTS
 
 def neuralmd_view(name: str, around: float = POCKET, *, _self: Any = cmd) -> None:
     """
-DESCRIPTION
+    DESCRIPTION
 
-    Look at the ligand of a loaded trajectory from its broad side.
+        Look at the ligand of a loaded trajectory from its broad side.
 
-USAGE
+    USAGE
 
-    neuralmd_view name [, around ]
+        neuralmd_view name [, around ]
 
-ARGUMENTS
+    ARGUMENTS
 
-    name = string: object of neuralmd_load
+        name = string: object of neuralmd_load
 
-    around = float: how much of the surroundings to show, in A {default: 5.0}
+        around = float: how much of the surroundings to show, in A {default: 5.0}
     """
     _loaded(_self, name)
     scene.look(_self, name, float(around))
@@ -175,12 +174,10 @@ def _loaded(session: Any, name: str) -> str:
     return f"{name}_ligand"
 
 
-def _read(
-    session: Any, topology: str, trajectory: str, name: str, start: int, stop: int
-) -> None:
+def _read(session: Any, topology: str, trajectory: str, name: str, start: int, stop: int) -> None:
     """Load both files into one object, the atoms in the file's order, and check it."""
     for file in (topology, trajectory):
-        if not os.path.isfile(session.exp_path(file)):
+        if not Path(session.exp_path(file)).is_file():
             raise CmdException(f"no such file: {file}")
     with _quiet(session), _file_order(session):
         session.load(topology, name, zoom=0)
@@ -196,7 +193,9 @@ def _read(
         raise CmdException(f"{trajectory}: {snapshots} snapshot; a fluctuation needs 2 or more")
     for state in _states(session, name):
         if not np.isfinite(session.get_coords(name, state)).all():
-            raise CmdException(f"{trajectory}: snapshot {state} has coordinates that are no numbers")
+            raise CmdException(
+                f"{trajectory}: snapshot {state} has coordinates that are no numbers"
+            )
 
 
 def _select_pocket(session: Any, name: str, distance: float) -> None:
