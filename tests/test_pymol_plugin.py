@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from matplotlib.image import imread
 from pymol_program import MISSING, run_pymol
+from pymol_scripts import DUMP, INSTALL, SESSION
 from test_readme import blocks_of, check_command, command_lines
 from viewer_files import (
     SNAPSHOTS,
@@ -28,75 +29,13 @@ from openmm_neuralmd.residues import NEVER_A_LIGAND
 
 PLUGIN = Path(__file__).parents[1] / "plugins" / "pymol"
 README = PLUGIN / "README.md"
+PAGE = PLUGIN.parents[1] / "docs" / "howto" / "viewers.md"
 NEURALMD = Path(sys.executable).with_name("neuralmd")
 pytestmark = [
     pytest.mark.pymol,
     pytest.mark.skipif(shutil.which("pymol") is None and "CI" not in os.environ, reason=MISSING),
 ]
 
-INSTALL = """
-import sys
-from pymol import plugins
-from pymol.plugins import installation, legacysupport
-
-plugins.initialize(-2)
-
-class Box:  # in place of dialogue boxes: the manager tells of success or failure in one
-    showinfo = lambda title, message, parent=None: print(title, message)
-    askyesno = askokcancel = None
-
-legacysupport.tkMessageBox = Box
-installation.installPluginFromFile(sys.argv[1], parent="nobody", plugdir=sys.argv[2])
-print("commands", plugins.plugins["neuralmd"].commands)
-"""
-DUMP = """
-import json, sys
-import numpy
-from pymol import cmd
-
-everything = {"names": cmd.get_names("all"), "shown": {}, "order": cmd.get("retain_order")}
-for name in cmd.get_names("public_objects"):
-    if cmd.get_type(name) != "object:molecule":
-        continue
-    atoms, pocket, drawn = [], [], {}
-    space = {"atoms": atoms, "pocket": pocket, "colour": cmd.get_color_tuple}
-    cmd.iterate(f"{name}_ligand", "atoms.append((name, b, colour(color)))", space=space)
-    cmd.iterate(f"{name}_pocket", "pocket.append(f'{chain}:{resi}')", space=space)
-    for shape in ("cartoon", "sticks", "lines"):
-        drawn[shape] = cmd.count_atoms(f"%{name} and rep {shape}")
-    drawn["ligand"] = cmd.count_atoms(f"{name}_ligand and rep sticks")
-    drawn["carbon"] = cmd.count_atoms(f"%{name} and rep sticks and hydro and neighbor elem C")
-    states = range(1, cmd.count_states(name) + 1)
-    frames = numpy.array([cmd.get_coordset(name, state) for state in states])
-    numpy.save(f"{sys.argv[1]}-{name}.npy", frames)
-    everything["shown"][name] = {"ligand": atoms, "pocket": sorted(set(pocket)), "drawn": drawn}
-everything["view"] = cmd.get_view()
-json.dump(everything, open(sys.argv[1] + ".json", "w"))
-"""
-SESSION = """
-import sys
-from pymol import cmd
-
-def dump(stage):
-    sys.argv[1:] = [stage]
-    exec(open("dump.py").read(), {})
-
-import pymol.plugins
-cmd.do("plugin_load neuralmd")
-cmd.do("neuralmd_load topology.pdb, trajectory.dcd")
-cmd.do("neuralmd_load reference.pdb, reference.dcd")
-dump("loaded")
-cmd.do("neuralmd_rmsf topology, 3")
-dump("rescaled")
-cmd.do("neuralmd_overlay reference, topology")
-dump("overlaid")
-cmd.set("state", 5)
-cmd.png("overlaid.png", 400, 300, ray=1)
-cmd.do("neuralmd_load small.pdb, small.dcd")
-for line in open("wrong.txt"):
-    cmd.do(line.strip())
-dump("wrong")
-"""
 WRONG = {
     "neuralmd_load missing.pdb, trajectory.dcd": "no such file: missing.pdb",
     "neuralmd_load topology.pdb, trajectory.dcd": "topology is there already",
@@ -108,6 +47,7 @@ WRONG = {
         "trajectory.dcd cannot be read with 2521 atoms of short.pdb"
     ),
     "neuralmd_load topology.pdb, trajectory.dcd, four, stop=1": "1 snapshot; a fluctuation needs 2",
+    "neuralmd_load topology.pdb, torn.dcd, six": "torn.dcd: snapshot 4 has coordinates that are no",
     "neuralmd_load bare.pdb, bare.dcd, five": "five: no ligand found; name it with ligand=NAME",
     "neuralmd_rmsf nothing": "nothing was not made by neuralmd_load",
     "neuralmd_overlay reference, small": "small has 300 C-alpha atoms, reference has 302",
@@ -281,22 +221,31 @@ def test_the_names_passed_over_are_the_packages() -> None:
 
 
 @pytest.mark.slow
-def test_readme_runs(home: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("page", "snapshots"),
+    [
+        (README, {"forecast": 4, "prediction": 10, "reference": SNAPSHOTS}),
+        (PAGE, {"prediction": SNAPSHOTS, "reference": SNAPSHOTS}),
+    ],
+    ids=["readme", "howto"],
+)
+def test_the_documentation_runs(
+    home: Path, tmp_path: Path, page: Path, snapshots: dict[str, int]
+) -> None:
     """Its commands, in order: the shell's first, then PyMOL's in one session."""
     write_prediction(tmp_path)
     write_reference(tmp_path)
-    blocks = blocks_of(README.read_text())
-    assert {block.language for block in blocks} == {"bash", "pymol"}
+    blocks = blocks_of(page.read_text())
     assert all(block.not_run is None for block in blocks)
     for words in [w for b in blocks if b.language == "bash" for w in command_lines(b.code)]:
         check_command(words)
         subprocess.run([NEURALMD, *words], cwd=tmp_path, check=True, capture_output=True)
-    script = tmp_path / "readme.pml"
-    (tmp_path / "dump.py").write_text("import sys; sys.argv[1:] = ['readme']\n" + DUMP)
-    lines = [block.code for block in blocks if block.language == "pymol"]
-    script.write_text("".join(lines) + "run dump.py\n")
+    lines = "".join(block.code for block in blocks if block.language == "pymol")
+    (tmp_path / "dump.py").write_text("import sys; sys.argv[1:] = ['end']\n" + DUMP)
+    script = tmp_path / "page.pml"
+    script.write_text(f"import pymol.plugins\nplugin_load neuralmd\n{lines}run dump.py\n")
     printed = run_pymol(script, folder=tmp_path, home=home)
     assert "Error" not in printed, printed
-    shown = json.loads((tmp_path / "readme.json").read_text())["shown"]
-    assert set(shown) == {"forecast", "prediction", "reference"}
-    assert len(np.load(tmp_path / "readme-prediction.npy")) == 10
+    assert set(json.loads((tmp_path / "end.json").read_text())["shown"]) == set(snapshots)
+    for name, number in snapshots.items():
+        assert len(np.load(tmp_path / f"end-{name}.npy")) == number

@@ -212,6 +212,16 @@ def test_the_names_passed_over_are_the_packages(folder: Path) -> None:
     assert set(vmd.printed[0].split()) == NEVER_A_LIGAND
 
 
+def test_the_page_of_the_documentation_runs(folder: Path) -> None:
+    blocks = blocks_of((PLUGIN.parents[1] / "docs" / "howto" / "viewers.md").read_text())
+    (block,) = [block for block in blocks if block.language == "tcl"]
+    (folder / "plugins" / "vmd").mkdir(parents=True)
+    shutil.copy(PLUGIN / "neuralmd.tcl", folder / "plugins" / "vmd")
+    vmd = run(folder, block.code)
+    assert ligand_of(vmd.molecules[1]).colour == ["Beta"]
+    assert ligand_of(vmd.molecules[1]).scale == (0.0, 1.5)
+
+
 def test_readme_runs(folder: Path) -> None:
     """Its Tcl, in order, in one session; the shell's line needs VMD, and says so."""
     blocks = blocks_of((PLUGIN / "README.md").read_text())

@@ -85,7 +85,9 @@ def _written(
 
 
 def write_parts(folder: Path, whole: Written) -> None:
-    """short: an atom too few for the DCD; bare: no ligand; small: two residues fewer."""
+    """short: an atom too few for the DCD; bare: no ligand; small: two residues
+    fewer; torn: a coordinate that is no number in the fourth snapshot.
+    """
     read = mdtraj.load(str(whole.trajectory), top=str(whole.topology))
     parts = {
         "short": range(read.n_atoms - 1),
@@ -96,6 +98,8 @@ def write_parts(folder: Path, whole: Written) -> None:
         part = read.atom_slice(atoms)
         part[0].save_pdb(str(folder / f"{name}.pdb"))
         part.save_dcd(str(folder / f"{name}.dcd"))
+    read.xyz[3, 100] = np.nan
+    read.save_dcd(str(folder / "torn.dcd"))
 
 
 def superposed(moving: Written, target: np.ndarray) -> np.ndarray:

@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 from vmd_molecule import Molecule, Representation, Selection
 from vmd_selection import KEYWORDS, SelectionError
+from vmd_words import due, natural, tcl, vector
 
 from openmm_neuralmd.analysis.fluctuation import rmsf
 from openmm_neuralmd.imaging import superpose
@@ -238,32 +239,3 @@ class VMD:
 
     def _drawn(self, number: str, place: str) -> Representation:
         return self._find(number).representations[natural(place)]
-
-
-def due(given: object, expected: object) -> None:
-    if given != expected:
-        raise ValueError(f"{given}, {expected} is due")
-
-
-def natural(word: str) -> int:
-    if not word.isdecimal():
-        raise ValueError(f"{word}: a number from 0 on is due")
-    return int(word)
-
-
-def vector(text: str) -> list[float]:
-    return [float(word) for word in text.split()]
-
-
-def tcl(value: object) -> str:
-    """As Tcl writes it: a list is its elements, braces around those with spaces or of nothing."""
-    if value is None:
-        return ""
-    if not isinstance(value, list):
-        return str(value)
-    return " ".join(_element(item) for item in value)
-
-
-def _element(item: object) -> str:
-    text = tcl(item)
-    return text if text and not re.search(r"[\s{}]", text) else f"{{{text}}}"
