@@ -62,4 +62,6 @@ cmd.do("neuralmd_load small.pdb, small.dcd")
 for line in open("wrong.txt"):
     cmd.do(line.strip())
 dump("wrong")
+cmd.do("neuralmd_load lysozyme.pdb, lysozyme.dcd")
+dump("lysozyme")
 """

@@ -30,7 +30,7 @@ class Written:
 
     @property
     def complex(self) -> Complex:
-        return Complex.from_files(self.topology, ligand="LIG").with_hydrogens()
+        return Complex.from_files(self.topology).with_hydrogens()
 
     def frames(self) -> np.ndarray:
         """(T, N, 3) in Å, as they are in the file."""
@@ -73,6 +73,14 @@ def write_reference(folder: Path) -> Written:
     drift = random.normal(size=(SNAPSHOTS, 1, 3))
     tumbling = np.einsum("tai,tij->taj", positions, turns) + drift
     return _written(folder, "reference.pdb", "reference.dcd", complex, tumbling)
+
+
+def write_lysozyme(folder: Path) -> Written:
+    """lysozyme.pdb and lysozyme.dcd: T4 lysozyme with p-xylene, a protein with its hydrogens."""
+    complex = example_complex("t4l-p-xylene")
+    steps = np.random.default_rng(1).normal(scale=0.01, size=(4, *complex.positions.shape))
+    positions = complex.positions + np.cumsum(steps, axis=0)
+    return _written(folder, "lysozyme.pdb", "lysozyme.dcd", complex, positions)
 
 
 def _written(
