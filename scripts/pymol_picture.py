@@ -10,9 +10,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import shutil
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -22,6 +19,7 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from pymol_program import run_pymol
 
 from openmm_neuralmd.complexes import Complex
 from openmm_neuralmd.files import complete
@@ -116,24 +114,13 @@ def camera(snapshots: Snapshots) -> list[float]:
 
 def ray_trace(scene: dict[str, Any], output: Path) -> None:
     """Run PyMOL on the scene; it writes `output`."""
-    program = shutil.which("pymol")
-    if program is None:
-        sys.exit("PyMOL is not installed (Debian: apt-get install pymol)")
     with tempfile.TemporaryDirectory() as name:
         script, settings = Path(name) / "scene.py", Path(name) / "scene.json"
         script.write_text(SCENE)
         settings.write_text(json.dumps({**scene, "output": str(output)}))
-        # Debian's start script takes the first python3 on PATH, which must not be this one.
-        path = os.pathsep.join([str(Path(program).parent), os.environ["PATH"]])
-        done = subprocess.run(
-            [program, "-cqk", str(script), "--", str(settings)],
-            capture_output=True,
-            text=True,
-            env={**os.environ, "PATH": path},
-            stdin=subprocess.DEVNULL,
-        )
+        printed = run_pymol(script, str(settings))
     if not output.exists():
-        sys.exit(f"PyMOL drew nothing:\n{done.stdout}{done.stderr}")
+        sys.exit(f"PyMOL drew nothing:\n{printed}")
 
 
 def with_legend(picture: Path, colours: list[list[float]], labels: list[str], output: Path) -> None:

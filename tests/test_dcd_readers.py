@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +12,7 @@ import mdtraj
 import numpy as np
 import pytest
 from openmm import app, unit
+from pymol_program import MISSING, run_pymol
 
 from openmm_neuralmd.examples import example_complex
 from openmm_neuralmd.trajectories import write_trajectory
@@ -77,23 +77,11 @@ def test_mdanalysis_reads_the_same_coordinates_and_times(written: Written) -> No
 @pytest.mark.pymol
 @pytest.mark.skipif(
     shutil.which("pymol") is None and "CI" not in os.environ,
-    reason="PyMOL is not installed (Debian: apt-get install pymol)",
+    reason=MISSING,
 )
 def test_pymol_reads_the_same_coordinates(written: Written, tmp_path: Path) -> None:
-    program = shutil.which("pymol")
-    assert program is not None, "continuous integration needs Debian's package pymol"
     script, output = tmp_path / "read.py", tmp_path / "read.npy"
     script.write_text(PYMOL_SCRIPT)
-    # Debian's start script takes the first python3 on PATH, which must not be this environment's.
-    path = os.pathsep.join([str(Path(program).parent), os.environ["PATH"]])
-    arguments = [str(written.topology), str(written.trajectory), str(output)]
-    done = subprocess.run(
-        [program, "-cq", str(script), "--", *arguments],
-        capture_output=True,
-        text=True,
-        timeout=120,
-        env={**os.environ, "PATH": path},
-        stdin=subprocess.DEVNULL,
-    )
-    assert output.exists(), done.stdout + done.stderr
+    printed = run_pymol(script, str(written.topology), str(written.trajectory), str(output))
+    assert output.exists(), printed
     assert_same(np.load(output).astype(np.float64), written)
