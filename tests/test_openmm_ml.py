@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import openmm
 import pytest
+import torch
 from dynamics_cases import small
 from mm_models import energy_and_forces, make_context, make_model, relative_error
 from openmm import app, unit
@@ -111,12 +112,18 @@ def case(request: pytest.FixtureRequest) -> Case:
 
 
 @pytest.fixture(autouse=True)
-def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Exported forces of a test go with it; pockets are left free here on purpose."""
+def _surroundings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Exported forces of a test go with it; pockets are left free here on purpose.
+
+    One thread for torch: its own and OpenMM's would wait for each other on a busy machine.
+    """
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
     monkeypatch.setenv("OPENMM_NEURALMD_CACHE", str(tmp_path / "cache"))
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", ".*no longer feel it", UserWarning)
         yield
+    torch.set_num_threads(threads)
 
 
 def moved(case: Case) -> np.ndarray:
@@ -265,9 +272,9 @@ def test_create_system_is_the_ligand_in_a_protein_that_stands_still(implicit: Ca
 
 
 def held(case: Case) -> openmm.System:
-    """The force field with the solute's heavy atoms restrained, and heavier hydrogens."""
+    """The force field with the solute's heavy atoms restrained, and hydrogens of 4 amu."""
     system = openmm.XmlSerializer.clone(case.system)
-    repartition(system, case.complex.topology, 3.0)
+    repartition(system, case.complex.topology, 4.0)
     hold = openmm.CustomExternalForce("500*periodicdistance(x, y, z, x0, y0, z0)^2")
     for name in ("x0", "y0", "z0"):
         hold.addPerParticleParameter(name)
@@ -284,14 +291,14 @@ def held(case: Case) -> openmm.System:
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("barostat", [False, True], ids=["nvt", "npt"])
 def test_twenty_picoseconds(explicit: Case, barostat: bool) -> None:
-    """Minimised, then 20 ps at 2 fs; it keeps its temperature, its bonds and the ligand."""
+    """Minimised, then 20 ps; temperature and bonds stay what they are."""
     c = explicit.complex
     with warnings.catch_warnings():
         warnings.simplefilter("error")  # what is held is not warned of
-        system = explicit.mixed(held(explicit))
+        system = explicit.mixed(held(explicit), removeConstraints=False)
     if barostat:
         system.addForce(openmm.MonteCarloBarostat(1 * unit.bar, 300 * unit.kelvin, 25))
-    integrator = openmm.LangevinMiddleIntegrator(300, 5, 0.002)
+    integrator = openmm.LangevinMiddleIntegrator(300, 5, 0.004)
     integrator.setRandomNumberSeed(1)
     context = make_context(system, "CPU", c.positions, integrator)
     before = context.getState(energy=True).getPotentialEnergy()
@@ -302,7 +309,7 @@ def test_twenty_picoseconds(explicit: Case, barostat: bool) -> None:
     start = np.linalg.norm(np.diff(c.positions[bonds], axis=1)[:, 0], axis=-1)
     temperatures, volumes = [], []
     for _ in range(100):
-        integrator.step(100)
+        integrator.step(50)
         state = context.getState(energy=True, positions=True)
         thermal = 0.5 * BOLTZMANN * degrees_of_freedom(system)
         temperatures.append(state.getKineticEnergy()._value / thermal)
@@ -432,6 +439,15 @@ def test_other_systems_are_refused(explicit: Case) -> None:
     strange.addForce(openmm.GayBerneForce())
     with pytest.raises(InputError, match="a GayBerneForce, out of which the ligand cannot be"):
         explicit.mixed(strange)
+    restrained = openmm.XmlSerializer.clone(explicit.system)
+    distance = openmm.CustomBondForce("r^2")
+    distance.addBond(0, int(explicit.complex.ligand[0]))
+    restrained.addForce(distance)
+    names = [type(force).__name__ for force in explicit.mixed(restrained).getForces()]
+    assert "CustomBondForce" in names
+    restrained.getForces()[-1].addBond(*map(int, explicit.complex.ligand[:2]))
+    with pytest.raises(InputError, match="a CustomBondForce acts within the ligand"):
+        explicit.mixed(restrained)
     smaller = openmm.System()
     with pytest.raises(InputError, match="the System has 0 particles, the topology 1791 atoms"):
         explicit.mixed(smaller)

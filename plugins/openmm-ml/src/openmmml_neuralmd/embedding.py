@@ -22,20 +22,24 @@ from openmm_neuralmd.reference.md.subsystem import (
     BONDED,
     COUPLINGS,
     IMPLICIT_SOLVENTS,
+    Term,
     terms_on,
 )
 
 LAMBDA = "lambda_interpolate"
 PAIRWISE = (openmm.NonbondedForce, openmm.CustomNonbondedForce)
+RESTRAINTS = {
+    openmm.CustomBondForce: Term("Bond", 0, 2),
+    openmm.CustomAngleForce: Term("Angle", 0, 3),
+    openmm.CustomTorsionForce: Term("Torsion", 0, 4),
+}
+"""Forces that are restraints, as a rule, and that some force fields have bonded terms in."""
 _UNTOUCHED = (
     *IMPLICIT_SOLVENTS,
     *COUPLINGS,
+    *RESTRAINTS,
     openmm.CMMotionRemover,
-    # restraints and biases: what they are for is the user's affair, with or without a model
     openmm.CustomExternalForce,
-    openmm.CustomBondForce,
-    openmm.CustomAngleForce,
-    openmm.CustomTorsionForce,
     openmm.CustomCompoundBondForce,
     openmm.CustomCentroidBondForce,
     openmm.CustomCVForce,
@@ -62,6 +66,11 @@ def check_system(system: openmm.System, complex: Complex, interpolate: bool) -> 
                 f"the System holds a {type(force).__name__}, out of which the ligand cannot be "
                 "taken; a mixed System is made of a force field like Amber's"
             )
+        if type(force) in RESTRAINTS and _acts_within(force, own):
+            raise InputError(
+                f"a {type(force).__name__} acts within the ligand: as a term of the force field it "
+                "cannot be replaced, and a restraint is to be added to the mixed System"
+            )
     for i, j in _joined(system):
         if (i in own) != (j in own):
             raise InputError(
@@ -70,6 +79,13 @@ def check_system(system: openmm.System, complex: Complex, interpolate: bool) -> 
             )
     if interpolate:
         _check_bonds(system, own)
+
+
+def _acts_within(force: Any, own: set[int]) -> bool:
+    term = RESTRAINTS[type(force)]
+    read = getattr(force, f"get{term.kind}Parameters")
+    rows = range(getattr(force, f"getNum{term.kind}s")())
+    return any(own.issuperset(read(n)[term.first : term.first + term.atoms]) for n in rows)
 
 
 def _joined(system: openmm.System) -> Iterator[tuple[int, int]]:
