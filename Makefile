@@ -9,14 +9,14 @@ READY := .venv/.installed
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-install: $(READY) ## the locked environment in .venv, with the package in it (editable)
+install: $(READY) ## the locked environment in .venv, with the package and its plug-in in it (editable)
 
-$(READY): requirements.txt setup.py
+$(READY): requirements.txt setup.py plugins/openmm-ml/pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 	  || { echo "Python >= 3.11 is needed: make PYTHON=python3.11 ..." >&2; exit 1; }
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --requirement requirements.txt
-	$(BIN)/python -m pip install --editable . --no-deps --no-build-isolation
+	$(BIN)/python -m pip install --editable . --editable plugins/openmm-ml --no-deps --no-build-isolation
 	touch $@
 
 demo: $(READY) ## a learned trajectory of a real complex: demo/trajectory.dcd and demo/report.png
@@ -46,5 +46,5 @@ lock: $(READY) ## write requirements.txt anew from setup.py and requirements.in
 	  setup.py requirements.in --output-file requirements.txt
 
 clean: ## remove what was built here: .venv, build, demo, caches
-	rm -rf .venv build demo *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv build demo *.egg-info plugins/*/src/*.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -43,9 +43,11 @@ PREPARE = [
     "openmmforcefields>=0.15",  # GAFF's parameter files
 ]
 SLURM = ["dask-jobqueue>=0.9"]
+OPENMM_ML = ["openmmml>=1.8,<1.9"]  # what plugins/openmm-ml plugs into
 TEST = [
     *PREPARE,
     *SLURM,
+    *OPENMM_ML,
     "pytest>=8.3",
     "pytest-timeout>=2.3",
     "hypothesis>=6.120",

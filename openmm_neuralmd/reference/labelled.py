@@ -19,6 +19,7 @@ from ..training.labels import Labels
 from ..units import to_angstrom, to_nm
 from .compact import PACKED_SYSTEM, START
 from .folder import SYSTEM
+from .md.interaction import dielectric_of
 from .md.ligand_terms import ligand_terms
 from .md.outcome import TOPOLOGY
 from .md.records import LABELS
@@ -72,6 +73,11 @@ class LabelledRun:
         if forces.ndim == 4:  # by force group; `compact` has added them up
             forces = forces.sum(axis=1)
         times = data["time_ps"]
+        identity = {
+            "name": f"{path.parent.name}/{path.name}",
+            "sha256": sha256(path / LABELS),
+            "dielectric": _dielectric(built),
+        }
         labels = Labels(
             complex=complex,
             x=to_angstrom(np.asarray(data["positions_nm"], dtype=np.float64)),
@@ -79,7 +85,7 @@ class LabelledRun:
             energies=data["energies_kj_mol"].sum(axis=1),
             terms=ligand_terms(built, complex),
             interval_ps=float(times[1] - times[0]),
-            identity={"name": f"{path.parent.name}/{path.name}", "sha256": sha256(path / LABELS)},
+            identity=identity,
         )
         return cls(path, complex, built, labels)
 
@@ -130,6 +136,12 @@ def _either(path: Path, *layouts: tuple[str, str]) -> tuple[str, str]:
 def _text(path: Path) -> str:
     content = path.read_bytes()
     return (gzip.decompress(content) if path.suffix == ".gz" else content).decode()
+
+
+def _dielectric(system: openmm.System) -> str:
+    """Of the electrostatics between ligand and protein."""
+    pairs = (f for f in system.getForces() if isinstance(f, openmm.CustomNonbondedForce))
+    return dielectric_of(next(pairs))
 
 
 def _check_rigid(path: Path, system: openmm.System, complex: Complex) -> None:

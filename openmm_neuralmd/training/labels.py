@@ -35,7 +35,7 @@ class Labels:
     interval_ps : float
         Between the snapshots that the geometries are of.
     identity : dict
-        Name and hash.
+        Name, hash, and the dielectric between ligand and protein; kept in the model's card.
     """
 
     complex: Complex

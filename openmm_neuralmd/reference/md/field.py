@@ -14,7 +14,7 @@ import numpy as np
 import openmm
 from numpy.typing import NDArray
 
-from .interaction import ELECTROSTATICS, energy_expression
+from .interaction import dielectric_of
 from .modes import GROUPS, Setup
 from .platforms import fastest_platform
 from .settings import MDSettings
@@ -33,7 +33,7 @@ class Field:
     site_parameters, ligand_parameters : (K, 3) and (L, 3) float64
         As in the CustomNonbondedForce: charge, radius, depth.
     dielectric : str
-        See `ELECTROSTATICS`.
+        See `interaction.ELECTROSTATICS`.
     """
 
     def __init__(
@@ -98,10 +98,8 @@ def _python_force(setup: Setup, force: openmm.CustomNonbondedForce) -> openmm.Py
     rows = range(force.getNumParticles())
     parameters = np.array([force.getParticleParameters(i) for i in rows])
     own, others = (np.array(sorted(group)) for group in force.getInteractionGroupParameters(0))
-    told = force.getEnergyFunction()
-    dielectric = next(name for name in ELECTROSTATICS if energy_expression(name) == told)
     sites = setup.complex.positions[others]
-    field = Field(sites, parameters[others], parameters[own], dielectric)
+    field = Field(sites, parameters[others], parameters[own], dielectric_of(force))
     python = openmm.PythonForce(field)
     python.setParticles(own.tolist())
     python.setForceGroup(GROUPS["interaction"])

@@ -36,6 +36,12 @@ def energy_expression(dielectric: str) -> str:
     return f"{ELECTROSTATICS[dielectric][1]}+{_MIXED}"
 
 
+def dielectric_of(force: openmm.CustomNonbondedForce) -> str:
+    """Of an `interaction_force`: which of `ELECTROSTATICS` it has."""
+    told = force.getEnergyFunction()
+    return next(name for name in ELECTROSTATICS if energy_expression(name) == told)
+
+
 def intraligand_force(
     force: openmm.NonbondedForce, selection: Selection, ligand: np.ndarray
 ) -> openmm.CustomBondForce:

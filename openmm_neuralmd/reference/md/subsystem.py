@@ -73,7 +73,7 @@ def bonded_part(
     wanted = selection.moving if whole is None else selection.moving | whole
     for force in system.getForces():
         if type(force) in BONDED:
-            part.addForce(_part_of(force, place, wanted))
+            part.addForce(terms_on(force, place, wanted))
         elif not isinstance(force, _LEFT_OUT):
             raise InputError(
                 f"system.xml holds a {type(force).__name__}, which a reduced run cannot carry; "
@@ -87,7 +87,22 @@ def bonded_part(
     return part
 
 
-def _part_of(force: Any, place: np.ndarray, wanted: np.ndarray) -> Any:
+def terms_on(force: Any, place: np.ndarray, wanted: np.ndarray) -> Any:
+    """A bonded force with those terms of another one that act on a wanted particle.
+
+    Parameters
+    ----------
+    force : one of `BONDED`
+    place : (N,) int64
+        New index of each particle, -1 if it is dropped.
+    wanted : (K,) bool
+        By new index.
+
+    Raises
+    ------
+    InputError
+        A term on wanted particles and dropped ones.
+    """
     term, part = BONDED[type(force)], type(force)()
     if isinstance(force, openmm.CMAPTorsionForce):
         for n in range(force.getNumMaps()):
