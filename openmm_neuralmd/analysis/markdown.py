@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 
 
@@ -17,6 +18,18 @@ def interval(values: Sequence[float], decimals: int) -> str:
     if not ends or ends[0] == ends[1]:
         return mean
     return f"{mean} ({ends[0]} to {ends[1]})"
+
+
+def significant(values: Sequence[float]) -> str:
+    """As `interval`, each figure with three significant digits: of anything from 1e-9 to 1e9."""
+    mean, *ends = (f"{value:.3g}".replace("-", "−") for value in values)
+    return f"{mean} ({ends[0]} to {ends[1]})" if ends and ends[0] != ends[1] else mean
+
+
+def rounded(value: float) -> str:
+    """Two significant digits of a speed: more is not reproduced from run to run."""
+    decimals = 1 - math.floor(math.log10(value))
+    return f"{round(value, decimals):,.{max(decimals, 0)}f}"
 
 
 def cells(

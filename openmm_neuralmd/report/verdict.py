@@ -1,0 +1,140 @@
+"""What an assessment says, in plain words: no better than it is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal, NamedTuple
+
+from ..analysis.evaluation import FEW
+from ..times import show_time
+from .bars import outcome
+from .checks import NO_CHEMISTRY
+from .evidence import Evidence
+from .names import title
+
+Tone = Literal["good", "mixed", "bad"]
+STILL = "persistence"
+COMPARED = ("rmse", "stability")
+ENOUGH, TOO_MUCH = 0.8, 1.25
+"""Of the MD's fluctuation: less is too little movement, more is too much."""
+
+
+class Verdict(NamedTuple):
+    """The top of a report.
+
+    Attributes
+    ----------
+    tone : {'good', 'mixed', 'bad'}
+    headline : str
+    sentences : list of str
+        What was found.
+    cautions : list of str
+        What it does not show.
+    """
+
+    tone: Tone
+    headline: str
+    sentences: list[str]
+    cautions: list[str]
+
+
+def verdict(evidence: Evidence) -> Verdict:
+    """Derived from the intervals of the paired differences alone."""
+    tone, headline = _headline(evidence)
+    if evidence.result["clusters"] < FEW:
+        headline = f"On little data: {headline[0].lower()}{headline[1:]}"
+    sentences = [_question(evidence), *(_rivals(evidence, metric) for metric in COMPARED)]
+    return Verdict(tone, headline, [*sentences, _movement(evidence)], _cautions(evidence))
+
+
+def _headline(evidence: Evidence) -> tuple[Tone, str]:
+    """Better means better in RMSE and in Stability, by intervals that exclude zero."""
+    better = {
+        name
+        for name in evidence.trivial
+        if all(_outcome(evidence, name, metric) == "better" for metric in COMPARED)
+    }
+    if len(better) == len(evidence.trivial):
+        return "good", "Better than every trivial forecast"
+    if STILL in better:
+        return "mixed", "Better than standing still, but not than every trivial forecast"
+    worse = any(_outcome(evidence, STILL, metric) == "worse" for metric in COMPARED)
+    return "bad", "Worse than standing still" if worse else "Not clearly better than standing still"
+
+
+def _outcome(evidence: Evidence, name: str, metric: str) -> str:
+    return outcome(metric, evidence.result["differences"][name][metric])
+
+
+def _question(evidence: Evidence) -> str:
+    result = evidence.result
+    ahead = result["ahead"]
+    many = f"{result['origins']} starting points" if result["origins"] > 1 else "one starting point"
+    return (
+        f"{title(evidence.model)} forecast the ligand's next {ahead} snapshots "
+        f"({show_time(ahead * result['interval_ps'])}) from {many}; it knew nothing later."
+    )
+
+
+def _rivals(evidence: Evidence, metric: str) -> str:
+    """The model beside the trivial forecast that is best in a metric, and how many it beats."""
+    best = evidence.best_trivial(metric)
+    words, unit, decimals = {"rmse": ("RMSE", "Å", 2), "stability": ("Stability", "%", 1)}[metric]
+    own, other = (evidence.result["errors"][name][metric][0] for name in (evidence.model, best))
+    gap = evidence.result["differences"][best][metric]
+    beaten = [n for n in evidence.trivial if _outcome(evidence, n, metric) == "better"]
+    valid = evidence.result["errors"][best].get("bond_angle_validity", [100.0])[0]
+    broken = f", {valid:.0f} % of whose snapshots are molecules" if valid < 99.5 else ""
+    return (
+        f"{words}: {own:.{decimals}f} {unit}; the best trivial forecast, {title(best)}{broken}, "
+        f"has {other:.{decimals}f} {unit}. The difference is {_signed(gap, decimals + 1)} "
+        f"{unit.replace('%', 'points')}: the model is {_judgement(evidence, best, metric)}. "
+        f"It beats {len(beaten)} of {len(evidence.trivial)} trivial forecasts."
+    )
+
+
+def _judgement(evidence: Evidence, name: str, metric: str) -> str:
+    words = {"better": "better", "worse": "worse", "level": "neither better nor worse"}
+    return words[_outcome(evidence, name, metric)]
+
+
+def _signed(values: Sequence[float], decimals: int) -> str:
+    mean, *ends = (f"{value:+.{decimals}f}".replace("-", "−") for value in values)
+    return f"{mean} (95 % interval {ends[0]} to {ends[1]})" if ends else f"{mean} (no interval)"
+
+
+def _movement(evidence: Evidence) -> str:
+    row = evidence.result["errors"][evidence.model]
+    told = []
+    if "bond_angle_validity" in row:
+        told.append(f"{row['bond_angle_validity'][0]:.0f} % of its snapshots are intact molecules")
+    if "rmsf_ratio" in row:
+        ratio = row["rmsf_ratio"][0]
+        much = (
+            "about as much as" if ENOUGH <= ratio <= TOO_MUCH else f"{ratio:.2g} times as much as"
+        )
+        far = ": too little" if ratio < ENOUGH else ": too much" if ratio > TOO_MUCH else ""
+        told.append(f"its ligand fluctuates {much} in the MD{far}")
+    text = ", and ".join(told) + "."
+    return text[0].upper() + text[1:]
+
+
+def _cautions(evidence: Evidence) -> list[str]:
+    result = evidence.result
+    told = []
+    if result["clusters"] < FEW:
+        told.append(
+            f"The forecasts fall into {result['clusters']} stretches that do not overlap. With "
+            f"fewer than {FEW} the intervals are too narrow: take them as indications."
+        )
+    if result["trajectory_seen_in_training"]:
+        told.append(
+            "The model learned from earlier snapshots of this very trajectory; nothing here is "
+            "about other complexes."
+        )
+    told.append(
+        "One trajectory is one sample of its complex, however many forecasts are made in it."
+    )
+    if evidence.chemistry is None:
+        told.append(f"Interactions were not looked at: {NO_CHEMISTRY}.")
+    return told
