@@ -21,9 +21,12 @@ def interval(values: Sequence[float], decimals: int) -> str:
 
 
 def significant(values: Sequence[float]) -> str:
-    """As `interval`, each figure with three significant digits: of anything from 1e-9 to 1e9."""
-    mean, *ends = (f"{value:.3g}".replace("-", "−") for value in values)
-    return f"{mean} ({ends[0]} to {ends[1]})" if ends and ends[0] != ends[1] else mean
+    """As `interval`, with two significant digits of its width, or three of a figure alone."""
+    mean, *ends = values
+    if not ends or ends[0] == ends[1]:
+        return f"{mean:.3g}".replace("-", "−")
+    decimals = max(0, 1 - math.floor(math.log10(ends[1] - ends[0])))
+    return interval(values, decimals).replace("-", "−")
 
 
 def rounded(value: float) -> str:

@@ -12,6 +12,14 @@ from .names import title
 Means = Mapping[str, Mapping[str, Sequence[float]]]
 """Method to metric to [mean, low, high] or [mean]."""
 
+METRICS = {
+    "rmse": "RMSE, Å",
+    "stability": "Stability, %",
+    "matching": "Matching, Å",
+    "mae": "MAE, Å",
+    "bond_angle_validity": "Intact molecules, %",
+}
+"""In the order of the report."""
 MORE_IS_BETTER = ("stability", "bond_angle_validity")
 RARE = 0.15
 """Interactions made less often by both are not shown."""
@@ -57,11 +65,11 @@ def metric_bars(errors: Means, own: str) -> list[Bars]:
     own : str
         The model's method.
     """
-    return [_metric(key, errors, own) for key in ERRORS]
+    return [_metric(key, errors, own) for key in METRICS]
 
 
 def _metric(key: str, errors: Means, own: str) -> Bars:
-    words, decimals = ERRORS[key]
+    words, decimals = METRICS[key], ERRORS[key][1]
     rows = {name: row[key] for name, row in errors.items() if key in row}
     top = 100.0 if words.endswith("%") else max(max(values) for values in rows.values())
     more = key in MORE_IS_BETTER
@@ -79,7 +87,7 @@ def _metric(key: str, errors: Means, own: str) -> Bars:
 
 def difference_bars(differences: Means, key: str, methods: Sequence[str]) -> Bars:
     """The model minus each of some methods in one metric, about zero."""
-    words, decimals = ERRORS[key]
+    words, decimals = METRICS[key], ERRORS[key][1]
     rows = {name: _three(differences[name][key]) for name in methods}
     reach = 1.05 * max(abs(value) for row in rows.values() for value in row) or 1.0
     bars = []

@@ -84,7 +84,7 @@ def departure(
     """
     start, truth = list(record.origins.values())[origin]
     scale, unit = time_scale(interval_ps * len(truth))
-    time = scale * interval_ps * np.arange(len(truth) + 1)
+    time = scale * interval_ps * np.arange(len(truth) + 1.0)
     tracks = [("MD", "truth", truth)]
     tracks += [
         (title(m), "model" if k == 0 else f"other{k}", record.forecasts(m)[origin])
@@ -144,7 +144,7 @@ class Torsion(NamedTuple):
 def torsion_histograms(
     record: Record, method: str, bonds: Array, names: Sequence[str]
 ) -> tuple[list[Torsion], int]:
-    """Angles about every rotatable bond in all forecasts, the worst first, and how many are left out.
+    """Angles about rotatable bonds in all forecasts, the worst first, and how many are left out.
 
     Parameters
     ----------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -19,9 +20,8 @@ from .page import render
 def write_outputs(evidence: Evidence, folder: Path) -> None:
     """validation.json, .md and .csv, validity.json, report.html."""
     result = evidence.result
-    with complete(folder / "validation.csv") as path:
-        _write_csv(result, path)
     texts = {
+        "validation.csv": _csv(result),
         "validation.md": markdown(result),
         "validation.json": _json(result),
         "validity.json": _json(validity_card(evidence)),
@@ -29,7 +29,7 @@ def write_outputs(evidence: Evidence, folder: Path) -> None:
     }
     for name, text in texts.items():
         with complete(folder / name) as path:
-            path.write_text(text, encoding="utf-8")
+            path.write_text(text, encoding="utf-8", newline="")
 
 
 def markdown(result: Mapping[str, Any]) -> str:
@@ -48,10 +48,11 @@ def _json(content: Mapping[str, Any]) -> str:
     return json.dumps(content, indent=1, ensure_ascii=False) + "\n"
 
 
-def _write_csv(result: Mapping[str, Any], path: Path) -> None:
-    with path.open("w", newline="", encoding="utf-8") as file:
-        rows = csv.writer(file)
-        rows.writerow(["table", "method", "metric", "mean", "low", "high"])
-        for table in ("errors", "ensembles"):
-            for method, metrics in result[table].items():
-                rows.writerows([table, method, key, *values] for key, values in metrics.items())
+def _csv(result: Mapping[str, Any]) -> str:
+    text = io.StringIO()
+    rows = csv.writer(text)
+    rows.writerow(["table", "method", "metric", "mean", "low", "high"])
+    for table in ("errors", "ensembles"):
+        for method, metrics in result[table].items():
+            rows.writerows([table, method, key, *values] for key, values in metrics.items())
+    return text.getvalue()

@@ -80,8 +80,8 @@ def _figures(evidence: Evidence) -> dict[str, Any]:
 
 
 def _differences(evidence: Evidence) -> list[Bars]:
-    """Paired differences in what the verdict is about, and in Matching."""
-    keys = ("rmse", "stability", "matching")
+    """Paired differences, first in what the verdict is about."""
+    keys = ("rmse", "stability", "matching", "mae")
     return [difference_bars(evidence.result["differences"], k, evidence.trivial) for k in keys]
 
 
@@ -107,10 +107,10 @@ def _tiles(evidence: Evidence) -> list[dict[str, str]]:
         beside = f"{title(best)}: {other:.{decimals}f}"
         tiles.append({"name": name, "value": f"{own:.{decimals}f}", "unit": unit, "beside": beside})
     own = errors[evidence.model]
-    valid = {"name": "Intact molecules", "unit": "%", "beside": "of its snapshots"}
+    valid = {"name": "Intact molecules", "unit": "%", "beside": "of the forecast snapshots"}
     tiles.append(valid | {"value": f"{own['bond_angle_validity'][0]:.0f}"})
     if "rmsf_ratio" in own:
-        moves = {"name": "Fluctuation", "unit": "×", "beside": "of the MD's"}
+        moves = {"name": "Fluctuation", "unit": "×", "beside": "the MD's; 1 is right"}
         tiles.append(moves | {"value": f"{own['rmsf_ratio'][0]:.2f}"})
     return tiles
 

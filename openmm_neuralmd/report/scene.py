@@ -20,7 +20,7 @@ from ..units import to_angstrom
 from .names import title
 
 POCKET, AROUND = 5.0, 20.0
-"""Å from the ligand: residues shown with all their heavy atoms, and by their backbone."""
+"""Å from the ligand: of residues shown with all their heavy atoms, and by their backbone."""
 STEP = 0.01
 """Å, the resolution of the tracks: 16 bits reach 327 Å from the middle."""
 BACKBONE = ("N", "CA", "C", "O")
@@ -43,10 +43,11 @@ def scene(
     Returns
     -------
     dict
-        ``pdb`` text of the pocket, relative to the ligand's middle; ``atoms`` of the ligand with
-        ``elem`` and ``bonds``; names of the ``tracks``; the ``times`` of the snapshots; ``shown``:
-        for each forecast its ``first`` snapshot, ``rmse`` (Å), and the coordinates of every track as base64 of little-endian
-        int16 in `STEP` Å, the last known snapshot first.
+        PDB text of the ``pocket`` and of the ``backbone`` around, relative to the ligand's
+        middle; ``atoms`` of the ligand with ``elem`` and ``bonds``; names of the ``tracks``; the
+        ``times`` of the snapshots; ``shown``: for each forecast its ``first`` snapshot, ``rmse``
+        (Å), and the coordinates of every track as base64 of little-endian int16 in `STEP` Å, the
+        last known snapshot first.
     """
     truth = record.truth
     middle = truth.mean((0, 1, 2))
@@ -59,7 +60,7 @@ def scene(
         packed = [_packed(np.concatenate([origin.start[None], x]) - middle) for x in tracks]
         shown.append({"name": name, "first": first, "rmse": float(errors[place]), "tracks": packed})
     return {
-        "pdb": _pocket(complex, truth.reshape(-1, 3), middle),
+        **_protein(complex, truth.reshape(-1, 3), middle),
         "atoms": _atoms(complex),
         "tracks": ["MD", *map(title, methods)],
         "snapshots": truth.shape[1] + 1,
@@ -88,25 +89,35 @@ def _atoms(complex: Complex) -> list[dict[str, Any]]:
     ]
 
 
-def _pocket(complex: Complex, ligand: Array, middle: Array) -> str:
-    """Residues near anywhere that the ligand goes, as PDB; of the farther ones the backbone."""
+def _protein(complex: Complex, ligand: Array, middle: Array) -> dict[str, str]:
+    """Heavy atoms of the residues near anywhere that the ligand goes, and the backbone around."""
     positions = to_angstrom(complex.positions)
     distances = cKDTree(ligand).query(positions, distance_upper_bound=AROUND)[0]
-    own = set(complex.ligand.tolist())
-    kept = set()
+    own = int(complex.ligand[0])
+    pocket: set[int] = set()
+    backbone: set[int] = set()
     for residue in complex.topology.residues():
-        atoms = list(residue.atoms())
-        near = min(distances[atom.index] for atom in atoms)
-        if residue.name in WATER or atoms[0].index in own:
+        atoms = [
+            a for a in residue.atoms() if a.element is not None and a.element.atomic_number > 1
+        ]
+        indices = [atom.index for atom in atoms]
+        if residue.name in WATER or own in indices or not indices:
             continue
-        kept |= {
-            atom.index
-            for atom in atoms
-            if atom.element is not None
-            and atom.element.atomic_number > 1
-            and (near < POCKET or (near < AROUND and atom.name in BACKBONE))
-        }
-    model = app.Modeller(complex.topology, (positions - middle) * unit.angstrom)
+        near = distances[indices].min()
+        if near < POCKET:
+            pocket.update(indices)
+        if near < AROUND:
+            backbone.update(atom.index for atom in atoms if atom.name in BACKBONE)
+    centred = positions - middle
+    return {
+        "pocket": _pdb(complex, centred, pocket),
+        "backbone": _pdb(complex, centred, backbone),
+    }
+
+
+def _pdb(complex: Complex, positions: Array, kept: set[int]) -> str:
+    """Some of the atoms, at positions in Å."""
+    model = app.Modeller(complex.topology, positions * unit.angstrom)
     model.delete([atom for atom in model.topology.atoms() if atom.index not in kept])
     text = io.StringIO()
     app.PDBFile.writeFile(model.topology, model.positions, text, keepIds=True)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
 from typing import Literal, NamedTuple
 
 from ..analysis.evaluation import FEW
+from ..analysis.markdown import interval
 from ..times import show_time
 from .bars import outcome
 from .checks import NO_CHEMISTRY
@@ -44,7 +45,13 @@ def verdict(evidence: Evidence) -> Verdict:
     if evidence.result["clusters"] < FEW:
         headline = f"On little data: {headline[0].lower()}{headline[1:]}"
     sentences = [_question(evidence), *(_rivals(evidence, metric) for metric in COMPARED)]
-    return Verdict(tone, headline, [*sentences, _movement(evidence)], _cautions(evidence))
+    told = [_together(text) for text in (*sentences, _movement(evidence))]
+    return Verdict(tone, headline, told, _cautions(evidence))
+
+
+def _together(text: str) -> str:
+    """No line breaks between a number and its unit."""
+    return re.sub(r"(?<=\d) (?=Å|%|points|ns|ps)", "\u00a0", text)
 
 
 def _headline(evidence: Evidence) -> tuple[Tone, str]:
@@ -81,26 +88,28 @@ def _rivals(evidence: Evidence, metric: str) -> str:
     best = evidence.best_trivial(metric)
     words, unit, decimals = {"rmse": ("RMSE", "Å", 2), "stability": ("Stability", "%", 1)}[metric]
     own, other = (evidence.result["errors"][name][metric][0] for name in (evidence.model, best))
-    gap = evidence.result["differences"][best][metric]
     beaten = [n for n in evidence.trivial if _outcome(evidence, n, metric) == "better"]
     valid = evidence.result["errors"][best].get("bond_angle_validity", [100.0])[0]
-    broken = f", {valid:.0f} % of whose snapshots are molecules" if valid < 99.5 else ""
+    broken = f" ({valid:.0f} % of its snapshots are intact molecules)" if valid < 99.5 else ""
     return (
-        f"{words}: {own:.{decimals}f} {unit}; the best trivial forecast, {title(best)}{broken}, "
-        f"has {other:.{decimals}f} {unit}. The difference is {_signed(gap, decimals + 1)} "
-        f"{unit.replace('%', 'points')}: the model is {_judgement(evidence, best, metric)}. "
-        f"It beats {len(beaten)} of {len(evidence.trivial)} trivial forecasts."
+        f"{words}: {own:.{decimals}f} {unit}. The best trivial forecast, {title(best)}, has "
+        f"{other:.{decimals}f} {unit}{broken}. {_gap(evidence, best, metric, decimals + 1)} "
+        f"In {words} it beats {len(beaten)} of {len(evidence.trivial)} trivial forecasts."
     )
 
 
-def _judgement(evidence: Evidence, name: str, metric: str) -> str:
-    words = {"better": "better", "worse": "worse", "level": "neither better nor worse"}
-    return words[_outcome(evidence, name, metric)]
-
-
-def _signed(values: Sequence[float], decimals: int) -> str:
-    mean, *ends = (f"{value:+.{decimals}f}".replace("-", "−") for value in values)
-    return f"{mean} (95 % interval {ends[0]} to {ends[1]})" if ends else f"{mean} (no interval)"
+def _gap(evidence: Evidence, name: str, metric: str, decimals: int) -> str:
+    """Whether the model is better than one trivial forecast, and by how much."""
+    values = evidence.result["differences"][name][metric]
+    found = _outcome(evidence, name, metric)
+    unit = "points" if metric == "stability" else "Å"
+    if found == "level":
+        told = interval(values, decimals).replace("-", "−")
+        without = "" if len(values) == 3 else ", which has no interval,"
+        return f"The difference, {told} {unit},{without} decides nothing."
+    mean, *ends = (abs(value) for value in values)
+    told = interval([mean, *sorted(ends)], decimals)
+    return f"The model is {found} by {told.replace('(', f'{unit} (95 % interval ')}."
 
 
 def _movement(evidence: Evidence) -> str:

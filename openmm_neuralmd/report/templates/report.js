@@ -17,7 +17,7 @@
   let timer = null;
   let view = null;
   let tracks = [];
-  let pocket = null;
+  let protein = [];
 
   // --- light and dark: as the system has it, until the button is pressed
   const dark = window.matchMedia("(prefers-color-scheme: dark)");
@@ -67,10 +67,10 @@
       }
       model.setStyle({}, boxes[k].checked ? { stick } : {});
     });
-    const quiet = colour("--quiet");
-    const cartoon = { color: quiet, opacity: 0.45, thickness: 0.25 };
+    const quiet = colour("--protein");
     const shown = $("pocket").checked;
-    pocket.setStyle({}, shown ? { cartoon, stick: { radius: 0.06, color: quiet } } : {});
+    protein[0].setStyle({}, shown ? { stick: { radius: 0.07, color: quiet } } : {});
+    protein[1].setStyle({}, shown ? { cartoon: { color: quiet, opacity: 0.4, thickness: 0.2 } } : {});
     view.setBackgroundColor(colour("--paper"), 1);
   }
 
@@ -141,7 +141,7 @@
   const canvas = document.createElement("canvas");
   if (canvas.getContext("webgl2") || canvas.getContext("webgl")) {
     view = $3Dmol.createViewer($("view"), { backgroundAlpha: 1, antialias: true });
-    pocket = view.addModel(scene.pdb, "pdb");
+    protein = [scene.pocket, scene.backbone].map((text) => view.addModel(text, "pdb"));
     load(start.forecast);
     aim();
     new ResizeObserver(() => { view.resize(); view.render(); }).observe($("view"));
