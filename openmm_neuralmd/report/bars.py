@@ -21,6 +21,22 @@ METRICS = {
 }
 """In the order of the report."""
 MORE_IS_BETTER = ("stability", "bond_angle_validity")
+KINDS = {
+    "Hydrophobic": "hydrophobic",
+    "VdWContact": "van der Waals",
+    "HBAcceptor": "hydrogen bond to the ligand",
+    "HBDonor": "hydrogen bond from the ligand",
+    "PiStacking": "π stacking",
+    "FaceToFace": "π stacking, face to face",
+    "EdgeToFace": "π stacking, edge to face",
+    "Cationic": "salt bridge, ligand positive",
+    "Anionic": "salt bridge, ligand negative",
+    "CationPi": "cation–π, ligand positive",
+    "PiCation": "cation–π, protein positive",
+    "XBDonor": "halogen bond from the ligand",
+    "XBAcceptor": "halogen bond to the ligand",
+}
+"""ProLIF's names of interactions in words; others are shown as they are."""
 RARE = 0.15
 """Interactions made less often by both are not shown."""
 MOST_INTERACTIONS = 24
@@ -123,7 +139,10 @@ def occupancy_pairs(truth: Occupancies, model: Occupancies) -> tuple[list[Pair],
         (key for key, pair in often.items() if max(pair) >= RARE),
         key=lambda key: (-often[key][0], -often[key][1], key),
     )[:MOST_INTERACTIONS]
-    pairs = [Pair(f"{res} {kind}", *(100 * x for x in often[res, kind])) for res, kind in shown]
+    pairs = [
+        Pair(f"{res}, {KINDS.get(kind, kind)}", *(100 * x for x in often[res, kind]))
+        for res, kind in shown
+    ]
     return pairs, len(often) - len(pairs)
 
 

@@ -7,6 +7,7 @@ from typing import Literal, NamedTuple
 
 from ..analysis.evaluation import FEW
 from ..analysis.markdown import interval
+from ..assessment import FUTURES, MEAN
 from ..times import show_time
 from .bars import outcome
 from .checks import NO_CHEMISTRY
@@ -45,7 +46,7 @@ def verdict(evidence: Evidence) -> Verdict:
     if evidence.result["clusters"] < FEW:
         headline = f"On little data: {headline[0].lower()}{headline[1:]}"
     sentences = [_question(evidence), *(_rivals(evidence, metric) for metric in COMPARED)]
-    told = [_together(text) for text in (*sentences, _movement(evidence))]
+    told = [_together(text) for text in (*sentences, *_futures(evidence), _movement(evidence))]
     return Verdict(tone, headline, told, _cautions(evidence))
 
 
@@ -65,8 +66,16 @@ def _headline(evidence: Evidence) -> tuple[Tone, str]:
         return "good", "Better than every trivial forecast"
     if STILL in better:
         return "mixed", "Better than standing still, but not than every trivial forecast"
-    worse = any(_outcome(evidence, STILL, metric) == "worse" for metric in COMPARED)
-    return "bad", "Worse than standing still" if worse else "Not clearly better than standing still"
+    worse = {name for name in evidence.trivial if _worse(evidence, name)}
+    still = "Worse" if STILL in worse else "Not clearly better"
+    others = f", and worse than {len(worse)} of {len(evidence.trivial)} trivial forecasts"
+    return "bad", f"{still} than standing still{others if worse else ''}"
+
+
+def _worse(evidence: Evidence, name: str) -> bool:
+    """Worse in one of what is compared, and better in none."""
+    outcomes = {_outcome(evidence, name, metric) for metric in COMPARED}
+    return "worse" in outcomes and "better" not in outcomes
 
 
 def _outcome(evidence: Evidence, name: str, metric: str) -> str:
@@ -110,6 +119,19 @@ def _gap(evidence: Evidence, name: str, metric: str, decimals: int) -> str:
     mean, *ends = (abs(value) for value in values)
     told = interval([mean, *sorted(ends)], decimals)
     return f"The model is {found} by {told.replace('(', f'{unit} (95 % interval ')}."
+
+
+def _futures(evidence: Evidence) -> list[str]:
+    """Of a model that draws noise: what is judged is one future, and why its RMSE is no mean's."""
+    row = evidence.result["errors"].get(evidence.model + MEAN)
+    if row is None:
+        return []
+    return [
+        "It draws noise, and what is judged is a single future: that has a larger RMSE than a mean "
+        f"even where it is drawn from the truth. The mean of {FUTURES} of its futures has "
+        f"{row['rmse'][0]:.2f} Å; {row['bond_angle_validity'][0]:.0f} % of its snapshots are intact "
+        "molecules."
+    ]
 
 
 def _movement(evidence: Evidence) -> str:
