@@ -129,8 +129,8 @@ def _futures(evidence: Evidence) -> list[str]:
     return [
         "It draws noise, and what is judged is a single future: that has a larger RMSE than a mean "
         f"even where it is drawn from the truth. The mean of {FUTURES} of its futures has "
-        f"{row['rmse'][0]:.2f} Å; {row['bond_angle_validity'][0]:.0f} % of its snapshots are intact "
-        "molecules."
+        f"{row['rmse'][0]:.2f} Å; {row['bond_angle_validity'][0]:.0f} % of its snapshots are "
+        "intact molecules."
     ]
 
 
