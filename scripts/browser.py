@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Sequence
 
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, Playwright
 
 SOFTWARE_3D = ("--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader")
 """WebGL computed by the processor."""
@@ -17,23 +16,11 @@ def chromium_program() -> str | None:
     return shutil.which("chromium")
 
 
-@contextmanager
-def chromium(*options: str) -> Iterator[Browser]:
-    """A running Chromium.
-
-    Parameters
-    ----------
-    *options : str
-        Of its command line; `SOFTWARE_3D` by default.
-    """
+def launched(playwright: Playwright, options: Sequence[str] = SOFTWARE_3D) -> Browser:
+    """A running Chromium; `options` of its command line."""
     program = chromium_program()
     if program is None:
         raise FileNotFoundError("no Chromium here (Debian: apt-get install chromium)")
-    with sync_playwright() as playwright:
-        # Inside a container there is no user namespace for its sandbox; the page is our own.
-        arguments = ["--no-sandbox", *(options or SOFTWARE_3D)]
-        browser = playwright.chromium.launch(executable_path=program, args=arguments)
-        try:
-            yield browser
-        finally:
-            browser.close()
+    # Inside a container there is no user namespace for its sandbox; the page is our own.
+    arguments = ["--no-sandbox", *options]
+    return playwright.chromium.launch(executable_path=program, args=arguments)

@@ -12,13 +12,13 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from browser import chromium
+from browser import launched
 from PIL import Image
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, sync_playwright
 
 IMAGES = Path(__file__).resolve().parent.parent / "docs" / "images"
 SNAPSHOT = 12
-COLOURS = 128
+COLOURS = 256
 """Of the palette: as good to the eye, and a third of the bytes."""
 
 
@@ -57,7 +57,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("report", type=Path)
     report = parser.parse_args().report
-    with chromium() as browser:
+    with sync_playwright() as playwright:
+        browser = launched(playwright)
         light = opened(browser, report, 1200, 820, "light")
         saved(light, "verdict")
         saved(light, "accuracy", "accuracy")

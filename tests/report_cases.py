@@ -43,7 +43,7 @@ def small_model(kind: str, snapshots: Snapshots) -> Model:
 
 
 def small_evidence(snapshots: Snapshots, kind: str = "neuralmd-ode", first: int = 42) -> Evidence:
-    """Forecasts of six snapshots of the first replica: four, from snapshot 42 on, in two stretches."""
+    """Forecasts of six snapshots of the first replica: four in two stretches, from 42 on."""
     part = snapshots[:60]
     stretch = Stretch(part, range(first, 60), ahead=AHEAD, every=4)
     model = small_model(kind, snapshots)

@@ -276,7 +276,7 @@ def test_the_report_is_one_small_file_that_names_no_other(evidence: Evidence) ->
     links.feed(page)
     assert links.found == []
     assert "default-src 'none'" in page and "@import" not in page and "url(" not in page
-    assert len(page.encode()) < 2_000_000
+    assert len(page.encode()) < 1_000_000
     assert page == render(replace(evidence, speed=read_speed(SPEED)))
     assert "Another model was timed" in page
     for heading in ("Accuracy", "Fluctuation", "Validity card", "Speed", "Where this comes from"):

@@ -70,7 +70,7 @@
     const quiet = colour("--protein");
     const shown = $("pocket").checked;
     protein[0].setStyle({}, shown ? { stick: { radius: 0.07, color: quiet } } : {});
-    protein[1].setStyle({}, shown ? { cartoon: { color: quiet, opacity: 0.4, thickness: 0.2 } } : {});
+    protein[1].setStyle({}, shown ? { cartoon: { color: quiet, opacity: 0.5, thickness: 0.2 } } : {});
     view.setBackgroundColor(colour("--paper"), 1);
   }
 
