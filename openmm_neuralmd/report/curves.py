@@ -55,11 +55,10 @@ def drift(
     """
     scale, unit = time_scale(interval_ps * len(ahead[methods[0]]))
     curves = []
-    for place, method in enumerate(methods):
+    for method, role in _roles(methods):
         values = [np.array([row[k] for row in ahead[method]]) for k in range(len(ahead[method][0]))]
         time = scale * interval_ps * np.arange(1.0, len(values[0]) + 1)
-        band = values[1:] if place == 0 else []
-        role = "model" if place == 0 else f"other{place}"
+        band = values[1:] if role == "model" else []
         curves.append(Series(title(method), role, time, values[0], *band))
     return _lines(
         "Error by time ahead",
@@ -86,10 +85,7 @@ def departure(
     scale, unit = time_scale(interval_ps * len(truth))
     time = scale * interval_ps * np.arange(len(truth) + 1.0)
     tracks = [("MD", "truth", truth)]
-    tracks += [
-        (title(m), "model" if k == 0 else f"other{k}", record.forecasts(m)[origin])
-        for k, m in enumerate(methods)
-    ]
+    tracks += [(title(m), role, record.forecasts(m)[origin]) for m, role in _roles(methods)]
     gone = [
         Series(name, role, time, np.concatenate([[0.0], displacement(x, start)]))
         for name, role, x in tracks
@@ -113,10 +109,7 @@ def fluctuation(record: Record, methods: Sequence[str], names: Sequence[str]) ->
         Of the atoms.
     """
     tracks = [("MD", "truth", record.truth)]
-    tracks += [
-        (title(m), "model" if k == 0 else f"other{k}", record.forecasts(m))
-        for k, m in enumerate(methods)
-    ]
+    tracks += [(title(m), role, record.forecasts(m)) for m, role in _roles(methods)]
     number = np.arange(1.0, len(names) + 1)
     curves = [
         Series(name, role, number, np.mean([rmsf_windows(x).mean(0) for x in forecasts], axis=0))
@@ -167,6 +160,11 @@ def torsion_histograms(
         found.append(Torsion(name, away, histogram(edges, own, other, about)))
     found.sort(key=lambda torsion: -torsion.divergence)
     return found[:MOST_TORSIONS], len(found[MOST_TORSIONS:])
+
+
+def _roles(methods: Sequence[str]) -> list[tuple[str, str]]:
+    """Methods with their CSS classes, the model first."""
+    return [(m, "model" if k == 0 else f"other{k}") for k, m in enumerate(methods)]
 
 
 def _lines(

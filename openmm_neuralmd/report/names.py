@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from ..assessment import MEAN
 from ..dynamics import TRIVIAL
 
@@ -27,6 +29,6 @@ def title(method: str) -> str:
     return _TITLES.get(kind, kind) + method[len(kind) :]
 
 
-def trivial(methods: object) -> list[str]:
+def trivial(methods: Collection[str]) -> list[str]:
     """Those of some methods that are trivial forecasts, in the registry's order."""
-    return [name for name in TRIVIAL if name in methods]  # type: ignore[operator]
+    return [name for name in TRIVIAL if name in methods]

@@ -18,6 +18,7 @@ from .curves import departure, drift, fluctuation, torsion_histograms
 from .evidence import Evidence
 from .names import title
 from .scene import scene
+from .verdict import STILL
 
 ENVIRONMENT = Environment(
     loader=PackageLoader("openmm_neuralmd.report"),
@@ -32,7 +33,6 @@ ENVIRONMENT.filters |= {
     "rounded": rounded,
     "significant": significant,
 }
-STILL = "persistence"
 
 
 def render(evidence: Evidence) -> str:

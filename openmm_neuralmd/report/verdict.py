@@ -16,6 +16,7 @@ from .names import title
 
 Tone = Literal["good", "mixed", "bad"]
 STILL = "persistence"
+"""Standing still, the first rival."""
 COMPARED = ("rmse", "stability")
 ENOUGH, TOO_MUCH = 0.8, 1.25
 """Of the MD's fluctuation: less is too little movement, more is too much."""
