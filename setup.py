@@ -29,6 +29,8 @@ RUNTIME = [
     "typer>=0.15",
     "rich>=13.9",
     "matplotlib>=3.10",
+    "jinja2>=3.1",  # the report
+    "markupsafe>=3.0",
     "tensorboard>=2.18",
     "numpy>=2.0",
     "scipy>=1.14",
@@ -52,6 +54,7 @@ TEST = [
     "pytest-timeout>=2.3",
     "hypothesis>=6.120",
     "MDAnalysis>=2.9",
+    "playwright>=1.50",  # drives Debian's chromium, downloads none
 ]
 DOCS = [
     "mkdocs>=1.6,<2",
@@ -88,7 +91,15 @@ setup(
     license_files=["LICENSE", "NOTICE*"],
     python_requires=">=3.11",
     packages=find_packages(include=["openmm_neuralmd", "openmm_neuralmd.*"]),
-    package_data={"openmm_neuralmd": ["py.typed", "data/**", "models/**"]},
+    package_data={
+        "openmm_neuralmd": [
+            "py.typed",
+            "data/**",
+            "models/**",
+            "report/assets/*",
+            "report/templates/*",
+        ]
+    },
     install_requires=RUNTIME,
     extras_require={
         "prepare": PREPARE,

@@ -6,6 +6,7 @@ snapshots alone.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +15,15 @@ import torch
 from torch import Tensor
 
 from .analysis.coordinates import Array
-from .analysis.evaluation import Chemistry, Forecast, Sampler, Scores, score, score_ensembles
+from .analysis.evaluation import (
+    Chemistry,
+    Forecast,
+    Made,
+    Sampler,
+    Scores,
+    score,
+    score_ensembles,
+)
 from .analysis.interactions import pocket_molecule
 from .analysis.poses import heavy_molecule
 from .dynamics import LEARNED, TRIVIAL, rollout
@@ -25,6 +34,8 @@ from .trajectories import Snapshots
 
 FUTURES = 8
 """Drawn of what draws noise."""
+SEED = 0
+"""Of all that is drawn, and of the bootstrap."""
 MEAN = " (mean of futures)"
 """Added to the name of a dynamics that draws noise, for the mean of `FUTURES` as one forecast."""
 
@@ -45,6 +56,8 @@ class Stretch:
         For PoseBusters and ProLIF.
     others : tuple of Tensor (T, n, 3)
         Other replicas of the same complex that trivial forecasts may learn from, Å.
+    offset : int
+        Index of the replica's first snapshot in the trajectory.
     """
 
     snapshots: Snapshots
@@ -53,6 +66,7 @@ class Stretch:
     every: int
     chemistry: Chemistry | None = None
     others: tuple[Tensor, ...] = ()
+    offset: int = 0
 
     @property
     def origins(self) -> list[tuple[range, range]]:
@@ -91,11 +105,11 @@ def trivial_samplers(stretch: Stretch) -> dict[str, Sampler]:
     def ar1(known: Array, count: int) -> Array:
         history = torch.as_tensor(known)
         method = AR1.fit([*stretch.others, history], bonds=bonds, horizon=count)
-        generator = torch.Generator().manual_seed(0)
+        generator = torch.Generator().manual_seed(SEED)
         return np.stack([method.sample(history, count, generator).numpy() for _ in range(FUTURES)])
 
     def replay(known: Array, count: int) -> Array:
-        rng = np.random.default_rng(0)
+        rng = np.random.default_rng(SEED)
         starts = rng.integers(len(known), size=FUTURES)
         return np.stack([known[(start + np.arange(count)) % len(known)] for start in starts])
 
@@ -125,11 +139,14 @@ def learned_samplers(model: Model, snapshots: Snapshots) -> dict[str, Sampler]:
 
 
 def _futures(model: Model, snapshots: Snapshots, known: Array, count: int) -> Array:
-    return rollout(model, snapshots.complex, known, count, replicas=FUTURES, seed=0)
+    return rollout(model, snapshots.complex, known, count, replicas=FUTURES, seed=SEED)
 
 
 def assess(
-    stretch: Stretch, model: Model | None = None, advance: Advance = silent
+    stretch: Stretch,
+    model: Model | None = None,
+    advance: Advance = silent,
+    keep: Callable[[Made], None] | None = None,
 ) -> tuple[Scores, Scores]:
     """Errors at every origin, and ensembles of the whole stretch; of the trivial ones for None.
 
@@ -137,6 +154,8 @@ def assess(
     ----------
     advance : callable
         Told about every forecast and every ensemble, see `steps`.
+    keep : callable, optional
+        Given every forecast, see `evaluation.score`.
 
     Raises
     ------
@@ -150,7 +169,7 @@ def assess(
         model.check(snapshots.complex, snapshots.interval_ps)
         forecasts = learned_forecasts(model, snapshots)
         samplers = learned_samplers(model, snapshots)
-    errors = score(forecasts, snapshots.ligand, stretch.origins, stretch.bonds, advance)
+    errors = score(forecasts, snapshots.ligand, stretch.origins, stretch.bonds, advance, keep)
     whole = [(range(stretch.part.start), stretch.part)]
     ensembles = score_ensembles(
         samplers, snapshots.ligand, whole, stretch.bonds, stretch.chemistry, advance

@@ -31,12 +31,17 @@ def parse_time(text: str) -> float:
     return value
 
 
+def time_scale(longest_ps: float) -> tuple[float, str]:
+    """What turns ps into the largest unit that a time fills, and that unit."""
+    units = ("ms", "us", "ns", "ps")
+    unit = next((unit for unit in units if longest_ps >= PICOSECONDS[unit]), "fs")
+    return 1 / PICOSECONDS[unit], unit
+
+
 def show_time(picoseconds: float) -> str:
     """A time in the largest unit that it fills."""
-    for unit in ("ms", "us", "ns", "ps"):
-        if picoseconds >= PICOSECONDS[unit]:
-            return f"{picoseconds / PICOSECONDS[unit]:g} {unit}"
-    return f"{picoseconds / PICOSECONDS['fs']:g} fs"
+    scale, unit = time_scale(picoseconds)
+    return f"{picoseconds * scale:g} {unit}"
 
 
 def whole_strides(time_ps: float, interval_ps: float) -> int:

@@ -88,7 +88,7 @@ def call(*words: object) -> Result:
     return CliRunner().invoke(app, ["validate", *map(str, words)])
 
 
-def test_the_command_writes_json_markdown_and_csv(gpcr: Snapshots, tmp_path: Path) -> None:
+def test_the_command_writes_report_card_and_numbers(gpcr: Snapshots, tmp_path: Path) -> None:
     file = tmp_path / "sde.safetensors"
     own = sha256(example_trajectory("gpcr-ergotamine"))
     learned = [{"name": "x", "sha256": own, "training_snapshots": [0, 210]}]
@@ -99,6 +99,10 @@ def test_the_command_writes_json_markdown_and_csv(gpcr: Snapshots, tmp_path: Pat
     content = json.loads((tmp_path / "out" / "validation.json").read_text())
     assert content["trajectory_seen_in_training"] is True
     assert content["origins"] == 2  # from 210 and 230 of 250
+    assert list(content["trajectory"]) == ["file", "sha256"] and content["seed"] == 0
+    card = json.loads((tmp_path / "out" / "validity.json").read_text())
+    assert card["model"]["trained_on"] == learned
+    assert card["verdict"]["headline"] in (tmp_path / "out" / "report.html").read_text()
     assert (tmp_path / "out" / "validation.md").read_text() in result.stdout
     rows = list(csv.DictReader((tmp_path / "out" / "validation.csv").open()))
     found = {row["metric"]: float(row["mean"]) for row in rows if row["method"] == "persistence"}

@@ -37,6 +37,8 @@ from openmm_neuralmd.reference.gromacs import run_gromacs
 from openmm_neuralmd.reference.gromacs.topology import refuse_foreign
 from openmm_neuralmd.reference.md import MDSettings
 from openmm_neuralmd.reference.md.partial import PartialRun
+from openmm_neuralmd.report.checks import read_checks
+from openmm_neuralmd.report.speed import read_speed
 from openmm_neuralmd.training import (
     Trainer,
     TrainingSettings,
@@ -549,6 +551,18 @@ def _(b: Bench) -> object:
     result = CliRunner().invoke(app_, ["--debug", "validate", *words, "-o", str(b.folder / "v")])
     assert result.exception is not None
     raise result.exception
+
+
+@case("no-speed")
+def _(b: Bench) -> object:
+    (b.folder / "speed.json").write_text("{}")
+    return read_speed(b.folder / "speed.json")
+
+
+@case("no-checks")
+def _(b: Bench) -> object:
+    (b.folder / "checks.json").write_text("{}")
+    return read_checks(b.folder / "checks.json")
 
 
 @case("warning-alternates")

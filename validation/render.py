@@ -17,7 +17,14 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from openmm_neuralmd.analysis.markdown import ENSEMBLES, ERRORS, interval, metric_table, table
+from openmm_neuralmd.analysis.markdown import (
+    ENSEMBLES,
+    ERRORS,
+    interval,
+    metric_table,
+    rounded,
+    table,
+)
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "validation" / "results"
@@ -101,12 +108,6 @@ def autocorrelation(name: str) -> str:
         f"{int(lag) * result['interval_ps'] / 1000:g} ns" for lag in result["lag_autocorrelation"]
     ]
     return table(["lag", *lags], [["autocorrelation", *rows[0]]])
-
-
-def rounded(value: float) -> str:
-    """Two significant digits: more is not reproduced from run to run."""
-    decimals = 1 - math.floor(math.log10(value))
-    return f"{round(value, decimals):,.{max(decimals, 0)}f}"
 
 
 def speed(name: str) -> str:

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 Sampler = Callable[[Array, int], Array]
 """Known snapshots (T, n, 3) and how many to draw, to several futures (R, S, n, 3), all in Å."""
 
+FEW = 8
+"""Clusters below which a bootstrap's intervals are too narrow."""
 POSES = 20
 """Snapshots of an ensemble that PoseBusters and ProLIF look at, evenly spaced."""
 HALVES = "halves of the truth"
@@ -33,6 +35,27 @@ Forecast = Callable[[Array, int], Array]
 
 Scores = dict[str, list[dict[str, float]]]
 """For each method its metrics at every origin, in order."""
+
+
+class Made(NamedTuple):
+    """A forecast that was scored.
+
+    Attributes
+    ----------
+    method : str
+    future : range
+        The snapshots that it forecasts.
+    start : array (n, 3)
+        The last known snapshot, Å.
+    truth, predicted : array (S, n, 3)
+        Å.
+    """
+
+    method: str
+    future: range
+    start: Array
+    truth: Array
+    predicted: Array
 
 
 class Chemistry(NamedTuple):
@@ -56,6 +79,7 @@ def score(
     origins: Sequence[tuple[range, range]],
     bonds: Array,
     advance: Callable[[int, str], None] | None = None,
+    keep: Callable[[Made], None] | None = None,
 ) -> Scores:
     """Every method at every origin.
 
@@ -73,6 +97,8 @@ def score(
         Bonds of the ligand, for the validity.
     advance : callable, optional
         Told about every forecast made.
+    keep : callable, optional
+        Given every forecast, which is else thrown away once it is scored.
     """
     scores: Scores = {name: [] for name in forecasts}
     for known, future in origins:
@@ -81,6 +107,8 @@ def score(
         for name, forecast in forecasts.items():
             predicted = forecast(history, len(future))
             scores[name].append(metrics_table(truth, predicted, bonds=bonds, reference=history))
+            if keep is not None:
+                keep(Made(name, future, ligand[known.stop - 1], truth, predicted))
             if advance is not None:
                 advance(1, name)
     return scores
@@ -142,17 +170,17 @@ def _ensemble_row(
     row = ensemble_table(truth, together, bonds=bonds, predicted_segments=segments)
     row["valid"] = bond_angle_validity(together, bonds, history)
     if chemistry is not None:
-        some = _spaced(together)
+        some = spaced(together)
         row["posebusters"] = pass_rates(pose_checks(chemistry.molecule, some))["all"]
         made = (
-            occupancies(chemistry.protein, chemistry.molecule, x) for x in (_spaced(truth), some)
+            occupancies(chemistry.protein, chemistry.molecule, x) for x in (spaced(truth), some)
         )
         row |= recovery(*made)
     return row
 
 
-def _spaced(snapshots: Array) -> Array:
-    """`POSES` of the snapshots."""
+def spaced(snapshots: Array) -> Array:
+    """`POSES` of the snapshots, from the first to the last."""
     return snapshots[np.linspace(0, len(snapshots) - 1, POSES).round().astype(int)]
 
 
@@ -171,14 +199,14 @@ def summary(
     for name, rows in scores.items():
         columns = {key: np.array([row[key] for row in rows]) for key in rows[0]}
         result[name] = {
-            key: _mean(values, clusters)
+            key: mean_interval(values, clusters)
             for key, values in columns.items()
             if np.isfinite(values).all()
         }
     return result
 
 
-def _mean(values: Array, clusters: NDArray[Any] | None) -> list[float]:
+def mean_interval(values: Array, clusters: NDArray[Any] | None) -> list[float]:
     """[mean, low, high]; the mean alone where a single cluster leaves nothing to draw from."""
     if len(values if clusters is None else np.unique(clusters)) < 2:
         return [float(values.mean())]
@@ -198,7 +226,7 @@ def differences(
             continue
         pairs = list(zip(scores[method], rows, strict=True))
         gaps = {key: np.array([own[key] - row[key] for own, row in pairs]) for key in metrics}
-        result[other] = {key: _mean(gap, clusters) for key, gap in gaps.items()}
+        result[other] = {key: mean_interval(gap, clusters) for key, gap in gaps.items()}
     return result
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 
 
@@ -17,6 +18,21 @@ def interval(values: Sequence[float], decimals: int) -> str:
     if not ends or ends[0] == ends[1]:
         return mean
     return f"{mean} ({ends[0]} to {ends[1]})"
+
+
+def significant(values: Sequence[float]) -> str:
+    """As `interval`, with two significant digits of its width, or three of a figure alone."""
+    mean, *ends = values
+    if not ends or ends[0] == ends[1]:
+        return f"{mean:.3g}".replace("-", "−")
+    decimals = max(0, 1 - math.floor(math.log10(ends[1] - ends[0])))
+    return interval(values, decimals).replace("-", "−")
+
+
+def rounded(value: float) -> str:
+    """Two significant digits of a speed: more is not reproduced from run to run."""
+    decimals = 1 - math.floor(math.log10(value))
+    return f"{round(value, decimals):,.{max(decimals, 0)}f}"
 
 
 def cells(

@@ -23,6 +23,7 @@ from numpy.typing import ArrayLike
 from openmm_neuralmd.analysis.fluctuation import WINDOW, displacement, rmsf_windows
 from openmm_neuralmd.analysis.table import TEXT_SIZE, Value, draw_table, table_inches
 from openmm_neuralmd.errors import InputError
+from openmm_neuralmd.times import time_scale
 
 CURVES_INCHES = 3.9
 TRUTH_COLOUR = "#000000"
@@ -102,7 +103,7 @@ def draw_displacement(
     interval_ps : float
         Time between snapshots, ps.
     """
-    scale, unit = (1e-3, "ns") if interval_ps * len(np.asarray(truth)) >= 1000 else (1.0, "ps")
+    scale, unit = time_scale(interval_ps * len(np.asarray(truth)))
     for name, x, style in _lines(truth, predictions):
         distance = np.concatenate([[0.0], displacement(x, start)])
         axes.plot(scale * interval_ps * np.arange(len(distance)), distance, label=name, **style)

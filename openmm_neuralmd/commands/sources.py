@@ -35,6 +35,16 @@ class Source:
         if self.example is not None and self != Source(example=self.example):
             raise typer.BadParameter("--example brings its own files; leave the other options out")
 
+    @property
+    def trajectory_file(self) -> Path:
+        """Where the known snapshots are; asked for only where there are some."""
+        from ..examples import example_trajectory
+
+        if self.example is not None:
+            return example_trajectory(self.example)
+        assert self.trajectory is not None
+        return self.trajectory
+
     def read(self) -> tuple[Complex, Snapshots | None]:
         """The complex, and its known snapshots where there is a trajectory."""
         from ..complexes import Complex

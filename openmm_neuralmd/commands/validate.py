@@ -15,15 +15,14 @@ if TYPE_CHECKING:
     from ..assessment import Stretch
     from ..training import Model
     from ..trajectories import Snapshots
+    from ..validation import Assessment
 
-HELP = """How right a model is on a trajectory, beside the trivial forecasts, with intervals.
+HELP = """How right a model is on a trajectory, beside the trivial forecasts, as a report.
 
 Forecasts start from every few snapshots of what the model has not learned from; whatever a forecast
 knows comes before it.
 """
 EXAMPLE = "Example: neuralmd validate gpcr-ergotamine --example gpcr-ergotamine -o validation"
-FEW = 8
-"""Clusters below which a bootstrap's intervals are said to be too narrow."""
 KNOWN = 30
 """Snapshots of a replica of its own that its first forecast knows."""
 
@@ -31,7 +30,7 @@ KNOWN = 30
 def validate(
     model: Annotated[str, typer.Argument(metavar="MODEL", help="Bundled name, or model file.")],
     output: Annotated[
-        Path, typer.Option("--output", "-o", metavar="DIR", help="For JSON, Markdown and CSV.")
+        Path, typer.Option("--output", "-o", metavar="DIR", help="For the report and its numbers.")
     ],
     ahead: Annotated[int, typer.Option(min=1, metavar="N", help="Snapshots to forecast.")] = 20,
     every: Annotated[
@@ -46,6 +45,14 @@ def validate(
             help="First snapshot to forecast; default: behind what the model learned from, or the "
             "last fifth of a trajectory it never saw.",
         ),
+    ] = None,
+    speed: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Result of validation/speedup.py, for the report."),
+    ] = None,
+    checks: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Result of validation/conservation.py, for the card."),
     ] = None,
     complex_file: options.ComplexFile = None,
     coordinates: options.Coordinates = None,
@@ -71,8 +78,13 @@ def validate(
     )
     source.check()
     from ..errors import InputError
+    from ..report import Evidence, markdown, write_outputs
+    from ..report.checks import read_checks
+    from ..report.speed import read_speed
     from ..training import load_model
 
+    timed = read_speed(speed) if speed else None
+    judged = read_checks(checks) if checks else []
     if output.exists():
         raise InputError(f"{output}: exists; choose another folder")
     loaded = load_model(model)
@@ -89,17 +101,22 @@ def validate(
         )
     stretches = _stretches(snapshots, begin, ahead, every, sdf)
     say(f"{sum(len(s.origins) for s in stretches)} origins in snapshots {begin} and later")
-    _assess(loaded, snapshots, stretches, output, learned > 0)
+    found = _assess(loaded, stretches)
+    result = {**found.result, **_origin(source, learned)}
+    chemistry = stretches[0].chemistry
+    evidence = Evidence(
+        result, found.record, loaded.card, snapshots.complex, chemistry, timed, judged
+    )
+    write_outputs(evidence, output)
+    typer.echo(markdown(result))
+    typer.echo(f"written: {output}/report.html, validity.json, validation.json, .md and .csv")
 
 
 def _learned(model: Model, source: Source) -> int:
     """Snapshots of this very trajectory that the model has learned from."""
-    from ..examples import example_trajectory
     from ..files import sha256
 
-    file = example_trajectory(source.example) if source.example else source.trajectory
-    assert file is not None
-    own = sha256(file)
+    own = sha256(source.trajectory_file)
     used = [d["training_snapshots"][1] for d in model.card.data if d.get("sha256") == own]
     return max(used, default=0)
 
@@ -123,7 +140,7 @@ def _stretches(
             part = range(max(first - segment.start, 2), len(own))
             before = [s for s in snapshots.segments if s.stop <= segment.start]
             others = [torch.as_tensor(snapshots.ligand[s.start : s.stop]) for s in before]
-            found.append(Stretch(own, part, ahead, every, chemistry, tuple(others)))
+            found.append(Stretch(own, part, ahead, every, chemistry, tuple(others), segment.start))
     if not found:
         raise InputError(
             f"no replica has {ahead} snapshots to forecast behind snapshot {begin}; take a shorter "
@@ -132,72 +149,26 @@ def _stretches(
     return found
 
 
-def _assess(
-    model: Model, snapshots: Snapshots, stretches: list[Stretch], output: Path, learned: bool
-) -> None:
-    import numpy as np
-
-    from ..analysis.evaluation import Scores, differences, summary
-    from ..analysis.markdown import ERRORS
-    from ..analysis.statistics import consecutive_clusters
-    from ..assessment import assess, steps
+def _assess(model: Model, stretches: list[Stretch]) -> Assessment:
+    from ..assessment import steps
     from ..progress import progress_bar
+    from ..validation import assess_all
 
-    errors: Scores = {}
-    ensembles: Scores = {}
     total = sum(steps(s, m) for s in stretches for m in (None, model))
     with progress_bar(model.card.name, total, "forecasts") as advance:
-        for stretch in stretches:
-            for contestant in (None, model):
-                for into, new in zip(
-                    (errors, ensembles), assess(stretch, contestant, advance), strict=True
-                ):
-                    for name, rows in new.items():
-                        into.setdefault(name, []).extend(rows)
-    # Forecasts that overlap in time share their truth: they are drawn together.
-    length = -(-stretches[0].ahead // stretches[0].every)
-    clusters = consecutive_clusters([len(s.origins) for s in stretches], length)
-    result = {
-        "model": {"name": model.card.name, "kind": model.card.kind, "sha256": model.sha256},
-        "complex": snapshots.complex.name,
-        "trajectory_seen_in_training": learned,
-        "ahead": stretches[0].ahead,
-        "origins": len(clusters),
-        "clusters": len(np.unique(clusters)),
-        "errors": summary(errors, clusters),
-        "differences": differences(errors, model.card.kind, tuple(ERRORS), clusters),
-        "ensembles": summary(ensembles),
-    }
-    _write(result, output)
+        return assess_all(model, stretches, advance)
 
 
-def _write(result: dict[str, Any], output: Path) -> None:
-    """validation.json, .md and .csv."""
-    import csv
-    import json
-
-    from ..analysis.markdown import ENSEMBLES, ERRORS, metric_table
-    from ..files import complete
+def _origin(source: Source, learned: int) -> dict[str, Any]:
+    """What the result says of the trajectory, the seeds and the machine."""
+    from ..assessment import SEED
+    from ..files import sha256
     from ..provenance import provenance
 
-    few = result["clusters"] < FEW
-    caution = ", too narrow with so few of them" if few else ""
-    text = (
-        f"# {result['model']['name']} on {result['complex']}\n\n"
-        f"{result['origins']} forecasts of {result['ahead']} snapshots, in {result['clusters']} "
-        f"clusters that do not overlap; means with 95 % intervals{caution}.\n\n"
-        f"{metric_table(result['errors'], ERRORS)}\n"
-        f"{metric_table(result['ensembles'], ENSEMBLES)}"
-    )
-    with complete(output / "validation.csv") as path, path.open("w", newline="") as file:
-        rows = csv.writer(file)
-        rows.writerow(["table", "method", "metric", "mean", "low", "high"])
-        for table in ("errors", "ensembles"):
-            for method, metrics in result[table].items():
-                rows.writerows([table, method, key, *values] for key, values in metrics.items())
-    with complete(output / "validation.md") as path:
-        path.write_text(text)
-    with complete(output / "validation.json") as path:
-        path.write_text(json.dumps({**result, "provenance": provenance()}, indent=1) + "\n")
-    typer.echo(text)
-    typer.echo(f"written: {output}/validation.json, .md and .csv")
+    file = source.trajectory_file
+    return {
+        "trajectory": {"file": file.name, "sha256": sha256(file)},
+        "trajectory_seen_in_training": learned > 0,
+        "seed": SEED,
+        "provenance": provenance(),
+    }

@@ -1,0 +1,58 @@
+"""The files of `neuralmd validate`."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ..analysis.evaluation import FEW
+from ..analysis.markdown import ENSEMBLES, ERRORS, metric_table
+from ..files import complete
+from .card import validity_card
+from .evidence import Evidence
+from .page import render
+
+
+def write_outputs(evidence: Evidence, folder: Path) -> None:
+    """validation.json, .md and .csv, validity.json, report.html."""
+    result = evidence.result
+    texts = {
+        "validation.csv": _csv(result),
+        "validation.md": markdown(result),
+        "validation.json": _json(result),
+        "validity.json": _json(validity_card(evidence)),
+        "report.html": render(evidence),
+    }
+    for name, text in texts.items():
+        with complete(folder / name) as path:
+            path.write_text(text, encoding="utf-8", newline="")
+
+
+def markdown(result: Mapping[str, Any]) -> str:
+    """Errors and ensembles as tables."""
+    caution = ", too narrow with so few of them" if result["clusters"] < FEW else ""
+    return (
+        f"# {result['model']['name']} on {result['complex']}\n\n"
+        f"{result['origins']} forecasts of {result['ahead']} snapshots, in {result['clusters']} "
+        f"clusters that do not overlap; means with 95 % intervals{caution}.\n\n"
+        f"{metric_table(result['errors'], ERRORS)}\n"
+        f"{metric_table(result['ensembles'], ENSEMBLES)}"
+    )
+
+
+def _json(content: Mapping[str, Any]) -> str:
+    return json.dumps(content, indent=1, ensure_ascii=False) + "\n"
+
+
+def _csv(result: Mapping[str, Any]) -> str:
+    text = io.StringIO()
+    rows = csv.writer(text)
+    rows.writerow(["table", "method", "metric", "mean", "low", "high"])
+    for table in ("errors", "ensembles"):
+        for method, metrics in result[table].items():
+            rows.writerows([table, method, key, *values] for key, values in metrics.items())
+    return text.getvalue()
