@@ -15,7 +15,7 @@ from ..dynamics.second_order import SecondOrder
 from ..dynamics.verlet import VerletMD
 from ..training import Model
 from ..units import BOLTZMANN, velocity_factor
-from .derivatives import asymmetry, gradient_error, jacobian
+from .derivatives import asymmetry, derivatives_of, gradient_error
 from .field import LigandField, has_field
 from .solvers import (
     VERLET_ORDER,
@@ -33,8 +33,8 @@ TEMPERATURE = 300.0
 """K, of the velocities that an energy model is run with."""
 FEMTOSECOND = 1e-3
 """ps."""
-LONG_FS = 16
-"""Length of the solutions that the order of velocity Verlet is fitted to."""
+LONG_FS = 4
+"""Length of the solutions that the order of velocity Verlet is fitted to, the first by 1 fs."""
 REVERSED_STEPS = 10
 """Of half a femtosecond, or of half a snapshot interval."""
 
@@ -95,12 +95,13 @@ def derivatives(model: Model, complex: Complex, known: Array) -> list[Check]:
     if not has_field(model):
         return [skipped(name, "no force") for name in names]
     field = LigandField(model, complex)
-    asymmetric = asymmetry(jacobian(field.forces, field.start))
+    slope, jacobian = derivatives_of(field.evaluate, field.start)
+    asymmetric = asymmetry(jacobian)
     if not field.conservative:
         note = "a direct force need not be the slope of an energy: it says how far from one it is"
         return [skipped(names[0], NO_ENERGY), reported(names[1], asymmetric, note)]
-    slope = gradient_error(field.energy, field.forces, field.start)
-    return [judged(names[0], slope), judged(names[1], asymmetric)]
+    error = gradient_error(field.forces(field.start), slope)
+    return [judged(names[0], error), judged(names[1], asymmetric)]
 
 
 def solver_order(model: Model, complex: Complex, known: Array) -> list[Check]:

@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 
 from ..analysis.coordinates import Array
-from .field import VectorField
 
 STEP = 1e-4
 """h, nm: rounding and truncation are both below 1e-9 of a bonded force there."""
@@ -32,18 +31,34 @@ def differences(function: Callable[[Array], Any], x: Array, step: float = STEP) 
     return np.array(rows)
 
 
-def gradient_error(
-    energy: Callable[[Array], float], forces: VectorField, x: Array, step: float = STEP
-) -> float:
+def derivatives_of(
+    evaluate: Callable[[Array], tuple[float, Array]], x: Array, step: float = STEP
+) -> tuple[Array, Array]:
+    """Slope of the energy (n, 3) and Jacobian of the forces (3n, 3n).
+
+    Row i of the Jacobian is the derivative of all force components by coordinate i.
+
+    Parameters
+    ----------
+    evaluate : callable
+        Positions (n, 3) to energy and forces (n, 3).
+    x : array (n, 3)
+        Where.
+    step : float
+        h, in the unit of x.
+    """
+
+    def together(y: Array) -> Array:
+        energy, forces = evaluate(y)
+        return np.append(forces.ravel(), energy)
+
+    rows = differences(together, x, step)
+    return rows[:, -1].reshape(x.shape), rows[:, :-1]
+
+
+def gradient_error(forces: Array, slope: Array) -> float:
     """Largest |F + dE/dx| of a coordinate over the largest |F|."""
-    here = forces(x)
-    slope = differences(energy, x, step).reshape(x.shape)
-    return float(np.abs(here + slope).max() / np.abs(here).max())
-
-
-def jacobian(forces: VectorField, x: Array, step: float = STEP) -> Array:
-    """J (3n, 3n), row i the derivative of all force components by coordinate i."""
-    return differences(lambda y: forces(y).ravel(), x, step)
+    return float(np.abs(forces + slope).max() / np.abs(forces).max())
 
 
 def asymmetry(matrix: Array) -> float:

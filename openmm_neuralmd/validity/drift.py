@@ -178,7 +178,8 @@ def run_nve(
                 advance(1, "")
     except openmm.OpenMMException as error:
         raise SimulationError(f"the run blew up: {one_line(error)}") from error
-    return Energies(*np.array(rows).T, degrees_of_freedom(system))
+    time_ps, total, kinetic_energy = np.array(rows).T
+    return Energies(time_ps, total, kinetic_energy, degrees_of_freedom(system))
 
 
 def degrees_of_freedom(system: openmm.System) -> int:

@@ -64,10 +64,6 @@ class LigandField:
         energy, forces = self._module(positions)
         return float(energy), forces[torch.as_tensor(self._sites)].numpy()
 
-    def energy(self, x: Array) -> float:
-        """See `evaluate`."""
-        return self.evaluate(x)[0]
-
     def forces(self, x: Array) -> Array:
         """See `evaluate`."""
         return self.evaluate(x)[1]

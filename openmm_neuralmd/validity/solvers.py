@@ -24,6 +24,8 @@ VERLET_ORDER = 2
 FLOOR = 1e-9
 """Differences below this share of the way are rounding."""
 HALVINGS = 7
+SETTLED = 0.02
+"""Orders from successive differences that are as near settle it."""
 
 
 class Convergence(NamedTuple):
@@ -48,7 +50,7 @@ class Convergence(NamedTuple):
 
 
 def convergence(end: Callable[[int], Array], way: float, first: int = 2) -> Convergence:
-    """Refine a solution by halves until it changes no more.
+    """Refine a solution by halves until its order is settled, or differences are rounding.
 
     Parameters
     ----------
@@ -59,8 +61,9 @@ def convergence(end: Callable[[int], Array], way: float, first: int = 2) -> Conv
     first : int
         Steps of the coarsest solution.
     """
-    steps, gaps, ends = [first], [], [end(first)]
-    while len(gaps) < HALVINGS:
+    gaps: list[float] = []
+    steps, ends = [first], [end(first)]
+    while len(gaps) < HALVINGS and not _settled(gaps):
         fine = end(2 * steps[-1])
         gap = _farthest(fine, ends[-1])
         if gap <= FLOOR * way and len(gaps) >= 2:
@@ -71,6 +74,11 @@ def convergence(end: Callable[[int], Array], way: float, first: int = 2) -> Conv
     tail = np.log2(np.array(gaps[-3:]))
     order = -float(np.polyfit(np.arange(len(tail)), tail, 1)[0])
     return Convergence(order, tuple(steps), tuple(gaps), _farthest(ends[0], ends[-1]))
+
+
+def _settled(gaps: list[float]) -> bool:
+    orders = -np.diff(np.log2(np.array(gaps[-3:])))
+    return len(orders) == 2 and bool(abs(orders[1] - orders[0]) < SETTLED)
 
 
 def _farthest(a: Array, b: Array) -> float:
