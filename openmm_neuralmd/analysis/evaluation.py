@@ -142,18 +142,18 @@ def _ensemble_row(
     row = ensemble_table(truth, together, bonds=bonds, predicted_segments=segments)
     row["valid"] = bond_angle_validity(together, bonds, history)
     if chemistry is not None:
-        some = _spaced(together)
+        some = spaced(together)
         row["posebusters"] = pass_rates(pose_checks(chemistry.molecule, some))["all"]
         made = (
-            occupancies(chemistry.protein, chemistry.molecule, x) for x in (_spaced(truth), some)
+            occupancies(chemistry.protein, chemistry.molecule, x) for x in (spaced(truth), some)
         )
         row |= recovery(*made)
     return row
 
 
-def _spaced(snapshots: Array) -> Array:
-    """`POSES` of the snapshots."""
-    return snapshots[np.linspace(0, len(snapshots) - 1, POSES).round().astype(int)]
+def spaced(snapshots: Array, count: int = POSES) -> Array:
+    """So many of the snapshots, evenly spaced."""
+    return snapshots[np.linspace(0, len(snapshots) - 1, count).round().astype(int)]
 
 
 def summary(
