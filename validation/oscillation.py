@@ -208,7 +208,7 @@ def main() -> None:
         "--share", type=float, default=0.8, help="of the snapshots, that may be known"
     )
     parser.add_argument("--ahead", type=int, help="snapshots to forecast; default: to the end")
-    parser.add_argument("--json", type=Path, help="result file; the picture goes beside it")
+    parser.add_argument("--json", type=Path, help="result file, and the picture beside it")
     arguments = parser.parse_args()
     read = packaged(arguments.example) if arguments.example else from_set(arguments.set)
     snapshots, chemistry = read
@@ -220,7 +220,8 @@ def main() -> None:
     stretch = stretch_of(snapshots, arguments.share, arguments.ahead)
     name = snapshots.complex.name
     target = arguments.json or HERE / "results" / f"oscillation-{name}.json"
-    picture = target.with_suffix(".png")
+    pictures = arguments.json.parent if arguments.json else HERE.parent / "docs" / "images"
+    picture = pictures / f"{target.stem}.png"
     result = {
         "what": "oscillation of a ligand in forecasts, beside the truth",
         "complex": name,
