@@ -35,11 +35,13 @@ from openmm_neuralmd.assessment import (
     find_chemistry,
     learned_forecasts,
     learned_samplers,
+    learned_snapshots,
     trivial_forecasts,
     trivial_samplers,
 )
 from openmm_neuralmd.complexes import Complex
-from openmm_neuralmd.examples import GPCR_FOLDER, example
+from openmm_neuralmd.errors import InputError
+from openmm_neuralmd.examples import GPCR_FOLDER, example, example_trajectory
 from openmm_neuralmd.files import complete
 from openmm_neuralmd.progress import progress_bar
 from openmm_neuralmd.provenance import provenance
@@ -83,6 +85,16 @@ def stretch_of(snapshots: Snapshots, share: float, ahead: int | None) -> Stretch
     begin = first - replica.start
     end = len(own) if ahead is None else min(len(own), begin + ahead)
     return Stretch(own, range(begin, end), ahead=end - begin, every=1)
+
+
+def check_unseen(model: Model, trajectory: Path, first: int) -> None:
+    """Refuse a model that has learned from what it would forecast."""
+    learned = learned_snapshots(model, trajectory)
+    if learned > first:
+        raise InputError(
+            f"model '{model.card.name}' has learned from snapshots 0 to {learned - 1} of this "
+            f"trajectory, but the first to forecast is {first}; take a larger --share"
+        )
 
 
 def label_of(model: Model, path: str, models: list[Model]) -> str:
@@ -213,6 +225,13 @@ def main() -> None:
     read = packaged(arguments.example) if arguments.example else from_set(arguments.set)
     snapshots, chemistry = read
     loaded = [load_model(path) for path in arguments.models]
+    file = (
+        example_trajectory(arguments.example)
+        if arguments.example
+        else arguments.set / "trajectory.xtc"
+    )
+    for model in loaded:
+        check_unseen(model, file, round(arguments.share * len(snapshots)))
     models = {
         label_of(model, path, loaded): model
         for path, model in zip(arguments.models, loaded, strict=True)

@@ -138,17 +138,12 @@ def oscillation_figure(
 def _legend(figure: Figure, above: Axes, methods: Sequence[str]) -> None:
     """Lines of the curves with the marks of the interactions."""
     handles, labels = above.get_legend_handles_labels()
-    marks = dict(zip(["truth", *methods], MARKS, strict=False))
-    both = []
-    for handle, label in zip(handles, labels, strict=True):
-        marked = handle
-        if isinstance(handle, Line2D):
-            style: dict[str, Any] = {
-                "color": handle.get_color(),
-                "linestyle": handle.get_linestyle(),
-            }
-            marked = Line2D([], [], marker=marks[label], markersize=4, linewidth=1.4, **style)
-        both.append(marked)
+    styles = line_styles("", dict.fromkeys(methods, ""))
+    marked = {
+        name: Line2D([], [], marker=mark, markersize=4, **style)
+        for (name, _, style), mark in zip(styles, MARKS, strict=False)
+    }
+    both = [marked.get(label, handle) for handle, label in zip(handles, labels, strict=True)]
     look: dict[str, Any] = {
         "ncols": 3,
         "frameon": False,

@@ -94,14 +94,12 @@ def validate(
 
 def _learned(model: Model, source: Source) -> int:
     """Snapshots of this very trajectory that the model has learned from."""
+    from ..assessment import learned_snapshots
     from ..examples import example_trajectory
-    from ..files import sha256
 
     file = example_trajectory(source.example) if source.example else source.trajectory
     assert file is not None
-    own = sha256(file)
-    used = [d["training_snapshots"][1] for d in model.card.data if d.get("sha256") == own]
-    return max(used, default=0)
+    return learned_snapshots(model, file)
 
 
 def _stretches(
