@@ -28,6 +28,7 @@ from .analysis.interactions import pocket_molecule
 from .analysis.poses import heavy_molecule
 from .dynamics import LEARNED, TRIVIAL, rollout
 from .dynamics.trivial import AR1
+from .files import sha256
 from .progress import Advance, silent
 from .training import Model
 from .trajectories import Snapshots
@@ -81,6 +82,13 @@ class Stretch:
     def bonds(self) -> Array:
         """Of the ligand's heavy atoms, (b, 2)."""
         return self.snapshots.complex.site_bonds
+
+
+def learned_snapshots(model: Model, trajectory: Path) -> int:
+    """How many snapshots of this very file, from its beginning, a model has learned from."""
+    own = sha256(trajectory)
+    used = [d["training_snapshots"][1] for d in model.card.data if d.get("sha256") == own]
+    return max(used, default=0)
 
 
 def trivial_forecasts(stretch: Stretch) -> dict[str, Forecast]:

@@ -32,13 +32,17 @@ from openmm_neuralmd.reference.gromacs import (
     run_gromacs,
 )
 from openmm_neuralmd.reference.gromacs.box import reduced
-from openmm_neuralmd.reference.gromacs.energies import COULOMB_GROMACS, TERMS
+from openmm_neuralmd.reference.gromacs.energies import (
+    COULOMB_GROMACS,
+    TERMS,
+    reaction_field_of_excluded_pairs,
+)
 from openmm_neuralmd.reference.gromacs.program import reason
 from openmm_neuralmd.reference.gromacs.topology import export, held_atoms
-from openmm_neuralmd.reference.md import MDSettings, Setup, build
+from openmm_neuralmd.reference.md import MDSettings, build
 from openmm_neuralmd.reference.md.interaction import COULOMB
 from openmm_neuralmd.reference.md.masses import masses
-from openmm_neuralmd.reference.md.subsystem import nonbonded_force, nonbonded_parameters
+from openmm_neuralmd.reference.md.subsystem import nonbonded_force
 from openmm_neuralmd.reference.programs import ProgramError
 from openmm_neuralmd.trajectories import read_snapshots
 
@@ -127,21 +131,6 @@ def test_energies_of_a_pocket_with_water(gmx: Gmx, explicit: ComplexFolder) -> N
     expected["coulomb"] += reaction_field_of_excluded_pairs(setup)
     for term in ("angle", "torsion", "lennard_jones", "coulomb"):
         assert found[term] == pytest.approx(expected[term], rel=1e-4), term
-
-
-def reaction_field_of_excluded_pairs(setup: Setup) -> float:
-    force = nonbonded_force(setup.system)
-    cutoff, epsilon = force.getCutoffDistance()._value, force.getReactionFieldDielectric()
-    k = (epsilon - 1) / (2 * epsilon + 1) / cutoff**3
-    c = 3 * epsilon / (2 * epsilon + 1) / cutoff
-    charge = nonbonded_parameters(force, np.arange(force.getNumParticles()))[:, 0]
-    energy = -0.5 * c * (charge**2).sum()
-    positions = setup.complex.positions
-    for n in range(force.getNumExceptions()):
-        i, j, *_ = force.getExceptionParameters(n)  # 1–4 pairs too: their own term is in vacuum
-        r = np.linalg.norm(positions[i] - positions[j])
-        energy += charge[i] * charge[j] * (k * r * r - c)
-    return COULOMB * energy
 
 
 # --- Runs

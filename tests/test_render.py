@@ -28,7 +28,14 @@ def copy(tmp_path: Path) -> Path:
     results = sorted(p.relative_to(ROOT) for p in (ROOT / "validation/results").glob("*.json"))
     sets = (ROOT / "validation/reference_sets").glob("*/manifest.json")
     results += sorted(p.relative_to(ROOT) for p in sets)
-    others = ("docs/comparison.md", "docs/reference.md", "docs/reference-sets.md")
+    others = (
+        "docs/comparison.md",
+        "docs/mechanics.md",
+        "docs/reference.md",
+        "docs/reference-sets.md",
+        "validation/mechanics_tables.py",
+        "validation/result_files.py",
+    )
     pages = (*PAGES, *others)
     for name in (*pages, "validation/render.py", *results):
         target = tmp_path / name

@@ -161,7 +161,7 @@ def test_a_wrong_threshold_is_one_line_that_names_the_file(tmp_path: Path) -> No
 def test_checks_of_other_programs_are_taken_as_they_judged_them(
     evidence: Evidence, tmp_path: Path
 ) -> None:
-    row = {"name": "force", "what": "force", "unit": "relative", "at_most": 1e-10, "note": ""}
+    row = {"name": "force", "what": "force", "unit": "relative", "threshold": "≤ 1e-10", "note": ""}
     rows = [
         {**row, "value": 1e-12, "passed": True},
         {**row, "value": 1e-3, "passed": False},

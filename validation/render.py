@@ -13,9 +13,11 @@ import re
 import sys
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 from statistics import fmean
 from typing import Any
+
+from mechanics_tables import MECHANICS
+from result_files import ROOT, machine, measured, missing, read
 
 from openmm_neuralmd.analysis.markdown import (
     ENSEMBLES,
@@ -26,13 +28,12 @@ from openmm_neuralmd.analysis.markdown import (
     table,
 )
 
-ROOT = Path(__file__).resolve().parent.parent
-RESULTS = ROOT / "validation" / "results"
 SETS = ROOT / "validation" / "reference_sets"
 PAGES = (
     ROOT / "README.md",
     ROOT / "docs" / "results.md",
     ROOT / "docs" / "comparison.md",
+    ROOT / "docs" / "mechanics.md",
     ROOT / "docs" / "reference.md",
     ROOT / "docs" / "reference-sets.md",
 )
@@ -65,12 +66,6 @@ DRAWN = {
     "replay": "known stretches played again",
     "halves of the truth": "*one half of the truth for the other*",
 }
-
-
-def read(name: str) -> dict[str, Any]:
-    """A result file."""
-    content: dict[str, Any] = json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8"))
-    return content
 
 
 def accuracy(name: str, protocol: str) -> str:
@@ -156,8 +151,8 @@ ENGINES = {"openmm": "OpenMM", "gromacs": "GROMACS"}
 
 def engines(name: str) -> str:
     """ns/day of modes, solvents and engines."""
-    if not (RESULTS / f"{name}.json").is_file():
-        return "Not measured yet: `python validation/engines.py` makes this table.\n"
+    if not measured(name):
+        return missing("python validation/engines.py")
     result = read(name)
     rows = [
         [
@@ -205,17 +200,17 @@ def reference_set(name: str) -> str:
 
 def compared(name: str) -> dict[str, Any] | None:
     """The result of validation/compare.py, None where it was not run yet."""
-    return read(name) if (RESULTS / f"{name}.json").is_file() else None
+    return read(name) if measured(name) else None
 
 
-NOT_COMPARED = "Not measured yet: `python validation/compare.py validation/compare/{}.yaml`.\n"
+COMPARE = "python validation/compare.py validation/compare/{}.yaml"
 
 
 def comparison(name: str) -> str:
     """Forecast errors of every method."""
     result = compared(f"compare-{name}")
     if result is None:
-        return NOT_COMPARED.format(name)
+        return missing(COMPARE.format(name))
     trivial = {key: title for key, title in TITLES.items() if not key.startswith("neuralmd")}
     made = metric_table(result["errors"], ERRORS, LEARNED | trivial, result["seed_spread"])
     lags = result["autocorrelation"].items()
@@ -232,19 +227,8 @@ def ensembles(name: str) -> str:
     """Ensemble metrics of every method that draws noise."""
     result = compared(f"compare-{name}")
     if result is None:
-        return NOT_COMPARED.format(name)
+        return missing(COMPARE.format(name))
     return metric_table(result["ensembles"], ENSEMBLES, DRAWN)
-
-
-def machine(name: str) -> str:
-    """Machine, versions and command of a result."""
-    origin = read(name)["provenance"]
-    where = origin["machine"]
-    versions = ", ".join(f"{package} {version}" for package, version in origin["versions"].items())
-    return (
-        f"`{origin['command']}` on {where['processor']}, {where['cores']} cores, "
-        f"{where['system']}; Python {where['python']}, {versions}.\n"
-    )
 
 
 TABLES: dict[str, Callable[[], str]] = {
@@ -259,6 +243,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "speed-caveats": lambda: caveats("speedup-t4l-p-xylene"),
     "speed-machine": lambda: machine("speedup-t4l-p-xylene"),
     "engines": lambda: engines("engines-t4l"),
+    **MECHANICS,
     "set-pocket": lambda: reference_set("pocket"),
     "set-fine": lambda: reference_set("fine"),
     "set-dry": lambda: reference_set("dry"),

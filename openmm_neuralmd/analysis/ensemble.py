@@ -22,6 +22,7 @@ from openmm_neuralmd.errors import InputError
 
 TORSION_BINS = 36
 """Of 10° each."""
+TORSION_EDGES = np.linspace(-180.0, 180.0, TORSION_BINS + 1)
 DISTANCE_BIN = 0.1
 """Å."""
 LONGEST = 0.5
@@ -75,6 +76,13 @@ def torsions(x: ArrayLike, quadruples: ArrayLike) -> Array:
     return np.degrees(np.arctan2(sine, (normal * other).sum(-1)))
 
 
+def torsion_histograms(x: ArrayLike, quadruples: ArrayLike) -> Array:
+    """Share of the snapshots in each bin of `TORSION_EDGES`, (K, bins), of each torsion."""
+    angles = torsions(x, quadruples)
+    counts = [np.histogram(column, TORSION_EDGES)[0] for column in angles.T]
+    return np.array(counts, dtype=np.float64).reshape(-1, TORSION_BINS) / len(angles)
+
+
 def divergence(p: ArrayLike, q: ArrayLike, edges: ArrayLike) -> float:
     """Jensen–Shannon divergence of two samples in bins, in bits: 0 for equal, 1 for disjoint.
 
@@ -91,9 +99,8 @@ def torsion_divergence(truth: ArrayLike, prediction: ArrayLike, quadruples: Arra
     """Mean over torsions of the divergence of their angles; NaN for a ligand without any."""
     if not np.asarray(quadruples).size:
         return float("nan")
-    edges = np.linspace(-180.0, 180.0, TORSION_BINS + 1)
     pairs = zip(torsions(truth, quadruples).T, torsions(prediction, quadruples).T, strict=True)
-    return float(np.mean([divergence(p, q, edges) for p, q in pairs]))
+    return float(np.mean([divergence(p, q, TORSION_EDGES) for p, q in pairs]))
 
 
 def distance_divergence(truth: ArrayLike, prediction: ArrayLike) -> float:

@@ -179,9 +179,9 @@ def _ensemble_row(
     return row
 
 
-def spaced(snapshots: Array) -> Array:
-    """`POSES` of the snapshots, from the first to the last."""
-    return snapshots[np.linspace(0, len(snapshots) - 1, POSES).round().astype(int)]
+def spaced(snapshots: Array, count: int = POSES) -> Array:
+    """So many of the snapshots, evenly spaced."""
+    return snapshots[np.linspace(0, len(snapshots) - 1, count).round().astype(int)]
 
 
 def summary(

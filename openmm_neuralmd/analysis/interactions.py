@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import math
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
@@ -116,9 +117,10 @@ def recovery(
         ``interaction_recovery`` Σ min(p, q) / Σ p and ``interaction_precision`` Σ min(p, q) / Σ q
         in %, p the truth's occupancies and q the prediction's; NaN where a sum is 0.
     """
-    common = sum(min(p, prediction.get(key, 0.0)) for key, p in truth.items())
+    # fsum: the order of interactions is another one in each process
+    common = math.fsum(min(p, prediction.get(key, 0.0)) for key, p in truth.items())
     sums = {"interaction_recovery": truth, "interaction_precision": prediction}
     return {
-        name: 100 * common / total if (total := sum(side.values())) else float("nan")
+        name: 100 * common / total if (total := math.fsum(side.values())) else float("nan")
         for name, side in sums.items()
     }

@@ -11,7 +11,7 @@ import math
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -20,11 +20,13 @@ from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from numpy.typing import ArrayLike
 
-from openmm_neuralmd.analysis.fluctuation import WINDOW, displacement, rmsf_windows
+from openmm_neuralmd.analysis.fluctuation import WINDOW, displacement, ensemble_windows
 from openmm_neuralmd.analysis.table import TEXT_SIZE, Value, draw_table, table_inches
 from openmm_neuralmd.errors import InputError
+from openmm_neuralmd.files import complete
 from openmm_neuralmd.times import time_scale
 
+Drawn = TypeVar("Drawn")
 CURVES_INCHES = 3.9
 TRUTH_COLOUR = "#000000"
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
@@ -48,16 +50,17 @@ def draw_rmsf(
         Where to draw.
     truth : array (S, n, 3)
         True snapshots, Å.
-    predictions : mapping of str to array (S, n, 3)
-        Forecasts of the same snapshots by the names to show.
+    predictions : mapping of str to array (S, n, 3) or (R, S, n, 3)
+        Forecasts of the same snapshots by the names to show; of several futures the mean of their
+        curves.
     first : int
         Number of the first snapshot; a window is drawn over the middle of its snapshots.
     window : int
         Snapshots in a window.
     """
     still = False
-    for name, x, style in _lines(truth, predictions):
-        windows = rmsf_windows(x, window)
+    for name, x, style in line_styles(truth, predictions):
+        windows = ensemble_windows(x, window)
         middle = first + (window - 1) / 2 + np.arange(len(windows))
         axes.plot(middle, windows.mean(1), label=name, **style)
         if name == "truth":  # spread over the atoms, of the truth only: more would hide the curves
@@ -79,7 +82,7 @@ def draw_rmsf(
         )
     axes.set_xlabel("Snapshot")
     axes.set_ylabel(f"RMSF-ligand over {window} snapshots (Å)")
-    _finish(axes)
+    finish(axes)
 
 
 def draw_displacement(
@@ -104,13 +107,13 @@ def draw_displacement(
         Time between snapshots, ps.
     """
     scale, unit = time_scale(interval_ps * len(np.asarray(truth)))
-    for name, x, style in _lines(truth, predictions):
+    for name, x, style in line_styles(truth, predictions):
         distance = np.concatenate([[0.0], displacement(x, start)])
         axes.plot(scale * interval_ps * np.arange(len(distance)), distance, label=name, **style)
     axes.set_xlabel(f"Time ahead ({unit})")
     axes.set_ylabel("RMSD to the start (Å)")
     axes.set_xlim(left=0)
-    _finish(axes)
+    finish(axes)
 
 
 def report_figure(
@@ -145,13 +148,9 @@ def report_figure(
     Path
         Where the figure is.
     """
-    target = Path(path)
-    if not target.parent.is_dir():
-        raise InputError(f"Cannot write {target}: the folder {target.parent} does not exist.")
     height = table_inches(len(table), footnote) + 0.15
     layout = ConstrainedLayoutEngine(w_pad=0.06, h_pad=0.06, hspace=0.04, wspace=0.04)
     figure = Figure(figsize=(7.2, CURVES_INCHES + height), dpi=200, layout=layout)
-    canvas = FigureCanvasAgg(figure)
     grid = figure.add_gridspec(2, 1, height_ratios=[CURVES_INCHES, height])
     curves, below = figure.add_subfigure(grid[0]), figure.add_subfigure(grid[1])
     left, right = curves.subplots(1, 2)
@@ -172,19 +171,29 @@ def report_figure(
     )
     curves.suptitle(title, fontsize=10, x=0.01, ha="left")
     draw_table(below.subplots(), table, footnote=footnote)
-    partial = target.with_name(f".{target.name}.{os.getpid()}.part")
-    try:
-        canvas.print_png(partial)
-        partial.replace(target)
-    finally:
-        partial.unlink(missing_ok=True)
+    return save_png(figure, path)
+
+
+def save_png(figure: Figure, path: str | os.PathLike[str]) -> Path:
+    """Write a figure, which appears under its name only when it is complete.
+
+    Raises
+    ------
+    InputError
+        The folder does not exist.
+    """
+    target = Path(path)
+    if not target.parent.is_dir():
+        raise InputError(f"Cannot write {target}: the folder {target.parent} does not exist.")
+    with complete(target) as partial:
+        FigureCanvasAgg(figure).print_png(partial)
     return target
 
 
-def _lines(
-    truth: ArrayLike, predictions: Mapping[str, ArrayLike]
-) -> Iterator[tuple[str, ArrayLike, dict[str, Any]]]:
-    """Name, snapshots and line style of every curve, the truth first."""
+def line_styles(
+    truth: Drawn, predictions: Mapping[str, Drawn]
+) -> Iterator[tuple[str, Drawn, dict[str, Any]]]:
+    """Name, what is to be drawn, and line style of every method, the truth first."""
     if len(predictions) > len(COLOURS):
         raise InputError(
             f"{len(predictions)} forecasts in one figure cannot be told apart: draw at most "
@@ -196,7 +205,7 @@ def _lines(
         yield name, x, {"color": colour, "linestyle": dash, "linewidth": 1.4, "clip_on": False}
 
 
-def _finish(axes: Axes) -> None:
+def finish(axes: Axes) -> None:
     """What all panels share: from zero, two spines, a faint grid."""
     axes.set_ylim(bottom=0)
     axes.spines[["top", "right"]].set_visible(False)

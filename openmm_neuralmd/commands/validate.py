@@ -114,11 +114,9 @@ def validate(
 
 def _learned(model: Model, source: Source) -> int:
     """Snapshots of this very trajectory that the model has learned from."""
-    from ..files import sha256
+    from ..assessment import learned_snapshots
 
-    own = sha256(source.trajectory_file)
-    used = [d["training_snapshots"][1] for d in model.card.data if d.get("sha256") == own]
-    return max(used, default=0)
+    return learned_snapshots(model, source.trajectory_file)
 
 
 def _stretches(

@@ -88,7 +88,7 @@ class _Row(BaseModel):
     what: str
     value: float | None
     unit: str
-    at_most: float
+    threshold: str
     passed: bool | None
     note: str = ""
 
@@ -100,7 +100,7 @@ def _judged(row: _Row) -> Check:
         what=row.what,
         value=[] if row.value is None else [row.value],
         unit=row.unit,
-        threshold=f"≤ {row.at_most:g}",
+        threshold=row.threshold,
         outcome=outcomes[row.passed],
         note=row.note,
     )

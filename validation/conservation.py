@@ -1,0 +1,111 @@
+"""Whether a model's mechanics are sound: symmetry, derivatives, solvers, and the energy it keeps.
+
+    python validation/conservation.py gpcr-ergotamine --example gpcr-ergotamine
+    python validation/conservation.py MODEL --run validation/reference_sets/rigid/tyk2
+
+Each check is a value held against a threshold (openmm_neuralmd/data/thresholds.yaml).  With the
+folder of a labelled run (`neuralmd reference --mode rigid --labels`, or of a set) an energy model
+is also run without a thermostat, and the all-atom force beside it from the same start.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from openmm_neuralmd.complexes import Complex
+from openmm_neuralmd.examples import example
+from openmm_neuralmd.files import complete
+from openmm_neuralmd.progress import progress_bar
+from openmm_neuralmd.provenance import provenance
+from openmm_neuralmd.reference.labelled import LabelledRun
+from openmm_neuralmd.training import Model, load_model
+from openmm_neuralmd.validity import NVESettings, conservation, nve
+from openmm_neuralmd.validity.conservation import PARTS
+
+HERE = Path(__file__).parent
+KNOWN = 30
+"""Snapshots that a forecast starts from."""
+
+
+def checked(
+    model: Model, complex: Complex, known: np.ndarray, run: LabelledRun | None, chosen: NVESettings
+) -> dict[str, Any]:
+    """All checks, and the drift of both forces where there is an energy."""
+    with progress_bar("checks", len(PARTS), "parts") as advance:
+        checks = conservation(model, complex, known, advance)
+    if run is None:
+        more, drifts = nve(model, None, chosen)
+    else:
+        with progress_bar("without a thermostat", 2 * chosen.energies, "energies") as advance:
+            more, drifts = nve(model, run, chosen, advance)
+    return {
+        "checks": [check.as_dict() for check in (*checks, *more)],
+        "drift": {name: found.as_dict() for name, found in drifts.items()},
+        "nve": vars(chosen),
+    }
+
+
+def report(result: dict[str, Any]) -> None:
+    """The checks in words."""
+    verdicts = {True: "passed", False: "FAILED", None: "–"}
+    for row in result["checks"]:
+        value = "not measured" if row["value"] is None else f"{row['value']:.2g} {row['unit']}"
+        print(f"{row['name']:24s} {verdicts[row['passed']]:7s} {value:24s} {row['note']}")
+    for name, found in result["drift"].items():
+        print(
+            f"{name}: {found['slope']:.2g} ± {found['resolution']:.1g} kT/ns/dof, "
+            f"{found['share']:.2g} of σ(K) in {found['picoseconds']:.0f} ps, "
+            f"{found['temperature']:.0f} K"
+        )
+
+
+def main() -> None:
+    """Check, print and write."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
+    parser.add_argument("model", help="bundled name, or model file")
+    where = parser.add_mutually_exclusive_group(required=True)
+    where.add_argument("--example", help="a packaged complex with a trajectory")
+    where.add_argument("--run", type=Path, help="a labelled run of mode rigid")
+    defaults = NVESettings()
+    parser.add_argument("--picoseconds", type=float, default=defaults.picoseconds)
+    parser.add_argument("--timestep-fs", type=float, default=defaults.timestep_fs)
+    parser.add_argument("--platform", default=defaults.platform)
+    parser.add_argument("--precision", choices=["single", "double"], default=defaults.precision)
+    parser.add_argument("--json", type=Path, help="result file")
+    arguments = parser.parse_args()
+    model = load_model(arguments.model, torch.float64)
+    if arguments.run is not None:
+        run = LabelledRun.open(arguments.run)
+        complex, sites = run.complex, model.fitted(run.complex).sites
+        known = run.labels.x[-KNOWN:, sites]
+    else:
+        run, snapshots = None, example(arguments.example, hydrogens=model.hydrogens)
+        complex, known = snapshots.complex, snapshots.ligand[:KNOWN]
+    chosen = NVESettings(
+        picoseconds=arguments.picoseconds,
+        timestep_fs=arguments.timestep_fs,
+        platform=arguments.platform,
+        precision=arguments.precision,
+    )
+    result = {
+        "what": "mechanics of a model: symmetry, derivatives, solvers, energy",
+        "model": {"name": model.card.name, "kind": model.card.kind, "sha256": model.sha256},
+        "complex": complex.name,
+        **checked(model, complex, known, run, chosen),
+        "provenance": provenance(),
+    }
+    target = arguments.json or HERE / "results" / f"conservation-{model.card.name}.json"
+    with complete(target) as temporary:
+        temporary.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    report(result)
+    print(f"wrote {target}")
+
+
+if __name__ == "__main__":
+    main()

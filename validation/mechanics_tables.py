@@ -1,0 +1,165 @@
+"""Tables of mechanics, oscillation, and of GROMACS beside OpenMM, for render.py."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from result_files import machine, measured, missing, read
+
+from openmm_neuralmd.analysis.markdown import interval, table
+
+VERDICTS = {True: "passed", False: "**failed**", None: "–"}
+SHOWN = {
+    "rmsf_ratio": ("RMSF ratio", 2),
+    "rmsf_difference": ("RMSF less the truth's, Å", 2),
+    "rmsf_atom_correlation": ("over atoms", 2),
+    "rmsf_time_correlation": ("over time", 2),
+    "torsion_divergence": ("torsions, bits", 3),
+    "interaction_recovery": ("interactions found, %", 0),
+    "interaction_precision": ("that are true, %", 0),
+}
+"""Columns of the table of oscillation, with decimals."""
+OBSERVED = {
+    "rmsf_difference": ("RMSF of an atom, difference, Å", 3),
+    "rmsf_correlation": ("RMSF, correlation over atoms", 3),
+    "torsion_divergence": ("torsions, bits", 3),
+}
+
+
+def conservation(name: str, command: str) -> str:
+    """Every check of a model's mechanics with its threshold."""
+    if not measured(f"conservation-{name}"):
+        return missing(command)
+    result = read(f"conservation-{name}")
+    rows = []
+    for check in result["checks"]:
+        value = "" if check["value"] is None else f"{check['value']:.1e} {_unit(check['unit'])}"
+        held = check["threshold"] if check["passed"] is not None else ""
+        cells = check["what"], value.strip(), held, VERDICTS[check["passed"]], check["note"]
+        rows.append(list(cells))
+    made = table(["", "value", "threshold", "", "note"], rows)
+    return f"{_model(result)}\n\n{made}\n{machine(f'conservation-{name}')}"
+
+
+def _unit(unit: str) -> str:
+    return "" if unit in ("relative", "ratio", "order") else unit
+
+
+def _model(result: dict[str, Any]) -> str:
+    model = result["model"]
+    return f"Model `{model['name']}` ({model['kind']}) on {result['complex']}."
+
+
+def drift(name: str, command: str) -> str:
+    """Both forces without a thermostat."""
+    if not measured(f"conservation-{name}"):
+        return missing(command)
+    result = read(f"conservation-{name}")
+    rows = [
+        [
+            f"{side} force",
+            f"{found['slope']:.1e} ± {found['resolution']:.1e}",
+            f"{found['share']:.2g}",
+            f"{found['fluctuation']:.2g}",
+            f"{found['temperature']:.0f}",
+            f"{found['picoseconds']:.0f}",
+        ]
+        for side, found in result["drift"].items()
+    ]
+    header = ["", "drift, kT/ns/dof", "over the run, by σ(K)", "σ(E) by σ(K)", "K", "ps"]
+    chosen = result["nve"]
+    how = f"{chosen['timestep_fs']:g} fs, {chosen['platform']}, {chosen['precision']} precision"
+    return f"{_model(result)} Velocity Verlet, {how}.\n\n{table(header, rows)}"
+
+
+def oscillation(name: str, command: str) -> str:
+    """How every method oscillates beside the truth."""
+    if not measured(f"oscillation-{name}"):
+        return missing(command)
+    result = read(f"oscillation-{name}")
+    rows = [
+        [method, *(_cell(row.get(key), decimals) for key, (_, decimals) in SHOWN.items())]
+        for method, row in result["methods"].items()
+    ]
+    made = table(["", *(title for title, _ in SHOWN.values())], rows)
+    length = result["forecast"] * result["interval_ps"]
+    said = f"{result['complex']}: {result['forecast']} snapshots ahead ({length / 1000:g} ns)"
+    return f"{said}, {result['known']} known.\n\n{made}\n{machine(f'oscillation-{name}')}"
+
+
+def _cell(value: float | list[float] | None, decimals: int) -> str:
+    if value is None:
+        return "–"
+    return interval(value if isinstance(value, list) else [value], decimals)
+
+
+def energies(name: str, command: str) -> str:
+    """Energies of both engines at the same positions."""
+    if not measured(f"gromacs-{name}"):
+        return missing(command)
+    result = read(f"gromacs-{name}")
+    both = {**result["energies"]["terms"], "total": result["energies"]["total"]}
+    rows = [
+        [
+            term.replace("_", "–").replace("lennard–jones", "Lennard-Jones"),
+            f"{row['openmm']:,.3f}",
+            f"{row['gromacs']:,.3f}",
+            f"{row['gromacs'] - row['openmm']:.3f}",
+            f"{abs(row['gromacs'] / row['openmm'] - 1):.0e}",
+        ]
+        for term, row in both.items()
+    ]
+    made = table(["kJ/mol", "OpenMM", "GROMACS", "difference", "relative"], rows)
+    counts = result["energies"]["atoms"]
+    said = (
+        f"{result['complex']}, mode {result['settings']['mode']}, {counts['kept']:,} atoms; "
+        f"GROMACS {result['gromacs']['version']}, mixed precision; OpenMM in double."
+    )
+    return f"{said}\n\n{made}\n{machine(f'gromacs-{name}')}"
+
+
+def ceiling(name: str, command: str) -> str:
+    """How well two engines agree, beside two runs of one."""
+    result = read(f"gromacs-{name}") if measured(f"gromacs-{name}") else {}
+    found = result.get("observed")
+    if not found:
+        return missing(command)
+    rows = [
+        [title, f"{row['between']:.{d}f}", f"{row['within']:.{d}f}", interval(row["excess"], d)]
+        for key, (title, d) in OBSERVED.items()
+        if (row := found["agreement"].get(key))
+    ]
+    made = table(["", "GROMACS and OpenMM", "two runs of one", "difference"], rows)
+    return (
+        f"{result['complex']}: {found['replicas']} runs of {found['time_ps'] / 1000:g} ns by each "
+        f"engine; blocks of {found['block_ps']:g} ps, {found['blocks']} in a run. RMSF, GROMACS by "
+        f"OpenMM: {interval(found['rmsf_ratio'], 2)}.\n\n{made}\n{machine(f'gromacs-{name}')}"
+    )
+
+
+_ENERGY = (
+    "neuralmd train examples/energy.yaml -o runs/energy; python validation/conservation.py "
+    "runs/energy/model.safetensors --run validation/reference_sets/rigid/tyk2"
+)
+_TYK2 = "python validation/oscillation.py MODEL --set validation/reference_sets/pocket/tyk2"
+_ENGINES = "python validation/gromacs.py runs/pocket/tyk2/complex --time 3ns"
+_GPCR = "gpcr-ergotamine --example gpcr-ergotamine"
+_T4L = "python validation/gromacs.py"
+
+MECHANICS: dict[str, Callable[[], str]] = {
+    "conservation-gpcr-ergotamine": partial(
+        conservation, "gpcr-ergotamine", f"python validation/conservation.py {_GPCR}"
+    ),
+    "conservation-tyk2-energy": partial(conservation, "tyk2-energy", _ENERGY),
+    "drift-tyk2-energy": partial(drift, "tyk2-energy", _ENERGY),
+    "oscillation-gpcr-ergotamine": partial(
+        oscillation, "gpcr-ergotamine", f"python validation/oscillation.py {_GPCR}"
+    ),
+    "oscillation-tyk2": partial(oscillation, "tyk2", _TYK2),
+    "gromacs-energies": partial(energies, "t4l-p-xylene", _T4L),
+    "gromacs-ceiling-t4l-p-xylene": partial(ceiling, "t4l-p-xylene", f"{_T4L} --time 3ns"),
+    "gromacs-ceiling-tyk2": partial(ceiling, "tyk2", _ENGINES),
+}
+"""Every table by its marker."""

@@ -1,0 +1,268 @@
+"""How a ligand oscillates in forecasts and in the truth: the paper's Fig. 3, and what goes with it.
+
+    python validation/oscillation.py gpcr-ergotamine --example gpcr-ergotamine
+    python validation/oscillation.py MODEL [MODEL ...] --set validation/reference_sets/pocket/tyk2
+
+From the last snapshot that may be known to the end of its replica: RMSF-ligand in sliding windows
+of five snapshots, how often each interaction is made (ProLIF), the angles of rotatable bonds.  Of
+what draws noise there are several futures.  Beside the models stand a ligand that does not move,
+the strongest mean, AR(1) with its noise, and known stretches played again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from openmm_neuralmd.analysis.ensemble import TORSION_EDGES, rotatable_torsions
+from openmm_neuralmd.analysis.evaluation import Chemistry
+from openmm_neuralmd.analysis.interactions import Occupancies, pocket_molecule
+from openmm_neuralmd.analysis.oscillation import (
+    Oscillation,
+    compare,
+    oscillation,
+    rmsf_difference,
+    torsion_divergences,
+)
+from openmm_neuralmd.analysis.oscillation_figure import oscillation_figure
+from openmm_neuralmd.analysis.poses import heavy_molecule
+from openmm_neuralmd.assessment import (
+    Stretch,
+    find_chemistry,
+    learned_forecasts,
+    learned_samplers,
+    learned_snapshots,
+    trivial_forecasts,
+    trivial_samplers,
+)
+from openmm_neuralmd.complexes import Complex
+from openmm_neuralmd.errors import InputError
+from openmm_neuralmd.examples import GPCR_FOLDER, example, example_trajectory
+from openmm_neuralmd.files import complete
+from openmm_neuralmd.progress import progress_bar
+from openmm_neuralmd.provenance import provenance
+from openmm_neuralmd.training import Model, load_model
+from openmm_neuralmd.trajectories import Snapshots, read_snapshots
+
+HERE = Path(__file__).parent
+STILL = ("persistence", "projected-recent-mean")
+"""Trivial forecasts that are shown."""
+DRAWN = {"ar1": "AR(1) with noise", "replay": "known, played again"}
+"""Trivial samplers, and what they are called."""
+HALF = "first half of the truth"
+"""The ceiling of the distributions: known from the truth itself, of half the length."""
+
+
+def packaged(name: str) -> tuple[Snapshots, Chemistry | None]:
+    """An example; its protein with hydrogens is in ProLIF, where the example comes from."""
+    snapshots = example(name)
+    if name != "gpcr-ergotamine":
+        return snapshots, None
+    from prolif.datafiles import TOP
+
+    numbers = snapshots.complex.ligand_atomic_numbers
+    protein = pocket_molecule(TOP, "LIG", snapshots.ligand[0])
+    return snapshots, Chemistry(heavy_molecule(GPCR_FOLDER / "ligand.sdf", numbers), protein)
+
+
+def from_set(folder: Path) -> tuple[Snapshots, Chemistry | None]:
+    """A complex of a reference set."""
+    sdf = folder / "ligand.sdf"
+    complex = Complex.from_files(folder / "topology.pdb", sdf=sdf, name=folder.name)
+    snapshots = read_snapshots(folder / "trajectory.xtc", complex)
+    return snapshots, find_chemistry(sdf, snapshots)
+
+
+def stretch_of(snapshots: Snapshots, share: float, ahead: int | None) -> Stretch:
+    """What follows the first `share` of the snapshots, inside its replica."""
+    first = round(share * len(snapshots))
+    replica = next(part for part in snapshots.segments if first in part)
+    own = snapshots[replica.start : replica.stop]
+    begin = first - replica.start
+    end = len(own) if ahead is None else min(len(own), begin + ahead)
+    return Stretch(own, range(begin, end), ahead=end - begin, every=1)
+
+
+def check_unseen(model: Model, trajectory: Path, first: int) -> None:
+    """Refuse a model that has learned from what it would forecast."""
+    learned = learned_snapshots(model, trajectory)
+    if learned > first:
+        raise InputError(
+            f"model '{model.card.name}' has learned from snapshots 0 to {learned - 1} of this "
+            f"trajectory, but the first to forecast is {first}; take a larger --share"
+        )
+
+
+def label_of(model: Model, path: str, models: list[Model]) -> str:
+    """The dynamics, and the file where there are several of one dynamics."""
+    same = sum(other.card.kind == model.card.kind for other in models) > 1
+    return f"{model.card.kind}, {Path(path).stem}" if same else model.card.kind
+
+
+def all_futures(stretch: Stretch, models: dict[str, Model]) -> dict[str, np.ndarray]:
+    """Futures (R, S, n, 3) in Å of every method, models first."""
+    known = stretch.snapshots.ligand[: stretch.part.start].copy()
+    count, found = len(stretch.part), {}
+    with progress_bar("futures", len(models) + len(STILL) + 2, "methods") as advance:
+        for label, model in models.items():
+            model.check(stretch.snapshots.complex, stretch.snapshots.interval_ps)
+            kind = model.card.kind
+            samplers = learned_samplers(model, stretch.snapshots)
+            if samplers:
+                found[label] = samplers[kind](known, count)
+            else:
+                found[label] = learned_forecasts(model, stretch.snapshots)[kind](known, count)[None]
+            advance(1, label)
+        forecasts = trivial_forecasts(stretch)
+        for name in STILL:
+            found[name] = forecasts[name](known, count)[None]
+            advance(1, name)
+        for name, sampler in trivial_samplers(stretch).items():
+            found[DRAWN[name]] = sampler(known, count)
+            advance(1, name)
+    return found
+
+
+def told(made: Oscillation) -> dict[str, Any]:
+    """Curves and counts for the result file."""
+    return {
+        "curve": [round(value, 4) for value in made.curve.tolist()],
+        "torsion_shares": [[round(p, 4) for p in row] for row in made.histograms.tolist()],
+        "occupancy": listed(made.occupancy or {}),
+    }
+
+
+def listed(occupancy: Occupancies) -> dict[str, float]:
+    """Interactions by 'RESIDUE Kind', most frequent first."""
+    ordered = sorted(occupancy.items(), key=lambda item: (-item[1], item[0]))
+    return {f"{residue} {kind}": round(share, 4) for (residue, kind), share in ordered}
+
+
+def measure(
+    stretch: Stretch,
+    chemistry: Chemistry | None,
+    models: dict[str, Model],
+    picture: Path,
+    title: str,
+) -> dict[str, Any]:
+    """All numbers and the picture."""
+    complex = stretch.snapshots.complex
+    truth = stretch.snapshots.ligand[stretch.part.start : stretch.part.stop]
+    futures = all_futures(stretch, models)
+    quadruples = rotatable_torsions(stretch.bonds, truth.shape[1])
+    made = {}
+    with progress_bar("interactions and torsions", len(futures) + 1, "methods") as advance:
+        for name, x in {"truth": truth[None], **futures}.items():
+            made[name] = oscillation(x, quadruples, chemistry)
+            advance(1, name)
+    rows: dict[str, Any] = {
+        name: {
+            **compare(made["truth"], made[name]),
+            "rmsf_difference": list(rmsf_difference(made["truth"], made[name])),
+        }
+        for name in futures
+    }
+    for name, value in torsion_divergences(truth, futures, stretch.bonds).items():
+        rows[name]["torsion_divergence"] = value
+    rows[HALF] = halves(truth, stretch, quadruples, chemistry)
+    atoms = list(complex.topology.atoms())
+    names = [atoms[i].name for i in complex.ligand_sites]
+    picture.parent.mkdir(parents=True, exist_ok=True)
+    oscillation_figure(
+        picture,
+        title=title,
+        truth=truth,
+        futures=futures,
+        made=made,
+        quadruples=quadruples,
+        names=names,
+        first=stretch.part.start + 1,
+    )
+    return {
+        "methods": {name: {k: _plain(v) for k, v in row.items()} for name, row in rows.items()},
+        "torsions": [[names[i] for i in four] for four in quadruples.tolist()],
+        "torsion_edges": TORSION_EDGES.tolist(),
+        "details": {name: told(found) for name, found in made.items()},
+    }
+
+
+def halves(
+    truth: np.ndarray, stretch: Stretch, quadruples: np.ndarray, chemistry: Chemistry | None
+) -> dict[str, float]:
+    """The first half of the truth as a forecast of how the second is distributed."""
+    middle = len(truth) // 2
+    first, second = truth[None, :middle], truth[None, middle : 2 * middle]
+    row = compare(*(oscillation(x, quadruples, chemistry) for x in (second, first)))
+    del row["rmsf_time_correlation"]  # of other times
+    divergence = torsion_divergences(second[0], {HALF: first}, stretch.bonds)[HALF]
+    return {**row, "torsion_divergence": divergence}
+
+
+def _plain(value: Any) -> Any:
+    """None for what is not a number: JSON has none."""
+    if isinstance(value, list):
+        return value
+    return None if np.isnan(value) else float(value)
+
+
+def main() -> None:
+    """Forecast, measure, draw and write."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
+    parser.add_argument("models", nargs="*", help="bundled names, or model files")
+    where = parser.add_mutually_exclusive_group(required=True)
+    where.add_argument("--example", help="a packaged complex with a trajectory")
+    where.add_argument("--set", type=Path, help="folder of a complex in a reference set")
+    parser.add_argument(
+        "--share", type=float, default=0.8, help="of the snapshots, that may be known"
+    )
+    parser.add_argument("--ahead", type=int, help="snapshots to forecast; default: to the end")
+    parser.add_argument("--json", type=Path, help="result file, and the picture beside it")
+    arguments = parser.parse_args()
+    read = packaged(arguments.example) if arguments.example else from_set(arguments.set)
+    snapshots, chemistry = read
+    loaded = [load_model(path) for path in arguments.models]
+    file = (
+        example_trajectory(arguments.example)
+        if arguments.example
+        else arguments.set / "trajectory.xtc"
+    )
+    for model in loaded:
+        check_unseen(model, file, round(arguments.share * len(snapshots)))
+    models = {
+        label_of(model, path, loaded): model
+        for path, model in zip(arguments.models, loaded, strict=True)
+    }
+    stretch = stretch_of(snapshots, arguments.share, arguments.ahead)
+    name = snapshots.complex.name
+    target = arguments.json or HERE / "results" / f"oscillation-{name}.json"
+    pictures = arguments.json.parent if arguments.json else HERE.parent / "docs" / "images"
+    picture = pictures / f"{target.stem}.png"
+    result = {
+        "what": "oscillation of a ligand in forecasts, beside the truth",
+        "complex": name,
+        "interval_ps": snapshots.interval_ps,
+        "known": stretch.part.start,
+        "forecast": len(stretch.part),
+        "models": {
+            label: {"name": m.card.name, "kind": m.card.kind, "sha256": m.sha256}
+            for label, m in models.items()
+        },
+        **measure(
+            stretch, chemistry, models, picture, f"{name}: {len(stretch.part)} snapshots ahead"
+        ),
+        "provenance": provenance(),
+    }
+    with complete(target) as temporary:
+        temporary.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    for method, row in result["methods"].items():
+        values = ", ".join(f"{k} {v:.3g}" for k, v in row.items() if isinstance(v, float))
+        print(f"{method}: {values}")
+    print(f"wrote {target} and {picture}")
+
+
+if __name__ == "__main__":
+    main()
