@@ -12,97 +12,23 @@ import math
 import re
 import sys
 from collections.abc import Callable
-from functools import partial
-from statistics import fmean
 from typing import Any
 
+from accuracy_tables import ACCURACY
 from mechanics_tables import MECHANICS
 from result_files import ROOT, machine, measured, missing, read
 
-from openmm_neuralmd.analysis.markdown import (
-    ENSEMBLES,
-    ERRORS,
-    interval,
-    metric_table,
-    rounded,
-    table,
-)
+from openmm_neuralmd.analysis.markdown import rounded, table
 
 SETS = ROOT / "validation" / "reference_sets"
 PAGES = (
     ROOT / "README.md",
     ROOT / "docs" / "results.md",
-    ROOT / "docs" / "comparison.md",
     ROOT / "docs" / "mechanics.md",
     ROOT / "docs" / "reference.md",
     ROOT / "docs" / "reference-sets.md",
 )
-COMPARED = ("gpcr", "pocket", "pocket-left-out", "fine", "rigid")
 MARKER = re.compile(r"(<!-- table: (\S+) -->\n).*?(<!-- end of table -->)", re.DOTALL)
-
-TITLES = {
-    "neuralmd-ode": "**NeuralMD-ODE**",
-    "neuralmd-ode-without-network": "the same with F = 0",
-    "persistence": "persistence",
-    "mean": "mean structure",
-    "recent-mean": "recent mean",
-    "projected-recent-mean": "projected recent mean",
-    "ar1": "AR(1)",
-}
-LEARNED = {
-    "neuralmd-ode": "**NeuralMD-ODE**",
-    "neuralmd-sde": "**NeuralMD-SDE**, one future",
-    "neuralmd-sde (mean of futures)": "**NeuralMD-SDE**, mean of futures",
-    "verletmd": "VerletMD",
-    "gnn-md": "GNN-MD",
-    "denoising-ld": "DenoisingLD, one future",
-    "denoising-ld (mean of futures)": "DenoisingLD, mean of futures",
-    "cg-md": "CG-MD",
-}
-DRAWN = {
-    "neuralmd-sde": "**NeuralMD-SDE**",
-    "denoising-ld": "DenoisingLD",
-    "ar1": "AR(1) with noise",
-    "replay": "known stretches played again",
-    "halves of the truth": "*one half of the truth for the other*",
-}
-
-
-def accuracy(name: str, protocol: str) -> str:
-    """Every method and metric of one protocol, the learned model with its spread over seeds."""
-    result = read(name)
-    content = result["protocols"][protocol]
-    rows = []
-    for method, title in TITLES.items():
-        cells = [title]
-        for metric, (_, decimals) in ERRORS.items():
-            cell = interval(content["methods"][method][metric], decimals)
-            spread = content["seed_spread"].get(metric) if method == "neuralmd-ode" else None
-            cells.append(cell if spread is None else f"{cell} ± {spread:.{decimals}f}")
-        rows.append(cells)
-    return table(["", *(title for title, _ in ERRORS.values())], rows)
-
-
-def against(name: str, protocol: str) -> str:
-    """Paired differences of the learned model to each trivial forecast."""
-    content = read(name)["protocols"][protocol]["differences"]
-    keys = [key for key in ERRORS if key in next(iter(content.values()))]
-    rows = [
-        [TITLES[other], *(interval(content[other][key], ERRORS[key][1] + 1) for key in keys)]
-        for other in TITLES
-        if other in content
-    ]
-    return table(["NeuralMD-ODE minus", *(ERRORS[key][0] for key in keys)], rows)
-
-
-def autocorrelation(name: str) -> str:
-    """The data's memory, which bounds what any forecast can do."""
-    result = read(name)
-    rows = [[f"{value:.2f}" for value in result["lag_autocorrelation"].values()]]
-    lags = [
-        f"{int(lag) * result['interval_ps'] / 1000:g} ns" for lag in result["lag_autocorrelation"]
-    ]
-    return table(["lag", *lags], [["autocorrelation", *rows[0]]])
 
 
 def speed(name: str) -> str:
@@ -198,47 +124,8 @@ def reference_set(name: str) -> str:
     return f"{content['about']}\n\n{made}"
 
 
-def compared(name: str) -> dict[str, Any] | None:
-    """The result of validation/compare.py, None where it was not run yet."""
-    return read(name) if measured(name) else None
-
-
-COMPARE = "python validation/compare.py validation/compare/{}.yaml"
-
-
-def comparison(name: str) -> str:
-    """Forecast errors of every method."""
-    result = compared(f"compare-{name}")
-    if result is None:
-        return missing(COMPARE.format(name))
-    trivial = {key: title for key, title in TITLES.items() if not key.startswith("neuralmd")}
-    made = metric_table(result["errors"], ERRORS, LEARNED | trivial, result["seed_spread"])
-    lags = result["autocorrelation"].items()
-    memory = [f"{fmean(values):.2f} after {lag}" for lag, values in lags]
-    return (
-        f"{result['what']}: {result['origins']} origins, {result['settings']['ahead']} snapshots "
-        f"ahead, in {result['clusters']} stretches; seeds "
-        f"{', '.join(map(str, result['settings']['seeds']))}. Autocorrelation, in snapshots: "
-        f"{', '.join(memory)}.\n\n{made}\n{machine(f'compare-{name}')}"
-    )
-
-
-def ensembles(name: str) -> str:
-    """Ensemble metrics of every method that draws noise."""
-    result = compared(f"compare-{name}")
-    if result is None:
-        return missing(COMPARE.format(name))
-    return metric_table(result["ensembles"], ENSEMBLES, DRAWN)
-
-
 TABLES: dict[str, Callable[[], str]] = {
-    "accuracy-single": lambda: accuracy("accuracy-gpcr-ergotamine", "single"),
-    "accuracy-rolling": lambda: accuracy("accuracy-gpcr-ergotamine", "rolling"),
-    "differences-rolling": lambda: against("accuracy-gpcr-ergotamine", "rolling"),
-    "autocorrelation": lambda: autocorrelation("accuracy-gpcr-ergotamine"),
-    "accuracy-machine": lambda: machine("accuracy-gpcr-ergotamine"),
-    **{f"compare-{name}": partial(comparison, name) for name in COMPARED},
-    **{f"ensembles-{name}": partial(ensembles, name) for name in COMPARED},
+    **ACCURACY,
     "speed": lambda: speed("speedup-t4l-p-xylene"),
     "speed-caveats": lambda: caveats("speedup-t4l-p-xylene"),
     "speed-machine": lambda: machine("speedup-t4l-p-xylene"),

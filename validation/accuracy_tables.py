@@ -1,0 +1,93 @@
+"""Tables of validation/accuracy.py: errors, paired differences and ensembles of a comparison."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from statistics import fmean
+from typing import Any
+
+from result_files import machine, measured, missing, read
+
+from openmm_neuralmd.analysis.markdown import ENSEMBLES, ERRORS, interval, metric_table, table
+
+COMPARISONS = ("gpcr", "pocket", "pocket-left-out", "flexible", "fine", "rigid")
+COMMAND = "python validation/accuracy.py validation/accuracy/{}.yaml"
+TRIVIAL = {
+    "persistence": "persistence",
+    "mean": "mean structure",
+    "recent-mean": "recent mean",
+    "projected-recent-mean": "projected recent mean",
+    "ar1": "AR(1)",
+}
+LEARNED = {
+    "neuralmd-ode": "**NeuralMD-ODE**",
+    "neuralmd-ode, F = 0": "the same with F = 0",
+    "neuralmd-sde": "**NeuralMD-SDE**, one future",
+    "neuralmd-sde, F = 0": "the same with F = 0",
+    "neuralmd-sde (mean of futures)": "**NeuralMD-SDE**, mean of futures",
+    "verletmd": "VerletMD",
+    "gnn-md": "GNN-MD",
+    "denoising-ld": "DenoisingLD, one future",
+    "denoising-ld (mean of futures)": "DenoisingLD, mean of futures",
+    "cg-md": "CG-MD",
+}
+DRAWN = {
+    "neuralmd-sde": "**NeuralMD-SDE**",
+    "neuralmd-sde, F = 0": "the same with F = 0",
+    "denoising-ld": "DenoisingLD",
+    "ar1": "AR(1) with noise",
+    "replay": "known stretches played again",
+    "halves of the truth": "*one half of the truth for the other*",
+}
+
+
+def result_of(name: str) -> dict[str, Any] | None:
+    """The result of a comparison, None where it was not run yet."""
+    return read(f"accuracy-{name}") if measured(f"accuracy-{name}") else None
+
+
+def errors(name: str) -> str:
+    """Forecast errors of every method."""
+    result = result_of(name)
+    if result is None:
+        return missing(COMMAND.format(name))
+    made = metric_table(result["errors"], ERRORS, LEARNED | TRIVIAL, result["seed_spread"])
+    lags = result["autocorrelation"].items()
+    memory = [f"{fmean(values):.2f} after {lag}" for lag, values in lags]
+    return (
+        f"{result['what']}: {result['origins']} origins, {result['settings']['ahead']} snapshots "
+        f"ahead, in {result['clusters']} stretches; seeds "
+        f"{', '.join(map(str, result['settings']['seeds']))}. Autocorrelation, in snapshots: "
+        f"{', '.join(memory)}.\n\n{made}\n{machine(f'accuracy-{name}')}"
+    )
+
+
+def differences(name: str) -> str:
+    """Paired differences of NeuralMD-ODE to every other method."""
+    result = result_of(name)
+    if result is None:
+        return missing(COMMAND.format(name))
+    content = result["differences"]["neuralmd-ode"]
+    keys = [key for key in ERRORS if key in next(iter(content.values()))]
+    rows = [
+        [title, *(interval(content[other][key], ERRORS[key][1] + 1) for key in keys)]
+        for other, title in (TRIVIAL | LEARNED).items()
+        if other in content
+    ]
+    return table(["NeuralMD-ODE minus", *(ERRORS[key][0] for key in keys)], rows)
+
+
+def ensembles(name: str) -> str:
+    """Ensemble metrics of every method that draws noise."""
+    result = result_of(name)
+    if result is None:
+        return missing(COMMAND.format(name))
+    return metric_table(result["ensembles"], ENSEMBLES, DRAWN)
+
+
+ACCURACY: dict[str, Callable[[], str]] = {
+    f"{made.__name__}-{name}": partial(made, name)
+    for made in (errors, differences, ensembles)
+    for name in COMPARISONS
+}
