@@ -12,7 +12,6 @@ import math
 import re
 import sys
 from collections.abc import Callable
-from typing import Any
 
 from accuracy_tables import ACCURACY
 from mechanics_tables import MECHANICS

@@ -30,7 +30,7 @@ REACH = {
     "pocket": 1.0,
     "fine": 0.8,
     "rigid": 0.8,
-    "flexible": math.inf,
+    "flexible": 0.8,
 }  # nm, see `compact`
 LABELS = 1000
 ABOUT = {
