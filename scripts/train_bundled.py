@@ -1,9 +1,9 @@
-"""Train the bundled model (seed 0) and its two other seeds, and put the files in their places.
+"""Train the bundled models, and put the files in their places.
 
-    python scripts/train_bundled.py [--runs runs/bundled] [--seeds 0 42 123]
+    python scripts/train_bundled.py [NAME ...] [--runs runs/bundled]
 
-Interrupted, it goes on where it was.  One thread per seed, so that the result does not depend on
-the number of cores.
+A model's settings are examples/NAME.yaml.  Interrupted, it goes on where it was.  One thread, so
+that the result does not depend on the number of cores.
 """
 
 from __future__ import annotations
@@ -20,32 +20,23 @@ from openmm_neuralmd.training import Trainer, read_settings
 from openmm_neuralmd.training.data import read_trajectories
 
 ROOT = Path(__file__).resolve().parent.parent
-SETTINGS = ROOT / "examples" / "gpcr-ergotamine.yaml"
-BUNDLED_SEED = 0
-
-
-def destination(name: str, seed: int) -> Path:
-    """Where the model of a seed belongs."""
-    if seed == BUNDLED_SEED:
-        return ROOT / "openmm_neuralmd" / "models" / f"{name}.safetensors"
-    return ROOT / "validation" / "models" / f"{name}-seed{seed}.safetensors"
+BUNDLED = ("gpcr-ergotamine", "gpcr-ergotamine-sde")
 
 
 def main() -> None:
-    """Train every seed in turn."""
+    """Train every model in turn."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
+    parser.add_argument("names", nargs="*", default=list(BUNDLED), metavar="NAME")
     parser.add_argument("--runs", type=Path, default=ROOT / "runs" / "bundled")
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 42, 123])
     arguments = parser.parse_args()
     torch.set_num_threads(1)
-    for seed in arguments.seeds:
-        settings = read_settings(SETTINGS, {"seed": seed})
-        data = read_trajectories(settings.data)
-        trainer = Trainer(settings, data, arguments.runs / f"seed{seed}")
+    for name in arguments.names:
+        settings = read_settings(ROOT / "examples" / f"{name}.yaml")
+        trainer = Trainer(settings, read_trajectories(settings.data), arguments.runs / name)
         done = trainer.counters.update
-        with progress_bar(f"seed {seed}", trainer.total, "update", done) as advance:
+        with progress_bar(name, trainer.total, "updates", done) as advance:
             trainer.run(advance)
-        target = destination(settings.name, seed)
+        target = ROOT / "openmm_neuralmd" / "models" / f"{name}.safetensors"
         with complete(target) as temporary:
             shutil.copyfile(trainer.folder / "model.safetensors", temporary)
 
