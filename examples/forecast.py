@@ -37,9 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     future = nmd.rollout(model, complex, known, snapshots=options.snapshots)
 
     options.output.mkdir(parents=True, exist_ok=True)
-    positions = full_positions(
-        complex, future
-    )  # (S, N, 3) nm: the protein, which stands still, too
+    positions = full_positions(complex, future)  # (S, N, 3) nm, protein and all
     written = nmd.write_trajectory(
         options.output / "trajectory.dcd", complex, positions, trajectory.interval_ps
     )

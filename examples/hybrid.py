@@ -52,12 +52,8 @@ def trained(run: Path, output: Path, epochs: int) -> Path:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Simulate, train, alternate."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument(
-        "--settings", type=Path, default=SETTINGS, help="how jumps and MD alternate"
-    )
-    parser.add_argument(
-        "--time", type=float, default=50.0, metavar="PS", help="of the reference MD"
-    )
+    parser.add_argument("--settings", type=Path, default=SETTINGS, help="as hybrid.yaml")
+    parser.add_argument("--time", type=float, default=50.0, metavar="PS", help="of the reference")
     parser.add_argument("--epochs", type=int, default=5)
     parser.add_argument("--snapshots", type=int, default=12, help="of the hybrid run")
     parser.add_argument("-o", "--output", type=Path, default=Path("runs/hybrid"))

@@ -58,7 +58,9 @@ def test_forecast_and_simulation_are_the_same(program, tmp_path: Path) -> None:
     np.testing.assert_allclose(a.xyz[:, heavy], b.xyz[:, heavy], atol=1e-4)
     assert len(a) == 3 and np.ptp(a.xyz, axis=0).max() > 0.01
     complex = nmd.Complex.from_files(files[1] / "topology.pdb", ligand="LIG")
-    assert nmd.read_snapshots(files[1] / "trajectory.dcd", complex).interval_ps == 6000.0
+    assert nmd.read_snapshots(files[1] / "trajectory.dcd", complex).interval_ps == pytest.approx(
+        6000.0
+    )
 
 
 def test_forecast_writes_what_rollout_gives(program, tmp_path: Path, gpcr) -> None:
