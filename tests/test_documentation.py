@@ -37,7 +37,7 @@ def named() -> list[str]:
 
 
 def found(name: str) -> Any:
-    """The object of a dotted name."""
+    """What mkdocstrings takes a dotted name for: a module goes before a function of its name."""
     place, _, last = name.rpartition(".")
     try:
         return importlib.import_module(name)
@@ -45,10 +45,10 @@ def found(name: str) -> Any:
         return getattr(importlib.import_module(place), last)
 
 
-@pytest.mark.parametrize("name", named())
-def test_what_the_reference_names_is_public_and_there(name: str) -> None:
-    assert not any(part.startswith("_") for part in name.split("."))
-    assert found(name) is not None
+def test_what_the_reference_names_is_public_and_there() -> None:
+    for name in named():
+        assert not any(part.startswith("_") for part in name.split("."))
+        assert found(name) is not None
 
 
 def test_the_reference_names_nothing_twice_and_misses_nothing() -> None:

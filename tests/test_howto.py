@@ -14,6 +14,7 @@ from cli_files import SETTINGS, write_inputs
 from mm_models import make_model
 from test_readme import blocks_of, check_command, command_lines
 
+from openmm_neuralmd.errors import InputError
 from openmm_neuralmd.misato import read_complex, read_entry, write_entry
 from openmm_neuralmd.reference.campaign import read_campaign
 from openmm_neuralmd.reference.campaign.cluster import slurm_cluster
@@ -49,9 +50,15 @@ def test_the_settings_shown_are_valid(name: str, tmp_path: Path) -> None:
     file = tmp_path / "settings.yaml"
     file.write_text(block.code)
     if name == "slurm.md":
-        campaign = read_campaign(file)
-        with slurm_cluster(campaign.cluster, scale=False) as cluster:
-            assert "#SBATCH -p main" in cluster.job_script()
+        cluster = read_campaign(file).cluster
+        nowhere, here = (
+            cluster.model_copy(update={"options": {**cluster.options, "interface": interface}})
+            for interface in ("absent0", "lo")
+        )
+        with pytest.raises(InputError, match=r"cluster\.options: .*'absent0' is not a valid"):
+            slurm_cluster(nowhere, scale=False)
+        with slurm_cluster(here, scale=False) as made:
+            assert "#SBATCH -p main" in made.job_script()
     else:
         assert read_settings(file).name in ("mine", "misato")
 
