@@ -25,7 +25,7 @@ def executed(path: Path, folder: Path, seconds: int = 600) -> Any:
     notebook = nbformat.read(path, as_version=4)
     notebook.metadata.kernelspec.name = "python3"
     where = {"metadata": {"path": str(folder)}}
-    client = NotebookClient(notebook, timeout=seconds, resources=where)
+    client = NotebookClient(notebook, timeout=seconds, startup_timeout=seconds, resources=where)
     return client.execute(env={**os.environ, "MPLBACKEND": INLINE})
 
 
