@@ -46,10 +46,17 @@ PREPARE = [
 ]
 SLURM = ["dask-jobqueue>=0.9"]
 OPENMM_ML = ["openmmml>=1.8,<1.9"]  # what plugins/openmm-ml plugs into
+NOTEBOOKS = [
+    "nbformat>=5.10",
+    "nbclient>=0.10",
+    "nbconvert>=7.16",
+    "ipykernel>=6.29",
+]  # run, and shown as pages
 TEST = [
     *PREPARE,
     *SLURM,
     *OPENMM_ML,
+    *NOTEBOOKS,
     "pytest>=8.3",
     "pytest-timeout>=2.3",
     "hypothesis>=6.120",
@@ -57,6 +64,7 @@ TEST = [
     "playwright>=1.50",  # drives Debian's chromium, downloads none
 ]
 DOCS = [
+    *NOTEBOOKS,
     "mkdocs>=1.6,<2",
     "mkdocs-material>=9.6",
     "mkdocstrings-python>=1.13",

@@ -1,43 +1,30 @@
-"""What MkDocs does beyond its settings: pages of the API, and equations as MathML."""
+"""What MkDocs does beyond its settings: a page of each notebook, and equations as MathML."""
 
 from __future__ import annotations
 
 import html
 import re
+import tempfile
 from pathlib import Path
 from typing import Any
 
 from latex2mathml.converter import convert
 from mkdocs.structure.files import File, Files
+from notebooks import as_markdown, executed
 
-PACKAGE = Path(__file__).parents[1] / "openmm_neuralmd"
-WRITTEN = {"Results": "results.md", "Errors": "errors.md"}
-"""Pages that tests and validation programs write or check; in the navigation once they exist."""
+NOTEBOOKS = sorted((Path(__file__).parents[1] / "examples").glob("*.ipynb"))
 INLINE = re.compile(r'<span class="arithmatex">\\\((.*?)\\\)</span>', re.DOTALL)
 DISPLAY = re.compile(r'<div class="arithmatex">\s*\\\[(.*?)\\\]\s*</div>', re.DOTALL)
 
 
-def api_names() -> list[str]:
-    """Modules and subpackages of the package that have code, by name."""
-    modules = [path.stem for path in PACKAGE.glob("[a-z]*.py")]
-    subpackages = [path.parent.name for path in PACKAGE.glob("[a-z]*/__init__.py")]
-    return sorted(modules + subpackages)
-
-
-def on_config(config: Any) -> Any:
-    """Append the written pages and the API reference to the navigation."""
-    here = Path(config.docs_dir)
-    config.nav += [{title: name} for title, name in WRITTEN.items() if (here / name).exists()]
-    pages = [{name: f"api/{name}.md"} for name in api_names()]
-    config.nav.append({"API reference": pages})
-    return config
-
-
 def on_files(files: Files, config: Any) -> Files:
-    """Make a page of the API reference for each module and subpackage."""
-    for name in api_names():
-        content = f"::: openmm_neuralmd.{name}\n"
-        files.append(File.generated(config, f"api/{name}.md", content=content))
+    """Run each notebook, and make a page of it and of what its cells show."""
+    for path in NOTEBOOKS:
+        with tempfile.TemporaryDirectory() as folder:
+            body, pictures = as_markdown(executed(path, Path(folder)), path.stem)
+        files.append(File.generated(config, f"examples/{path.stem}.md", content=body))
+        for name, content in pictures.items():
+            files.append(File.generated(config, f"examples/{name}", content=content))
     return files
 
 

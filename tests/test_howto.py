@@ -7,16 +7,21 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
-from cli_files import write_inputs
+from cli_files import SETTINGS, write_inputs
 from mm_models import make_model
 from test_readme import blocks_of, check_command, command_lines
 
-from openmm_neuralmd.settings_files import validated
-from openmm_neuralmd.training import TrainingSettings
+from openmm_neuralmd.errors import InputError
+from openmm_neuralmd.misato import read_complex, read_entry, write_entry
+from openmm_neuralmd.reference.campaign import read_campaign
+from openmm_neuralmd.reference.campaign.cluster import slurm_cluster
+from openmm_neuralmd.training import read_settings
 
 PAGES = sorted((Path(__file__).parents[1] / "docs" / "howto").glob("*.md"))
+MISATO = Path(__file__).parent / "data" / "misato" / "11gs.hdf5"
 NEURALMD = Path(sys.executable).with_name("neuralmd")
 
 
@@ -39,28 +44,68 @@ def test_all_python_is_python(path: Path) -> None:
             compile(block.code, f"{path}:{block.line}", "exec")
 
 
-def test_the_settings_shown_are_valid() -> None:
-    (block,) = [b for b in blocks_of(page("own-complex.md")) if b.language == "yaml"]
-    made = validated(TrainingSettings, yaml.safe_load(block.code), "own-complex.md")
-    assert made.data[0].ligand == "LIG"
+@pytest.mark.parametrize("name", ["own-complex.md", "misato.md", "slurm.md"])
+def test_the_settings_shown_are_valid(name: str, tmp_path: Path) -> None:
+    (block,) = [b for b in blocks_of(page(name)) if b.language == "yaml"]
+    file = tmp_path / "settings.yaml"
+    file.write_text(block.code)
+    if name == "slurm.md":
+        cluster = read_campaign(file).cluster
+        nowhere, here = (
+            cluster.model_copy(update={"options": {**cluster.options, "interface": interface}})
+            for interface in ("absent0", "lo")
+        )
+        with pytest.raises(InputError, match=r"cluster\.options: .*'absent0' is not a valid"):
+            slurm_cluster(nowhere, scale=False)
+        with slurm_cluster(here, scale=False) as made:
+            assert "#SBATCH -p main" in made.job_script()
+    else:
+        assert read_settings(file).name in ("mine", "misato")
+
+
+def run_commands(name: str, folder: Path) -> list[str]:
+    """Run every neuralmd command of a page in a folder, in order; their names."""
+    blocks = [block for block in blocks_of(page(name)) if block.language == "bash"]
+    commands = [words for block in blocks for words in command_lines(block.code)]
+    environment = {**os.environ, "OPENMM_NEURALMD_CACHE": str(folder / "cache")}
+    for words in commands:
+        done = subprocess.run(
+            [NEURALMD, *words], cwd=folder, env=environment, capture_output=True, text=True
+        )
+        assert done.returncode == 0, f"{' '.join(words)}: {done.stderr}"
+    return [words[0] for words in commands]
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_own_complex_runs_from_trajectory_to_dcd(tmp_path: Path) -> None:
-    """Every neuralmd command of the page, in order, on 40 real snapshots and a small network."""
+    """On 40 real snapshots and a small network."""
     write_inputs(tmp_path)
-    blocks = [block for block in blocks_of(page("own-complex.md")) if block.language == "bash"]
-    commands = [words for block in blocks for words in command_lines(block.code)]
-    assert [words[0] for words in commands] == ["info", "info", "train", "info", "simulate", "info"]
-    environment = {**os.environ, "OPENMM_NEURALMD_CACHE": str(tmp_path / "cache")}
-    for words in commands:
-        done = subprocess.run(
-            [NEURALMD, *words], cwd=tmp_path, env=environment, capture_output=True, text=True
-        )
-        assert done.returncode == 0, f"{' '.join(words)}: {done.stderr}"
+    done = run_commands("own-complex.md", tmp_path)
+    assert done == ["info", "info", "train", "info", "simulate", "info"]
     for name in ("forecast.dcd", "forecast.pdb", "forecast.run.yaml"):
         assert (tmp_path / name).is_file()
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_misato_runs_from_the_file_to_a_report(tmp_path: Path) -> None:
+    """On a file of three entries, MISATO's 11GS and two like it, and a small network."""
+    complex = read_complex(read_entry(MISATO, "11GS"))
+    rng = np.random.default_rng(0)
+    for name in ("11GS", "1AAA", "2BBB"):
+        steps = rng.normal(0, 0.002, (70, *complex.positions.shape))
+        write_entry(tmp_path / "MD.hdf5", name, complex, [complex.positions + steps], 80.0)
+    for name, entries in (("train_MD", "1AAA"), ("val_MD", "2BBB"), ("peptides", "3CCC")):
+        (tmp_path / f"{name}.txt").write_text(f"{entries}\n")
+    (block,) = [b for b in blocks_of(page("misato.md")) if b.language == "yaml"]
+    shown = yaml.safe_load(block.code)
+    model = {"network": SETTINGS["model"]["network"]}
+    short = {**SETTINGS, **shown, "model": model, "every": 16, "epochs": 1, "warmup": 1}
+    (tmp_path / "settings.yaml").write_text(yaml.safe_dump(short))
+    done = run_commands("misato.md", tmp_path)
+    assert done == ["convert", "info", "info", "train", "validate"]
+    assert (tmp_path / "validation" / "report.html").is_file()
 
 
 @pytest.mark.slow

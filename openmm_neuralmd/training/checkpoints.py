@@ -30,10 +30,12 @@ def _made_by(module: Callable[[Any], nn.Module], settings: type[BaseModel]) -> A
     return lambda content: module(settings.model_validate(content))
 
 
-KINDS: dict[str, Callable[[dict[str, Any]], nn.Module]] = {
-    **{name: _made_by(kind.module, kind.settings) for name, kind in LEARNED.items()},
-    "bindingnet-energy": _made_by(EnergyModel, EnergyModelSettings),
-}
+def kinds() -> dict[str, Callable[[dict[str, Any]], nn.Module]]:
+    """What a model file may hold, by name: everything in `LEARNED` now, and energy models."""
+    return {
+        **{name: _made_by(kind.module, kind.settings) for name, kind in LEARNED.items()},
+        "bindingnet-energy": _made_by(EnergyModel, EnergyModelSettings),
+    }
 
 
 class ModelCard(BaseModel):
@@ -195,9 +197,10 @@ def load_model(name_or_path: str | Path, dtype: torch.dtype = torch.float32) -> 
     """
     path = bundled_models().get(str(name_or_path), Path(name_or_path))
     card = read_card(path)
-    if card.kind not in KINDS:
-        raise ModelError(f"{path}: unknown kind '{card.kind}'; known are: {', '.join(KINDS)}")
-    dynamics = KINDS[card.kind](card.settings)
+    known = kinds()
+    if card.kind not in known:
+        raise ModelError(f"{path}: unknown kind '{card.kind}'; known are: {', '.join(known)}")
+    dynamics = known[card.kind](card.settings)
     try:
         with safe_open(str(path), "pt") as file:
             dynamics.load_state_dict({key: file.get_tensor(key) for key in file.keys()})

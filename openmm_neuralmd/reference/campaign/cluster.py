@@ -78,7 +78,7 @@ def slurm_cluster(settings: ClusterSettings, scale: bool = True) -> Any:
     options["worker_extra_args"] = ["--nthreads", "1", *options.get("worker_extra_args", ())]
     try:
         cluster = SLURMCluster(**options)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, RuntimeError) as error:  # the last: no such network interface
         raise InputError(f"cluster.options: {one_line(error)}") from error
     if scale:
         cluster.scale(jobs=settings.workers or 1)

@@ -1,0 +1,46 @@
+"""How right is a model?  Its forecasts beside the trivial ones, from many origins.
+
+    python examples/beside_trivial.py --ahead 20 --every 4
+
+A learned model means something where it beats standing still, and the mean of the last few
+snapshots.  `neuralmd validate` writes the same numbers, and a report to look at.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+
+import openmm_neuralmd as nmd
+from openmm_neuralmd.analysis.statistics import autocorrelation
+from openmm_neuralmd.assessment import Stretch
+from openmm_neuralmd.report import markdown
+from openmm_neuralmd.validation import assess_all
+
+EXAMPLE = "gpcr-ergotamine"
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Forecast from every origin, score, and print the tables."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--model", default=EXAMPLE, help="bundled name, or a .safetensors file")
+    parser.add_argument("--ahead", type=int, default=20, help="snapshots to forecast")
+    parser.add_argument("--every", type=int, default=4, help="from one origin to the next")
+    options = parser.parse_args(arguments)
+
+    model = nmd.load_model(options.model)
+    trajectory = nmd.example(EXAMPLE)
+    learned = model.card.data[0]["training_snapshots"][1]  # it has seen those before
+    replica = next(part for part in trajectory.segments if learned in part)
+    own = trajectory[replica.start : replica.stop]
+    stretch = Stretch(own, range(learned - replica.start, len(own)), options.ahead, options.every)
+    print(markdown(assess_all(model, [stretch]).result))
+
+    print("Autocorrelation: what there is to forecast at all")
+    for lag in (1, 2, 5, 10):
+        memory = autocorrelation(trajectory.ligand, lag, trajectory.segments)
+        print(f"  after {lag * trajectory.interval_ps / 1000:g} ns: {memory:.2f}")
+
+
+if __name__ == "__main__":
+    main()
