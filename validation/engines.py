@@ -14,7 +14,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from all_atom import Pace, Variant
+from speed.all_atom import Pace, Variant
 
 from openmm_neuralmd.files import complete
 from openmm_neuralmd.progress import progress_bar

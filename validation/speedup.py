@@ -23,11 +23,11 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import openmm
-from all_atom import ENGINES, Contestant, Pace, Variant, ready, threads_of, working_platform
-from comparison import in_words, ratios, read_validity, verdict, with_samples
-from learned import Learned
-from parts import Hybrid, hybrid, starting
-from samples import memories
+from speed.all_atom import ENGINES, Contestant, Pace, Variant, ready, threads_of, working_platform
+from speed.comparison import in_words, ratios, read_validity, verdict, with_samples
+from speed.learned import Learned
+from speed.parts import Hybrid, hybrid, starting
+from speed.samples import memories
 from t4_lysozyme import explicit, implicit
 
 from openmm_neuralmd.errors import InputError, NeuralMDError
@@ -205,7 +205,7 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
 
 def report(result: dict[str, Any]) -> None:
     """The numbers in words."""
-    card = verdict(result["validity"]) if result["validity"] else "not given"
+    card = verdict(result["validity"])
     for name, row in result["rows"].items():
         speed, ratio = row["ns_per_day"], result["ratio_to_fastest_all_atom"].get(name)
         print(

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from all_atom import Contestant, threads_of
 
 from openmm_neuralmd.bindingnet import complex_tensors
 from openmm_neuralmd.complexes import Complex
@@ -17,6 +16,7 @@ from openmm_neuralmd.mm.start import initialise, known_snapshots
 from openmm_neuralmd.reference.md.field import ON_CPU
 from openmm_neuralmd.timing import paced
 from openmm_neuralmd.training import Model
+from speed.all_atom import Contestant, threads_of
 
 FIRST = 10
 """Snapshots of the first repeat."""

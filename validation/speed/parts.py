@@ -6,8 +6,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from learned import Learned
-
 from openmm_neuralmd.hybrid import JumpSettings, NeuralMDJumpMove
 from openmm_neuralmd.hybrid.contexts import context_cache
 from openmm_neuralmd.hybrid.jump import JUMPED, PARTS, Jump
@@ -16,6 +14,7 @@ from openmm_neuralmd.reference import ComplexFolder
 from openmm_neuralmd.reference.md import MDSettings
 from openmm_neuralmd.timing import elapsed, in_turn, ns_per_day, spread
 from openmm_neuralmd.training import load_model
+from speed.learned import Learned
 
 
 class Hybrid(NamedTuple):

@@ -92,13 +92,14 @@ def in_words(result: Mapping[str, Any], model: Model) -> list[str]:
         f"All-atom MD moves up to {most:,} atoms and samples the Boltzmann distribution of its "
         "force field; its trajectory resolves femtoseconds.",
         f"NeuralMD moves the ligand's {own} atoms in a rigid protein and gives one snapshot per "
-        "interval; nothing between snapshots is computed, and no ensemble is guaranteed.",
+        "interval; nothing between snapshots is computed, and no ensemble is guaranteed: what they "
+        "are worth is on its validity card.",
         "The ratio is proportional to the model's snapshot interval, which is a choice made when "
         "the reference was recorded, not an achievement of the code; it is also given for 80 ps.",
         f"The model was trained on {trained or 'data that its card does not name'}: on another "
         "complex it costs the same, and its trajectory there means nothing.",
     ]
-    return [*told, *_of_samples(result), *_of_jumps(result), _of_validity(result)]
+    return [*told, *_of_samples(result), *_of_jumps(result)]
 
 
 def _of_samples(result: Mapping[str, Any]) -> list[str]:
@@ -145,17 +146,9 @@ def _of_jumps(result: Mapping[str, Any]) -> list[str]:
     return told
 
 
-def _of_validity(result: Mapping[str, Any]) -> str:
-    found = result["validity"]
-    if found is None:
-        return (
-            "No validity card was given (--validity): a snapshot made fast is worth what the "
-            "distribution is worth that it comes from."
-        )
-    return f"The model's validity card: {verdict(found)}."
-
-
-def verdict(found: Mapping[str, Any]) -> str:
+def verdict(found: Mapping[str, Any] | None) -> str:
     """A card's headline and counts, for a cell of a table."""
+    if found is None:
+        return "none given"
     counts = ", ".join(f"{count} {name}" for name, count in found["counts"].items() if count)
     return f"{found['headline']} ({counts})"
