@@ -32,6 +32,8 @@ from openmm_neuralmd.reference.md.subsystem import IMPLICIT_SOLVENTS, nonbonded_
 from openmm_neuralmd.timing import SECONDS_PER_DAY, paced
 
 ENGINES = {"openmm": "OpenMM", "gromacs": "GROMACS"}
+FEWEST = 200
+"""Steps of a run of GROMACS, of which half are timed."""
 _PERFORMANCE = re.compile(r"^Performance:\s+(\S+)", re.MULTILINE)
 
 
@@ -212,7 +214,7 @@ def _gromacs(variant: Variant, place: Path, pace: Pace) -> Contestant:
         grompp(work, name, start, chosen)
         if name != "production":
             work.gmx.run("mdrun", "-deffnm", name, *options, folder=place)
-    steps = 2000
+    steps = max(FEWEST, warm)
 
     def measure() -> float:
         nonlocal steps
@@ -220,7 +222,7 @@ def _gromacs(variant: Variant, place: Path, pace: Pace) -> Contestant:
         work.gmx.run("mdrun", *files, *options, "-noconfout", folder=place)
         rate = float(_PERFORMANCE.findall((place / "timed.log").read_text())[-1])
         taken = steps * settings.timestep_fs * 1e-6 / rate * SECONDS_PER_DAY
-        steps = max(200, round(steps * pace.seconds / taken))
+        steps = max(FEWEST, round(steps * pace.seconds / taken))
         return rate
 
     measure()
