@@ -14,7 +14,7 @@ from mm_models import make_model
 from reference_cases import INPCRD, PRMTOP, small_water_box
 from speed.all_atom import Pace, Variant, ready, surroundings, working_platform
 from speed.comparison import in_words, ratios, read_validity, verdict, with_samples
-from speed.samples import memories
+from speed.samples import memories, open_run
 from speed.tables import speed as speed_table
 
 from openmm_neuralmd import timing
@@ -246,19 +246,20 @@ def test_memory_of_md_at_its_own_stride_and_of_the_model_at_its(monkeypatch) -> 
     start = 10 * complex.positions[complex.ligand_sites]
     run = Snapshots(complex, start + 0.1 * (steps - steps.mean(0)), 1.0)
     monkeypatch.setattr("speed.samples.read_run", lambda folder, hydrogens: run)
-    found = memories(strided(4.0), complex, Path("run"))
+    model = strided(4.0)
+    found = memories(model, open_run(model, complex, Path("run")))
     assert found["md"]["interval_ps"] == 1.0
     assert found["md"]["time_ps"] == memory(run.ligand, 1.0).time_ps
     assert found["why"] == "" and found["model"]["interval_ps"] == 4.0
     # eight futures of what was left of 61 snapshots at the model's stride
     assert found["model"]["length_ps"] == 8 * (61 - 30) * 4.0
     with pytest.raises(InputError, match=r"snapshots every 1 ps.*stride, 2.5 ps.*whole multiple"):
-        memories(strided(2.5), complex, Path("run"))
+        open_run(strided(2.5), complex, Path("run"))
     with pytest.raises(InputError, match="too few to compare"):
-        memories(strided(8.0), complex, Path("run"))
+        open_run(strided(8.0), complex, Path("run"))
     other = example_complex("gpcr-ergotamine")
     with pytest.raises(InputError, match="a ligand of 8 atoms that is not the 43"):
-        memories(strided(4.0), other, Path("run"))
+        open_run(strided(4.0), other, Path("run"))
 
 
 # -------------------------------------------------------------------------------- the programs

@@ -27,7 +27,7 @@ from speed.all_atom import ENGINES, Contestant, Pace, Variant, ready, threads_of
 from speed.comparison import in_words, ratios, read_validity, verdict, with_samples
 from speed.learned import Learned
 from speed.parts import Hybrid, hybrid, starting
-from speed.samples import memories
+from speed.samples import memories, open_run
 from t4_lysozyme import explicit, implicit
 
 from openmm_neuralmd.errors import InputError, NeuralMDError
@@ -35,6 +35,7 @@ from openmm_neuralmd.files import complete
 from openmm_neuralmd.hybrid import JumpSettings
 from openmm_neuralmd.messages import one_line
 from openmm_neuralmd.mm.backends import BACKENDS
+from openmm_neuralmd.mm.start import known_snapshots
 from openmm_neuralmd.progress import progress_bar
 from openmm_neuralmd.provenance import provenance
 from openmm_neuralmd.reference import ComplexFolder
@@ -184,8 +185,12 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
     platform, model = working_platform(arguments.platform), load_model(arguments.model)
     validity = read_validity(arguments.validity, model) if arguments.validity else None
     folders, missing = folders_of(arguments, platform)
-    learned = Learned(model, model.fitted(folders[0].complex()), platform, arguments.threads)
-    memory = memories(model, learned.complex, arguments.reference) if arguments.reference else None
+    complex = model.fitted(folders[0].complex())
+    known, memory = known_snapshots(None, complex), None
+    if arguments.reference:
+        run = open_run(model, complex, arguments.reference)
+        complex, known, memory = run.strided.complex, run.known, memories(model, run)
+    learned = Learned(model, complex, known, platform, arguments.threads)
     found = timed(learned, folders, arguments)
     rows = with_samples(found["rows"], memory)
     result = {

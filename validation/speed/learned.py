@@ -12,7 +12,7 @@ from openmm_neuralmd.bindingnet import complex_tensors
 from openmm_neuralmd.complexes import Complex
 from openmm_neuralmd.dynamics import LEARNED, rollout
 from openmm_neuralmd.mm.run import RunSettings, make_simulation
-from openmm_neuralmd.mm.start import initialise, known_snapshots
+from openmm_neuralmd.mm.start import initialise
 from openmm_neuralmd.reference.md.field import ON_CPU
 from openmm_neuralmd.timing import paced
 from openmm_neuralmd.training import Model
@@ -32,7 +32,9 @@ class Learned:
     ----------
     model : Model
     complex : Complex
-        With the atoms that the model reads; its ligand's pose is all that is known.
+        With the atoms that the model reads.
+    known : (T, n, 3) float64, Å
+        Snapshots that it starts from; what draws noise costs by how they are spread.
     platform : str
         Of OpenMM; torch computes where it does.
     threads : int
@@ -41,6 +43,7 @@ class Learned:
 
     model: Model
     complex: Complex
+    known: np.ndarray
     platform: str
     threads: int
 
@@ -76,17 +79,16 @@ class Learned:
             first=FIRST,
             most=MOST,
             wait=lambda: simulation.context.getState(positions=True),
-            before=lambda: initialise(simulation, self.model, self.complex),
+            before=lambda: initialise(simulation, self.model, self.complex, self.known),
         )
         return self._contestant(measure, simulation.context.getPlatform().getName())
 
     def in_torch(self, replicas: int, seconds: float) -> Contestant:
         """`rollout` of many replicas at once; its copy to the host waits for a GPU."""
-        known = known_snapshots(None, self.complex)
 
         def advance(snapshots: int) -> np.ndarray:
             chosen = {"replicas": replicas, "device": self.device}
-            return rollout(self.model, self.complex, known, snapshots, **chosen)
+            return rollout(self.model, self.complex, self.known, snapshots, **chosen)
 
         measure = paced(
             advance,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from runs import read_run
@@ -22,43 +22,65 @@ SHORTEST = 10
 """Snapshots of it, at least."""
 
 
-def memories(model: Model, complex: Complex, folder: Path) -> dict[str, Any]:
+class Run(NamedTuple):
+    """All-atom MD of the complex that is timed.
+
+    Attributes
+    ----------
+    name : str
+    fine : Snapshots
+        All there are.
+    strided : Snapshots
+        Of the first segment, at the model's stride.
+    """
+
+    name: str
+    fine: Snapshots
+    strided: Snapshots
+
+    @property
+    def known(self) -> np.ndarray:
+        """(T, n, 3) in Å, what a model's own trajectory starts from."""
+        return self.strided.ligand[:KNOWN]
+
+
+def open_run(model: Model, complex: Complex, folder: Path) -> Run:
+    """A run, see `runs.read_run`; its snapshots as fine as the model's stride, or finer.
+
+    Raises
+    ------
+    InputError, ModelError
+        Another ligand than in `complex`, another stride, or too short a run.
+    """
+    fine = read_run(folder, model.hydrogens)
+    _check_ligand(fine, complex, folder)
+    strided = _at_stride(fine, model.card.interval_ps, folder)
+    model.check(strided.complex, strided.interval_ps)
+    if len(strided) < KNOWN + SHORTEST:
+        raise InputError(
+            f"{folder}: {len(strided)} snapshots at the model's stride are too few to compare "
+            f"memories; {KNOWN + SHORTEST} are the least"
+        )
+    return Run(folder.name, fine, strided)
+
+
+def memories(model: Model, run: Run) -> dict[str, Any]:
     """Autocorrelation times of the ligand's coordinates, by a run of MD and by the model.
 
     The MD counts at all its snapshots, the model at its stride; each for as long as the run is.
-
-    Parameters
-    ----------
-    model : Model
-    complex : Complex
-        That is timed: the run has to be of its ligand.
-    folder : Path
-        Of the run, see `runs.read_run`; its snapshots as fine as the stride, or finer.
 
     Returns
     -------
     dict
         ``reference``, ``md`` and ``model`` (see `told`); ``why`` where the model has no memory.
-
-    Raises
-    ------
-    InputError, ModelError
-        Another ligand, another stride, or too short a run.
     """
-    run = read_run(folder, model.hydrogens)
-    _check_ligand(run, complex, folder)
-    strided = _at_stride(run, model.card.interval_ps, folder)
-    model.check(strided.complex, strided.interval_ps)
-    known = strided.ligand[: min(KNOWN, strided.segments[0].stop)]
-    count = len(strided) - len(known)
-    if count < SHORTEST:
-        raise InputError(f"{folder}: {len(strided)} snapshots are too few to compare memories")
-    found: dict[str, Any] = {"reference": folder.name}
-    found["md"] = told(memory(run.ligand, run.interval_ps, run.segments))
+    count = len(run.strided) - len(run.known)
+    found: dict[str, Any] = {"reference": run.name}
+    found["md"] = told(memory(run.fine.ligand, run.fine.interval_ps, run.fine.segments))
     try:
-        futures = _futures(model, strided, known, count)
+        futures = _futures(model, run.strided, run.known, count)
         segments = [range(i * count, (i + 1) * count) for i in range(len(futures))]
-        own = memory(np.concatenate(futures), strided.interval_ps, segments)
+        own = memory(np.concatenate(futures), run.strided.interval_ps, segments)
         found["model"], found["why"] = told(own), ""
     except InputError as error:
         found["model"], found["why"] = None, str(error)
