@@ -30,6 +30,7 @@ from openmm_neuralmd.hybrid import (
     read_hybrid,
     run_hybrid,
 )
+from openmm_neuralmd.hybrid.jump import PARTS
 from openmm_neuralmd.hybrid.pose import CHECKS, Pose, fault
 from openmm_neuralmd.hybrid.verlet import VelocityVerletIntegrator, proposal_system
 from openmm_neuralmd.reference import ComplexFolder, import_amber
@@ -233,6 +234,8 @@ def test_a_jump_is_relaxed_and_kept_or_md_takes_its_place(models, folder) -> Non
         assert np.abs(seen - 10 * move.complex.positions[move.complex.ligand_sites]).max() < 5.0
     assert kept.statistics == {"n_proposed": 2, "n_accepted": 2, "reasons": {}}
     assert kept.last.kind == "jump" and abs(kept.last.energy) < 60.0
+    assert set(kept.last.seconds) == set(PARTS) and min(kept.last.seconds.values()) > 0.0
+    assert {"jump", "hydrogens", "relaxation"} <= set(dropped.last.seconds)
     assert dropped.n_accepted == 0 and sum(dropped.reasons.values()) == 2
     assert set(dropped.reasons) <= {*CHECKS, "failed"} and dropped.last.message
     # the fallback is MD from where the jump began: another one, from the same start, is the same

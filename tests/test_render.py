@@ -34,6 +34,9 @@ def copy(tmp_path: Path) -> Path:
         "docs/reference-sets.md",
         "validation/accuracy_tables.py",
         "validation/mechanics_tables.py",
+        "validation/speed/__init__.py",
+        "validation/speed/comparison.py",
+        "validation/speed/tables.py",
         "validation/result_files.py",
     )
     pages = (*PAGES, *others)

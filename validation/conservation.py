@@ -1,6 +1,7 @@
 """Whether a model's mechanics are sound: symmetry, derivatives, solvers, and the energy it keeps.
 
     python validation/conservation.py gpcr-ergotamine --example gpcr-ergotamine
+    python validation/conservation.py MODEL --set validation/reference_sets/pocket/tyk2
     python validation/conservation.py MODEL --run validation/reference_sets/rigid/tyk2
 
 Each check is a value held against a threshold (openmm_neuralmd/data/thresholds.yaml).  With the
@@ -17,6 +18,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from runs import read_run
 
 from openmm_neuralmd.complexes import Complex
 from openmm_neuralmd.examples import example
@@ -71,6 +73,7 @@ def main() -> None:
     parser.add_argument("model", help="bundled name, or model file")
     where = parser.add_mutually_exclusive_group(required=True)
     where.add_argument("--example", help="a packaged complex with a trajectory")
+    where.add_argument("--set", type=Path, help="a complex of a reference set, or a run's folder")
     where.add_argument("--run", type=Path, help="a labelled run of mode rigid")
     defaults = NVESettings()
     parser.add_argument("--picoseconds", type=float, default=defaults.picoseconds)
@@ -85,7 +88,12 @@ def main() -> None:
         complex, sites = run.complex, model.fitted(run.complex).sites
         known = run.labels.x[-KNOWN:, sites]
     else:
-        run, snapshots = None, example(arguments.example, hydrogens=model.hydrogens)
+        run, hydrogens = None, model.hydrogens
+        snapshots = (
+            read_run(arguments.set, hydrogens)
+            if arguments.set
+            else example(arguments.example, hydrogens=hydrogens)
+        )
         complex, known = snapshots.complex, snapshots.ligand[:KNOWN]
     chosen = NVESettings(
         picoseconds=arguments.picoseconds,

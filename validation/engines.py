@@ -10,149 +10,37 @@ from __future__ import annotations
 
 import argparse
 import json
-import re
-import time
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import numpy as np
-import openmm
+from speed.all_atom import Pace, Variant
 
 from openmm_neuralmd.files import complete
 from openmm_neuralmd.progress import progress_bar
 from openmm_neuralmd.provenance import provenance
 from openmm_neuralmd.reference import ComplexFolder, PrepareSettings, prepare
 from openmm_neuralmd.reference.gromacs import find_gmx
-from openmm_neuralmd.reference.gromacs import parameters as mdp
-from openmm_neuralmd.reference.gromacs.energies import extent
-from openmm_neuralmd.reference.gromacs.run import Work, grompp
-from openmm_neuralmd.reference.gromacs.topology import export
-from openmm_neuralmd.reference.md import MDSettings, build
-from openmm_neuralmd.reference.md.field import running_system
-from openmm_neuralmd.reference.md.platforms import make_context
-from openmm_neuralmd.reference.md.subsystem import nonbonded_force
+from openmm_neuralmd.reference.md import MDSettings
+from openmm_neuralmd.timing import in_turn, spread
 
 HERE = Path(__file__).parent
 DATA = HERE.parent / "tests" / "data" / "t4_lysozyme"
-SECONDS = 15.0  # of wall time in a repeat, about
-WARM_PS = 2.0
-_PERFORMANCE = re.compile(r"^Performance:\s+(\S+)", re.MULTILINE)
-SPEED = Callable[[], float]
-
-
-@dataclass(frozen=True)
-class Variant:
-    """A row of the table.
-
-    Attributes
-    ----------
-    engine, mode, solvent : str
-    cutoff : float, optional
-        nm, of a complex without one.
-    pair_by_pair : bool
-        Mode rigid by OpenMM's interaction group, in place of a `Field`.
-    """
-
-    engine: str
-    mode: str
-    solvent: str
-    cutoff: float | None = None
-    pair_by_pair: bool = False
-
-    @property
-    def name(self) -> str:
-        """For the table."""
-        surroundings = {"obc2": "implicit (OBC2)", "explicit": "explicit (TIP3P)"}
-        told = surroundings.get(self.solvent, self.solvent)
-        if self.mode == "rigid":
-            told = "none (4r dielectric)"
-        cut = f", cutoff {self.cutoff:g} nm" if self.cutoff else ""
-        how = ", pair by pair" if self.pair_by_pair else ""
-        return f"{self.mode}, {told}{cut}{how}"
-
-
+PACE = Pace(seconds=15.0)
 VARIANTS = (
-    Variant("openmm", "flexible", "obc2"),
-    Variant("openmm", "flexible", "obc2", 2.0),
-    Variant("openmm", "flexible", "obc2", 1.2),
-    Variant("openmm", "flexible", "explicit"),
-    Variant("gromacs", "flexible", "explicit"),
-    Variant("openmm", "pocket", "explicit"),
-    Variant("gromacs", "pocket", "explicit"),
-    Variant("openmm", "pocket", "vacuum"),
-    Variant("gromacs", "pocket", "vacuum"),
-    Variant("openmm", "rigid", "vacuum"),
-    Variant("openmm", "rigid", "vacuum", pair_by_pair=True),
+    ("openmm", "flexible", "obc2", None, False),
+    ("openmm", "flexible", "obc2", 2.0, False),
+    ("openmm", "flexible", "obc2", 1.2, False),
+    ("openmm", "flexible", "explicit", None, False),
+    ("gromacs", "flexible", "explicit", None, False),
+    ("openmm", "pocket", "explicit", None, False),
+    ("gromacs", "pocket", "explicit", None, False),
+    ("openmm", "pocket", "vacuum", None, False),
+    ("gromacs", "pocket", "vacuum", None, False),
+    ("openmm", "rigid", "vacuum", None, False),
+    ("openmm", "rigid", "vacuum", None, True),
 )
-
-
-def openmm_speed(
-    folder: ComplexFolder, settings: MDSettings, pair_by_pair: bool
-) -> tuple[SPEED, dict[str, int]]:
-    """A function that steps for some seconds and tells ns/day."""
-    setup = build(folder, settings)
-    system = setup.system if pair_by_pair else running_system(setup, settings)
-    context = make_context(system, settings, settings.timestep_fs, 1.0, 1)
-    if setup.periodic:
-        context.setPeriodicBoxVectors(*setup.topology.getPeriodicBoxVectors())
-    context.setPositions(setup.complex.positions)
-    openmm.LocalEnergyMinimizer.minimize(context, 100.0, 100)
-    context.setVelocitiesToTemperature(settings.temperature, 1)
-    integrator = context.getIntegrator()
-    integrator.step(round(WARM_PS * 1000 / settings.timestep_fs))
-    steps = [100]
-
-    def speed() -> float:
-
-        context.getState(positions=True)
-        began = time.perf_counter()
-        integrator.step(steps[0])
-        context.getState(positions=True)
-        seconds = time.perf_counter() - began
-        rate = steps[0] * settings.timestep_fs * 1e-6 / seconds * 86400
-        steps[0] = max(20, round(steps[0] * SECONDS / seconds))
-        return rate
-
-    speed()
-    return speed, setup.counts()
-
-
-def gromacs_speed(
-    folder: ComplexFolder, settings: MDSettings, place: Path, threads: int
-) -> tuple[SPEED, dict[str, int]]:
-    """The same by mdrun, as its log tells it; half of a repeat, in which it tunes, is not timed."""
-    setup = build(folder, settings)
-    forces = mdp.nonbonded(nonbonded_force(setup.system), extent(setup.complex.positions))
-    exported = export(setup, forces.cutoff, np.arange(setup.system.getNumParticles()), place)
-    work = Work(find_gmx(), place, setup, settings, forces, exported, 600.0)
-    groups, periodic = exported.groups, setup.periodic
-    warm = round(2 * WARM_PS * 1000 / settings.timestep_fs)
-    options = ("-ntmpi", 1, "-ntomp", threads, "-nb", "cpu")
-    frozen = "Fixed" in groups
-    stages = {
-        "minimised": ("start.gro", mdp.minimisation(forces, frozen)),
-        "restrained": ("minimised.gro", mdp.restrained(forces, settings, groups, warm, periodic)),
-        "production": ("restrained.gro", mdp.production(forces, settings, groups, -1, periodic)),
-    }
-    for name, (start, chosen) in stages.items():
-        grompp(work, name, start, chosen)
-        if name != "production":
-            work.gmx.run("mdrun", "-deffnm", name, *options, folder=place)
-    steps = [2000]
-
-    def speed() -> float:
-        files = ("-s", "production.tpr", "-deffnm", "timed", "-nsteps", steps[0], "-resethway")
-        work.gmx.run("mdrun", *files, *options, "-noconfout", folder=place)
-        rate = float(_PERFORMANCE.findall((place / "timed.log").read_text())[-1])
-        seconds = steps[0] * settings.timestep_fs * 1e-6 / rate * 86400
-        steps[0] = max(200, round(steps[0] * SECONDS / seconds))
-        return rate
-
-    speed()
-    return speed, setup.counts()
+"""Engine, mode, solvent, cutoff in nm, whether pair by pair."""
 
 
 def prepared(work: Path, solvent: str) -> ComplexFolder:
@@ -170,39 +58,34 @@ def prepared(work: Path, solvent: str) -> ComplexFolder:
 
 def measure(arguments: argparse.Namespace, temporary: Path) -> list[dict[str, Any]]:
     """All variants, in turn."""
-    racing = []
-    for number, variant in enumerate(VARIANTS):
-        folder = prepared(arguments.work, variant.solvent)
-        chosen = {"mode": variant.mode, "cutoff": variant.cutoff, "platform": "CPU"}
-        threads = {"properties": {"Threads": str(arguments.threads)}}
-        settings = MDSettings(**chosen, **threads)
-        if variant.engine == "openmm":
-            speed, counts = openmm_speed(folder, settings, variant.pair_by_pair)
-        else:
-            place = temporary / str(number)
-            place.mkdir()
-            speed, counts = gromacs_speed(folder, settings, place, arguments.threads)
-        racing.append((variant, speed, counts))
-    found: list[list[float]] = [[] for _ in racing]
-    total = arguments.repeats * len(racing)
+    variants = {}
+    for number, (engine, mode, solvent, cutoff, pair_by_pair) in enumerate(VARIANTS):
+        settings = MDSettings(
+            mode=mode,
+            cutoff=cutoff,
+            platform="CPU",
+            properties={"Threads": str(arguments.threads)},
+        )
+        folder = prepared(arguments.work, solvent)
+        variants[str(number)] = Variant(engine, folder, settings, pair_by_pair)
+    contestants = {}
+    for name, variant in variants.items():
+        place = temporary / name
+        place.mkdir()
+        contestants[name] = variant.contestant(place, PACE)
+    total = arguments.repeats * len(contestants)
     with progress_bar("engines", total, "repeats") as advance:
-        for _ in range(arguments.repeats):
-            for (variant, speed, _), rates in zip(racing, found, strict=True):
-                rates.append(speed())
-                advance(1, f"{variant.engine} {variant.mode}")
+        measures = {name: found.measure for name, found in contestants.items()}
+        rates = in_turn(measures, arguments.repeats, advance)
     return [
         {
-            "engine": variant.engine,
-            "what": variant.name,
-            "atoms": counts["kept"],
-            "moving": counts["moving"],
-            "ns_per_day": {
-                "median": float(np.median(rates)),
-                "least": min(rates),
-                "greatest": max(rates),
-            },
+            "engine": variants[name].engine,
+            "what": variants[name].what,
+            "atoms": found.atoms,
+            "moving": found.moving,
+            "ns_per_day": spread(rates[name])._asdict(),
         }
-        for (variant, _, counts), rates in zip(racing, found, strict=True)
+        for name, found in contestants.items()
     ]
 
 

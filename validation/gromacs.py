@@ -20,9 +20,10 @@ from typing import Any
 
 import numpy as np
 import yaml
+from runs import read_run
+from t4_lysozyme import NAME, amber_files
 
 from openmm_neuralmd.analysis.ceiling import atom_rmsf, ceiling
-from openmm_neuralmd.complexes import Complex
 from openmm_neuralmd.errors import InputError
 from openmm_neuralmd.files import complete
 from openmm_neuralmd.progress import progress_bar
@@ -34,21 +35,17 @@ from openmm_neuralmd.reference.gromacs.energies import TERMS, reaction_field_of_
 from openmm_neuralmd.reference.md import MDSettings, build
 from openmm_neuralmd.reference.md.outcome import RECORD
 from openmm_neuralmd.times import parse_time, show_time
-from openmm_neuralmd.trajectories import Snapshots, read_snapshots
+from openmm_neuralmd.trajectories import Snapshots
 
 HERE = Path(__file__).parent
 
 
-def t4_lysozyme(work: Path) -> ComplexFolder:
-    """With p-xylene, imported from openmmtools once."""
-    path = work / "t4l-p-xylene" / "complex"
+def without_solvent(work: Path) -> ComplexFolder:
+    """T4 lysozyme in vacuum, imported from openmmtools once: GROMACS has no implicit solvent."""
+    path = work / NAME / "complex"
     if path.exists():
         return ComplexFolder.open(path)
-    from openmmtools.testsystems import get_data_filename
-
-    folder = Path(get_data_filename("data/T4-lysozyme-L99A-implicit"))
-    files = folder / "complex.prmtop", folder / "complex-minimized.crd"
-    return import_amber(*files, path, name="t4l-p-xylene")
+    return import_amber(*amber_files(), path, name=NAME)
 
 
 def energies(folder: ComplexFolder, settings: MDSettings) -> dict[str, Any]:
@@ -79,8 +76,7 @@ def simulated(
     record = yaml.safe_load((place / RECORD).read_text(encoding="utf-8"))
     if record["settings"] != asdict(settings) or record["snapshots"] != total:
         raise InputError(f"{place}: a run with other settings; remove it, or choose another --work")
-    complex = Complex.from_files(place / "topology.pdb", sdf=place / "ligand.sdf")
-    return read_snapshots(place / f"trajectory.{settings.format}", complex)
+    return read_run(place)
 
 
 def observed(
@@ -145,7 +141,9 @@ def main() -> None:
     if arguments.replicas < 2:
         parser.error("two runs of each engine at least: one does not say how sure it is")
     folder = (
-        ComplexFolder.open(arguments.complex) if arguments.complex else t4_lysozyme(arguments.work)
+        ComplexFolder.open(arguments.complex)
+        if arguments.complex
+        else without_solvent(arguments.work)
     )
     gmx = find_gmx()
     settings = MDSettings(

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from runs import read_run
 
 from openmm_neuralmd.analysis.ensemble import TORSION_EDGES, rotatable_torsions
 from openmm_neuralmd.analysis.evaluation import Chemistry
@@ -39,14 +40,13 @@ from openmm_neuralmd.assessment import (
     trivial_forecasts,
     trivial_samplers,
 )
-from openmm_neuralmd.complexes import Complex
 from openmm_neuralmd.errors import InputError
 from openmm_neuralmd.examples import GPCR_FOLDER, example, example_trajectory
 from openmm_neuralmd.files import complete
 from openmm_neuralmd.progress import progress_bar
 from openmm_neuralmd.provenance import provenance
 from openmm_neuralmd.training import Model, load_model
-from openmm_neuralmd.trajectories import Snapshots, read_snapshots
+from openmm_neuralmd.trajectories import Snapshots
 
 HERE = Path(__file__).parent
 STILL = ("persistence", "projected-recent-mean")
@@ -71,10 +71,8 @@ def packaged(name: str) -> tuple[Snapshots, Chemistry | None]:
 
 def from_set(folder: Path) -> tuple[Snapshots, Chemistry | None]:
     """A complex of a reference set."""
-    sdf = folder / "ligand.sdf"
-    complex = Complex.from_files(folder / "topology.pdb", sdf=sdf, name=folder.name)
-    snapshots = read_snapshots(folder / "trajectory.xtc", complex)
-    return snapshots, find_chemistry(sdf, snapshots)
+    snapshots = read_run(folder)
+    return snapshots, find_chemistry(folder / "ligand.sdf", snapshots)
 
 
 def stretch_of(snapshots: Snapshots, share: float, ahead: int | None) -> Stretch:

@@ -16,6 +16,7 @@ from collections.abc import Callable
 from accuracy_tables import ACCURACY
 from mechanics_tables import MECHANICS
 from result_files import ROOT, machine, measured, missing, read
+from speed.tables import SPEED
 
 from openmm_neuralmd.analysis.markdown import rounded, table
 
@@ -28,71 +29,6 @@ PAGES = (
     ROOT / "docs" / "reference-sets.md",
 )
 MARKER = re.compile(r"(<!-- table: (\S+) -->\n).*?(<!-- end of table -->)", re.DOTALL)
-
-
-def speed(name: str) -> str:
-    """ns/day of both sides and the ratio, with what moves."""
-    result = read(name)
-    ratios = result["ratio_to_fastest_all_atom"]
-    rows = []
-    for side, row in result["rows"].items():
-        ns = row["ns_per_day"]
-        ratio = ratios.get(side)
-        rows.append(
-            [
-                side,
-                f"{row['moving_atoms']:,}",
-                rounded(ns["median"]),
-                f"{100 * (ns['greatest'] - ns['least']) / ns['median']:.0f} %",
-                "1 (the fastest)" if ratio is None else rounded(ratio["at_model_interval"]),
-                "" if ratio is None else rounded(ratio["at_80_ps"]),
-            ]
-        )
-    fastest = max(
-        (r["ns_per_day"]["median"], s) for s, r in result["rows"].items() if s not in ratios
-    )
-    for cells in rows:
-        if cells[0] not in ratios and cells[0] != fastest[1]:
-            cells[4] = ""
-    interval_ns = result["interval_ps"] / 1000
-    header = [
-        "",
-        "atoms that move",
-        "ns/day",
-        "range of repeats",
-        f"ratio at {interval_ns:g} ns per snapshot",
-        "ratio if it were 80 ps",
-    ]
-    return table(header, rows)
-
-
-def caveats(name: str) -> str:
-    """What the two sides of the speed table do, in words."""
-    return "".join(f"- {sentence}\n" for sentence in read(name)["in_words"])
-
-
-ENGINES = {"openmm": "OpenMM", "gromacs": "GROMACS"}
-
-
-def engines(name: str) -> str:
-    """ns/day of modes, solvents and engines."""
-    if not measured(name):
-        return missing("python validation/engines.py")
-    result = read(name)
-    rows = [
-        [
-            f"{row['what']}: {ENGINES[row['engine']]}",
-            f"{row['atoms']:,}",
-            f"{row['moving']:,}",
-            rounded(row["ns_per_day"]["median"]),
-            f"{rounded(row['ns_per_day']['least'])} to {rounded(row['ns_per_day']['greatest'])}",
-        ]
-        for row in result["rows"]
-    ]
-    made = table(["", "atoms", "that move", "ns/day", f"range of {result['repeats']}"], rows)
-    gmx = result["gromacs"]
-    said = f"GROMACS {gmx['version']} ({gmx['simd']}), {result['threads']} threads each."
-    return f"{made}\n{result['what']}. {said} {machine(name)}"
 
 
 def reference_set(name: str) -> str:

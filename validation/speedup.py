@@ -1,195 +1,286 @@
-"""How fast: all-atom OpenMM and NeuralMD jumps on one complex, in one run, on one machine.
+"""How fast: all-atom MD and NeuralMD on one complex, in one run, on one machine.
 
-    python validation/speedup.py [--platform CPU] [--repeats 7] [--json out.json]
+    python validation/speedup.py [--platform CPU] [--engines openmm,gromacs] [--json out.json]
+    python validation/speedup.py --model MODEL --complex IMPLICIT EXPLICIT --reference RUN
 
-The complex is T4 lysozyme L99A with p-xylene (openmmtools; real Amber parameters, 2,621 atoms).
-The all-atom side gets its best fair settings: OpenMM's native OBC2 with a cutoff, constrained
-bonds to hydrogen, masses repartitioned, 4 fs.  What the two sides do is not the same, and the
-result file says so in words.
+Without --complex (folders of `neuralmd prepare`) it is T4 lysozyme L99A with p-xylene (openmmtools;
+real Amber parameters), in implicit solvent and in water.  Everything is timed in turn, warmed up,
+and waits for the device.  Timed are simulated ns/day, all parts of a jump, and, with the folder of
+an MD run of the complex at the model's stride or finer, the memory of the ligand on both sides.
+What the two sides do is not the same, and the result file says so in words.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import time
-from collections.abc import Callable
+import os
+import sys
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
-import numpy as np
 import openmm
-from openmm import app, unit
+from speed.all_atom import ENGINES, Contestant, Pace, Variant, ready, threads_of, working_platform
+from speed.comparison import in_words, ratios, read_validity, verdict, with_samples
+from speed.learned import Learned
+from speed.parts import Hybrid, hybrid, starting
+from speed.samples import memories, open_run
+from t4_lysozyme import explicit, implicit
 
-from openmm_neuralmd.examples import example_complex
+from openmm_neuralmd.errors import InputError, NeuralMDError
 from openmm_neuralmd.files import complete
-from openmm_neuralmd.mm.run import RunSettings, make_simulation
-from openmm_neuralmd.mm.start import initialise
+from openmm_neuralmd.hybrid import JumpSettings
+from openmm_neuralmd.messages import one_line
+from openmm_neuralmd.mm.backends import BACKENDS
+from openmm_neuralmd.mm.start import known_snapshots
 from openmm_neuralmd.progress import progress_bar
 from openmm_neuralmd.provenance import provenance
+from openmm_neuralmd.reference import ComplexFolder
+from openmm_neuralmd.reference.md import MDSettings
+from openmm_neuralmd.timing import in_turn, spread
 from openmm_neuralmd.training import load_model
 
 HERE = Path(__file__).parent
-SECONDS_PER_DAY = 86_400.0
-MISATO_INTERVAL_PS = 80.0
-
-WORDS = [
-    "All-atom MD moves all 2,621 atoms in implicit solvent (OBC2) and samples the Boltzmann "
-    "distribution of its force field; its trajectory resolves femtoseconds.",
-    "NeuralMD moves the ligand's 8 heavy atoms in a rigid protein and gives one snapshot per "
-    "interval; nothing between snapshots is computed, and no ensemble is guaranteed.",
-    "The ratio is proportional to the model's snapshot interval, which is a choice made when the "
-    "reference was recorded, not an achievement of the code; it is also given for 80 ps.",
-    "The model timed was trained on another complex (5-HT1B with ergotamine): its cost is the "
-    "same, its p-xylene trajectory means nothing.",
-]
+FEWEST = 5
+CUTOFFS = (1.2, 2.0, None)
+"""nm, where there is no box: what is fastest depends on the platform."""
+QUICK_PS = 0.02
+QUICK_JUMPS = JumpSettings(iterations=5, relax_ps=QUICK_PS)
+HYBRID = "NeuralMD, hybrid: jump, relax, check, fall back"
 
 
-def all_atom(platform: str | None, cutoff_nm: float) -> app.Simulation:
-    """The Amber system at 300 K with OpenMM's fastest fair settings on this hardware."""
-    from openmmtools.testsystems import get_data_filename
+def folders_of(arguments: argparse.Namespace, platform: str) -> tuple[list[ComplexFolder], dict]:
+    """Those that were named, or T4 lysozyme; and which of it cannot be made, with the reason."""
+    if arguments.complex:
+        return [ComplexFolder.open(path) for path in arguments.complex], {}
+    dry = implicit(arguments.work / "implicit")
+    if arguments.quick:
+        return [dry], {}
+    engine = "gromacs" if "gromacs" in arguments.engines else "openmm"
+    try:
+        return [dry, explicit(arguments.work / "explicit", dry, engine, platform)], {}
+    except NeuralMDError as error:
+        return [dry], {"all-atom MD in water": one_line(error)}
 
-    folder = Path(get_data_filename("data/T4-lysozyme-L99A-implicit"))
-    prmtop = app.AmberPrmtopFile(str(folder / "complex.prmtop"))
-    coordinates = app.AmberInpcrdFile(str(folder / "complex-minimized.crd"))
-    system = prmtop.createSystem(
-        nonbondedMethod=app.CutoffNonPeriodic,
-        nonbondedCutoff=cutoff_nm * unit.nanometer,
-        implicitSolvent=app.OBC2,
-        constraints=app.HBonds,
-        hydrogenMass=4 * unit.amu,
+
+def all_atom_settings(folder: ComplexFolder, mode: str, quick: bool) -> Iterator[dict[str, Any]]:
+    """Time steps and cutoffs that are tried."""
+    bounded = mode == "flexible" and not folder.record["periodic"]
+    cutoffs = CUTOFFS if bounded else (None,)
+    yield from (
+        {"timestep_fs": 4.0, "cutoff": cutoff} for cutoff in (cutoffs[:1] if quick else cutoffs)
     )
-    integrator = openmm.LangevinMiddleIntegrator(300.0, 1.0, 0.004)
-    integrator.setRandomNumberSeed(1)
-    chosen = openmm.Platform.getPlatform(platform) if platform else None
-    simulation = app.Simulation(prmtop.topology, system, integrator, chosen)
-    simulation.context.setPositions(coordinates.positions)
-    simulation.minimizeEnergy(maxIterations=200)
-    simulation.context.setVelocitiesToTemperature(300.0, 1)
-    return simulation
+    if not quick:
+        yield {"timestep_fs": 2.0, "hydrogen_mass": 0.0, "cutoff": cutoffs[0]}
 
 
-def clock(advance: Callable[[], Any], wait: Callable[[], Any], repeats: int) -> list[float]:
-    """Seconds of each repeat; waits for the device before it looks at the clock."""
-    seconds = []
-    for _ in range(repeats):
-        wait()
-        began = time.perf_counter()
-        advance()
-        wait()
-        seconds.append(time.perf_counter() - began)
-    return seconds
+def variants(
+    folders: list[ComplexFolder], arguments: argparse.Namespace, common: dict[str, Any]
+) -> dict[str, Variant]:
+    """All-atom MD of every kind, by name."""
+    found: dict[str, Variant] = {}
+    for folder in folders:
+        for mode in arguments.modes:
+            for chosen in all_atom_settings(folder, mode, arguments.quick):
+                settings = MDSettings(mode=mode, **common, **chosen)
+                for engine in arguments.engines:
+                    variant = Variant(engine, folder, settings)
+                    heavy = " with heavy hydrogens" if settings.hydrogen_mass else ""
+                    step = f"{settings.timestep_fs:g} fs{heavy}"
+                    name = f"all-atom, {ENGINES[engine]}: {variant.what}, {step}"
+                    if name in found:
+                        raise InputError(f"{folder.path}: a second complex in the same solvent")
+                    found[name] = variant
+    return found
 
 
-def timed(simulation: app.Simulation, steps: int, warmup: int, repeats: int) -> list[float]:
-    """Seconds of `repeats` blocks of `steps` steps, after a warm-up."""
-    simulation.step(warmup)
-    return clock(
-        lambda: simulation.step(steps),
-        lambda: simulation.context.getState(energy=False, positions=True),
-        repeats,
-    )
+def makers(
+    all_atom: dict[str, Variant],
+    learned: Learned,
+    arguments: argparse.Namespace,
+    place: Path,
+    pace: Pace,
+) -> dict[str, Callable[[], Contestant]]:
+    """What makes every contestant."""
 
+    def made(number: int, variant: Variant) -> Contestant:
+        own = place / f"variant-{number}"
+        own.mkdir()
+        return variant.contestant(own, pace)
 
-def rate(ps_per_block: float, seconds: list[float]) -> dict[str, float]:
-    """ns/day: median, least and greatest of the repeats."""
-    speeds = ps_per_block / 1000.0 * SECONDS_PER_DAY / np.array(seconds)
-    return {
-        "median": float(np.median(speeds)),
-        "least": float(speeds.min()),
-        "greatest": float(speeds.max()),
+    found: dict[str, Callable[[], Contestant]] = {
+        name: partial(made, number, variant)
+        for number, (name, variant) in enumerate(all_atom.items())
     }
+    for backend in arguments.backends:
+        name = f"NeuralMD in OpenMM, {backend}"
+        found[name] = partial(learned.in_openmm, backend, pace.seconds)
+    for replicas in dict.fromkeys((1, arguments.replicas)):
+        many = "one replica" if replicas == 1 else f"{replicas} replicas at once"
+        found[f"NeuralMD in torch, {many}"] = partial(learned.in_torch, replicas, pace.seconds)
+    return found
+
+
+def raced(
+    contestants: dict[str, Contestant], all_atom: dict[str, Variant], repeats: int
+) -> dict[str, dict[str, Any]]:
+    """ns/day of all, in turn."""
+    with progress_bar("speed", repeats * len(contestants), "repeats") as advance:
+        measures = {name: found.measure for name, found in contestants.items()}
+        rates = in_turn(measures, repeats, lambda units, _: advance(units))
+    return {
+        name: {
+            "learned": name not in all_atom,
+            "ns_per_day": spread(rates[name])._asdict(),
+            "moving_atoms": found.moving,
+            "atoms": found.atoms,
+            "platform": found.platform,
+            "copies": found.copies,
+        }
+        for name, found in contestants.items()
+    }
+
+
+def timed(
+    learned: Learned, folders: list[ComplexFolder], arguments: argparse.Namespace
+) -> dict[str, Any]:
+    """Rows, parts and jumps of the result."""
+    common = {
+        "platform": learned.platform,
+        "properties": threads_of(learned.platform, arguments.threads),
+    }
+    all_atom, first = variants(folders, arguments, common), folders[0]
+    pace = Pace(arguments.seconds, QUICK_PS) if arguments.quick else Pace(arguments.seconds)
+    with TemporaryDirectory(prefix="neuralmd-speed-") as name:
+        place = Path(name)
+        every = makers(all_atom, learned, arguments, place, pace)
+        with progress_bar("getting ready", len(every), "runs") as advance:
+            contestants, left_out = ready(every, lambda _: advance(1))
+        rows = raced(contestants, all_atom, arguments.repeats)
+        parts = starting(learned, arguments.model, first, place, arguments.repeats)
+    cutoff = None if first.record["periodic"] else CUTOFFS[0]
+    md = MDSettings(mode=arguments.modes[0], cutoff=cutoff, **common)
+    found = jumps_of(arguments, first, md)
+    if isinstance(found, str):
+        return {"rows": rows, "parts": parts, "jumps": None, "left_out": {HYBRID: found} | left_out}
+    rows[HYBRID] = found.row(learned.platform)
+    return {"rows": rows, "parts": parts | found.parts, "jumps": found.told(), "left_out": left_out}
+
+
+def jumps_of(arguments: argparse.Namespace, folder: ComplexFolder, md: MDSettings) -> Hybrid | str:
+    """Jumps with all that belongs to them, or why there are none."""
+    chosen = QUICK_JUMPS if arguments.quick else JumpSettings()
+    counts = arguments.repeats, arguments.fallback_ps
+    try:
+        return hybrid(arguments.model, folder, md, chosen, *counts)
+    except (NeuralMDError, openmm.OpenMMException) as error:
+        return one_line(error)
 
 
 def measure(arguments: argparse.Namespace) -> dict[str, Any]:
-    """Time both sides in turn."""
-    rows: dict[str, Any] = {}
-    total = 2 + len(arguments.backends)
-    with progress_bar("speed", total, "side") as advance:
-        for cutoff in (1.2, 2.0):
-            simulation = all_atom(arguments.platform, cutoff)
-            seconds = timed(simulation, arguments.md_steps, arguments.md_steps, arguments.repeats)
-            name = f"all-atom OBC2, 4 fs, cutoff {cutoff} nm"
-            rows[name] = {
-                "ns_per_day": rate(arguments.md_steps * 0.004, seconds),
-                "seconds": seconds,
-                "moving_atoms": simulation.system.getNumParticles(),
-                "platform": simulation.context.getPlatform().getName(),
-            }
-            advance(1, name)
-        for backend in arguments.backends:
-            began = time.perf_counter()
-            model, complex = load_model(arguments.model), example_complex("t4l-p-xylene")
-            loaded = time.perf_counter()
-            settings = RunSettings(platform=arguments.platform, backend=backend)
-            simulation = make_simulation(model, complex, settings)
-            initialise(simulation, model, complex)
-            ready = time.perf_counter()
-            per_snapshot = simulation.integrator.stepsPerSnapshot
-            steps = per_snapshot * arguments.snapshots
-            seconds = timed(simulation, steps, 10 * per_snapshot, arguments.repeats)
-            name = f"NeuralMD, {backend}"
-            rows[name] = {
-                "ns_per_day": rate(arguments.snapshots * model.card.interval_ps, seconds),
-                "seconds": seconds,
-                "snapshots_per_second": arguments.snapshots / float(np.median(seconds)),
-                "moving_atoms": len(complex.ligand_heavy),
-                "platform": simulation.context.getPlatform().getName(),
-                "seconds_to_load": loaded - began,
-                "seconds_to_export_and_start": ready - loaded,
-            }
-            advance(1, name)
-    return {"rows": rows, "interval_ps": model.card.interval_ps, "model": model.sha256}
-
-
-def ratios(measured: dict[str, Any]) -> dict[str, dict[str, float]]:
-    """NeuralMD over the fastest all-atom row, at the model's interval and at MISATO's."""
-    speeds = {name: row["ns_per_day"]["median"] for name, row in measured["rows"].items()}
-    fastest = max(speed for name, speed in speeds.items() if name.startswith("all-atom"))
-    scale = MISATO_INTERVAL_PS / measured["interval_ps"]
-    return {
-        name: {"at_model_interval": speed / fastest, "at_80_ps": speed / fastest * scale}
-        for name, speed in speeds.items()
-        if name.startswith("NeuralMD")
+    """Everything, as the result file has it."""
+    platform, model = working_platform(arguments.platform), load_model(arguments.model)
+    validity = read_validity(arguments.validity, model) if arguments.validity else None
+    folders, missing = folders_of(arguments, platform)
+    complex = model.fitted(folders[0].complex())
+    known, memory = known_snapshots(None, complex), None
+    if arguments.reference:
+        run = open_run(model, complex, arguments.reference)
+        complex, known, memory = run.strided.complex, run.known, memories(model, run)
+    learned = Learned(model, complex, known, platform, arguments.threads)
+    found = timed(learned, folders, arguments)
+    rows = with_samples(found["rows"], memory)
+    result = {
+        "complex": folders[0].name,
+        "what": f"simulated ns/day, {folders[0].name}, {arguments.repeats} repeats in turn",
+        **found,
+        "rows": rows,
+        "interval_ps": learned.interval_ps,
+        "model": model.sha256,
+        "ratio_to_fastest_all_atom": ratios(rows, learned.interval_ps),
+        "memory": memory,
+        "validity": validity,
+        "left_out": missing | found["left_out"],
     }
+    return {**result, "in_words": in_words(result, model), "provenance": provenance()}
+
+
+def report(result: dict[str, Any]) -> None:
+    """The numbers in words."""
+    card = verdict(result["validity"])
+    for name, row in result["rows"].items():
+        speed, ratio = row["ns_per_day"], result["ratio_to_fastest_all_atom"].get(name)
+        print(
+            f"{name}: {row['moving_atoms']:,} atoms move, {speed['median']:,.4g} ns/day "
+            f"({speed['least']:,.4g} to {speed['greatest']:,.4g})"
+        )
+        if ratio is not None:
+            per_sample = ratio["per_independent_sample"]
+            told = "not compared" if per_sample is None else f"{per_sample:,.3g} ×"
+            print(
+                f"    {ratio['at_model_interval']:,.3g} × the fastest all-atom MD, "
+                f"{ratio['at_80_ps']:,.3g} × at 80 ps; per independent sample {told}; "
+                f"validity card: {card}"
+            )
+    for part, seconds in result["parts"].items():
+        print(f"{part}: {seconds['median']:.3g} s")
+    for name, reason in result["left_out"].items():
+        print(f"left out: {name}: {reason}")
+    print("\n".join(result["in_words"]))
+
+
+def words(text: str) -> list[str]:
+    """Of an option that is a list with commas."""
+    return [word for word in text.split(",") if word]
+
+
+def parsed() -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
+    add = parser.add_argument
+    add("--complex", type=Path, nargs="+", metavar="DIR", help="one complex, in its solvents")
+    add("--model", default="gpcr-ergotamine", help="bundled name, or model file")
+    add("--reference", type=Path, metavar="RUN", help="MD of the complex: folder of a run or set")
+    add("--validity", type=Path, metavar="FILE", help="validity.json of the model")
+    add("--platform", help="OpenMM platform of everything; default: the fastest")
+    add("--threads", type=int, default=len(os.sched_getaffinity(0)), help="on the CPU")
+    add("--engines", type=words, default=list(ENGINES), help="default: openmm,gromacs")
+    add("--modes", type=words, default=["flexible"], help="of MD; default: flexible")
+    add("--backends", type=words, default=list(BACKENDS), help=f"default: {','.join(BACKENDS)}")
+    add("--replicas", type=int, default=64, help="at once, in torch")
+    add("--repeats", type=int, default=FEWEST)
+    add("--seconds", type=float, default=5.0, help="of a repeat, about")
+    add("--fallback-ps", type=float, default=2.0, help="of MD to time a fallback, at most")
+    add("--work", type=Path, default=Path("runs/speedup"), help="for what is prepared")
+    add("--json", type=Path, help="result file")
+    add("--quick", action="store_true", help="smallest sizes, to see that it runs")
+    given = parser.parse_args()
+    if unknown := set(given.engines) - set(ENGINES):
+        parser.error(f"unknown engine {min(unknown)}; known: {', '.join(ENGINES)}")
+    if given.quick:
+        given.repeats, given.seconds, given.replicas, given.fallback_ps = 2, 0.1, 2, QUICK_PS
+    elif given.repeats < FEWEST:
+        parser.error(f"a median of fewer than {FEWEST} repeats is not worth reporting")
+    return given
 
 
 def main() -> None:
     """Measure, print and write."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
-    parser.add_argument("--platform", help="OpenMM platform for both sides; default: the fastest")
-    parser.add_argument("--model", default="gpcr-ergotamine")
-    parser.add_argument("--backends", nargs="+", default=["TorchForce", "PythonForce"])
-    parser.add_argument("--repeats", type=int, default=7)
-    parser.add_argument("--md-steps", type=int, default=250, help="steps in an all-atom repeat")
-    parser.add_argument("--snapshots", type=int, default=50, help="snapshots in a NeuralMD repeat")
-    parser.add_argument("--json", type=Path, default=HERE / "results" / "speedup-t4l-p-xylene.json")
-    arguments = parser.parse_args()
-    if arguments.repeats < 5:
-        parser.error("a median of fewer than 5 repeats is not worth reporting")
-    measured = measure(arguments)
-    result = {
-        "what": "simulated ns/day, T4 lysozyme L99A with p-xylene, both sides through OpenMM",
-        **measured,
-        "ratio_to_fastest_all_atom": ratios(measured),
-        "in_words": WORDS,
-        "provenance": provenance(),
-    }
-    with complete(arguments.json) as temporary:
+    arguments = parsed()
+    try:
+        result = measure(arguments)
+    except NeuralMDError as error:
+        sys.exit(f"error: {one_line(error)}")
+    name = "quick" if arguments.quick else f"speedup-{result['complex']}"
+    folder = arguments.work if arguments.quick else HERE / "results"
+    target = arguments.json or folder / f"{name}.json"
+    with complete(target) as temporary:
         temporary.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
-    for name, row in measured["rows"].items():
-        speed = row["ns_per_day"]
-        print(
-            f"{name:38s} {speed['median']:14,.1f} ns/day "
-            f"({speed['least']:,.1f} to {speed['greatest']:,.1f})"
-        )
-    for name, ratio in result["ratio_to_fastest_all_atom"].items():
-        print(
-            f"{name}: {ratio['at_model_interval']:,.0f} × at {measured['interval_ps']:g} ps "
-            f"per snapshot, {ratio['at_80_ps']:,.0f} × at 80 ps"
-        )
-    print("\n".join(WORDS))
-    print(f"wrote {arguments.json}")
+    report(result)
+    print(f"wrote {target}")
 
 
 if __name__ == "__main__":

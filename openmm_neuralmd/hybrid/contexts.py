@@ -7,10 +7,20 @@ from typing import Any
 import numpy as np
 import openmm
 from openmm import unit
+from openmmtools import cache
 
+from ..reference.md.platforms import find_platform
+from ..reference.md.settings import MDSettings
 from ..units import nanometers
 
 CHUNK = 250  # steps between looks at Ctrl-C
+
+
+def context_cache(md: MDSettings) -> cache.ContextCache:
+    """A cache of Contexts on the platform that the settings name, or the fastest."""
+    if md.platform is None:
+        return cache.ContextCache()
+    return cache.ContextCache(find_platform(md.platform), md.properties or None)
 
 
 def context_like(

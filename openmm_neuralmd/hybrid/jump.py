@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from ..messages import one_line
 from ..reference.folder import LIGAND, ComplexFolder
 from ..reference.md.modes import Setup, build
 from ..reference.md.settings import MDSettings
+from ..timing import Stopwatch
 from ..training.checkpoints import load_model
 from ..units import nanometers
 from .contexts import langevin
@@ -33,6 +35,8 @@ from .settings import JumpSettings
 JUMPED, FELL_BACK = "jump", "fallback"
 FAILED = "failed"
 """Reason of a fallback: OpenMM could not go on."""
+PARTS = ("jump", "hydrogens", "relaxation", "check")
+"""Of a jump: forecast, placing it with its hydrogens, minimisation and MD after it, checks."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,6 +53,8 @@ class Jump:
     raw, relaxed : (N, 3) float64, nm
         Positions as the model and the rebuilt hydrogens had them, and after the minimisation
         (None where that failed).
+    seconds : mapping of str to float
+        Wall time of `PARTS`, of those that were come to.
     """
 
     kind: str
@@ -57,6 +63,7 @@ class Jump:
     energy: float
     raw: np.ndarray
     relaxed: np.ndarray | None
+    seconds: Mapping[str, float]
 
 
 class NeuralMDJumpMove(MCMCMove):
@@ -182,11 +189,9 @@ class NeuralMDJumpMove(MCMCMove):
             The MD of a fallback failed too.
         """
         target, _ = self._get_context_cache(context_cache).get_context(thermodynamic_state)
-        if not len(self.history.known):
-            self.observe(sampler_state)
         seed = int(np.random.SeedSequence([self.seed, self.n_proposed]).generate_state(1)[0] >> 1)
         before = copy.deepcopy(sampler_state)
-        self.last = self._jump(target, thermodynamic_state, sampler_state, seed)
+        self.last = self.attempt(target, thermodynamic_state, sampler_state, seed)
         self.n_proposed += 1
         if self.last.kind == JUMPED:
             self.n_accepted += 1
@@ -217,39 +222,62 @@ class NeuralMDJumpMove(MCMCMove):
             fresh=fresh,
         )
 
-    def _jump(
+    def attempt(
         self, target: openmm.Context, thermodynamic_state: Any, sampler_state: Any, seed: int
     ) -> Jump:
-        """Forecast, relax and check; the sampler state is the new one where it is a jump."""
+        """Forecast, relax and check, without the fallback.
+
+        Parameters
+        ----------
+        target : Context
+            Of the platform to take.
+        thermodynamic_state : see `apply`
+        sampler_state : SamplerState
+            Is the new one where it is a jump; not to be gone on from otherwise.
+        seed : int
+        """
+        if not len(self.history.known):
+            self.observe(sampler_state)
+        part = Stopwatch()
         positions, box = _present(sampler_state)
         whole = self.history.whole(positions, box)
-        following = rollout(self.model, self.complex, self.history.known, 1, seed=seed)[0]
-        raw = self.history.placed(following, whole)
+        with part("jump"):
+            following = rollout(self.model, self.complex, self.history.known, 1, seed=seed)[0]
+        with part("hydrogens"):
+            raw = self.history.placed(following, whole)
         energy, relaxed = float("nan"), None
         try:
-            quench = Quench(
-                self.setup.system,
-                self.complex,
-                (whole, raw),
-                self.settings.radius,
-                self.settings.stiffness,
-                target,
-            )
-            _, reference = quench(whole, box, self.settings.iterations)
-            relaxed, reached = quench(raw, box, self.settings.iterations)
-            energy = reached - reference
-            found = self._fault(whole, relaxed, energy, box)
+            with part("relaxation"):
+                relaxed, energy = self._relaxed(target, whole, raw, box)
+            with part("check"):
+                found = self._fault(whole, relaxed, energy, box)
             if found is None:
                 sampler_state.positions = relaxed * unit.nanometer
                 steps = min(self.steps, self._whole_steps(self.settings.relax_ps))
-                self.run(target, thermodynamic_state, sampler_state, steps, seed, fresh=True)
+                with part("relaxation"):
+                    self.run(target, thermodynamic_state, sampler_state, steps, seed, fresh=True)
                 moved, box = _present(sampler_state)
                 # the window is for minimised poses: an energy at 300 K is none
-                found = self._fault(whole, self.history.whole(moved, box), 0.0, box)
+                with part("check"):
+                    found = self._fault(whole, self.history.whole(moved, box), 0.0, box)
         except openmm.OpenMMException as error:
             found = FAILED, one_line(error)
         reason, message = found or ("", "")
-        return Jump(FELL_BACK if found else JUMPED, reason, message, energy, raw, relaxed)
+        kind = FELL_BACK if found else JUMPED
+        return Jump(kind, reason, message, energy, raw, relaxed, part.seconds)
+
+    def _relaxed(
+        self, target: openmm.Context, whole: np.ndarray, raw: np.ndarray, box: np.ndarray | None
+    ) -> tuple[np.ndarray, float]:
+        """The jumped pose minimised, and its energy less that of the pose before."""
+        chosen = self.settings
+        poses = whole, raw
+        quench = Quench(
+            self.setup.system, self.complex, poses, chosen.radius, chosen.stiffness, target
+        )
+        _, reference = quench(whole, box, chosen.iterations)
+        relaxed, reached = quench(raw, box, chosen.iterations)
+        return relaxed, reached - reference
 
     def _fault(
         self, before: np.ndarray, after: np.ndarray, energy: float, box: np.ndarray | None

@@ -27,12 +27,12 @@ from ..reference.folder import ComplexFolder, check_absent
 from ..reference.md.equilibration import equilibrate
 from ..reference.md.outcome import TOPOLOGY, publish
 from ..reference.md.partial import PartialRun
-from ..reference.md.platforms import describe_platform, find_platform
+from ..reference.md.platforms import describe_platform
 from ..reference.md.records import open_trajectory
 from ..reference.md.selection import part_of_topology, written_atoms
 from ..times import whole_strides
 from ..units import nanometers
-from .contexts import kilojoules, put
+from .contexts import context_cache, kilojoules, put
 from .jump import NeuralMDJumpMove
 from .settings import HybridSettings
 
@@ -118,7 +118,7 @@ def run_hybrid(
     opened, total = ComplexFolder.open(folder), whole_strides(time_ps, move.interval_ps)
     partial = PartialRun(output, _identity(move, opened, settings, known))
     start = equilibrate(move.setup, settings.md, partial.folder, lambda stage: progress(0, stage))
-    chain = _Chain(move, settings, start, _contexts(settings))
+    chain = _Chain(move, settings, start, context_cache(settings.md))
     first = partial.resume(chain.load)
     progress(first, "production")
     began = time.perf_counter()
@@ -212,13 +212,6 @@ class _Chain:
             self.state.velocities = saved["velocities"] * (unit.nanometer / unit.picosecond)
             self.move.history.known = saved["known"]
             self.move.statistics = json.loads(str(saved["statistics"]))
-
-
-def _contexts(settings: HybridSettings) -> cache.ContextCache:
-    if settings.md.platform is None:
-        return cache.ContextCache()
-    properties = settings.md.properties or None
-    return cache.ContextCache(find_platform(settings.md.platform), properties)
 
 
 def _identity(

@@ -13,7 +13,7 @@ from ..settings_files import validated
 
 
 class Repeats(BaseModel):
-    """Simulated ns/day over repeats."""
+    """A measurement over its repeats."""
 
     median: float
     least: float
@@ -26,6 +26,14 @@ class Side(BaseModel):
     ns_per_day: Repeats
     moving_atoms: int
     platform: str = ""
+    independent_per_day: float | None = None
+
+
+class Ratios(BaseModel):
+    """A model over the best all-atom MD: in simulated time, and in independent samples."""
+
+    at_model_interval: float
+    per_independent_sample: float | None = None
 
 
 class Speed(BaseModel):
@@ -37,8 +45,14 @@ class Speed(BaseModel):
         What was timed.
     rows : dict
         Contestants by name.
+    ratio_to_fastest_all_atom : dict
+        Of the contestants that are models.
+    parts : dict
+        Seconds of everything that a jump needs.
     in_words : list of str
         What has to be known before a ratio is believed.
+    left_out : dict
+        What could not be timed, and why.
     model : str
         SHA-256 of the model that was timed.
     provenance : dict
@@ -47,7 +61,10 @@ class Speed(BaseModel):
 
     what: str
     rows: dict[str, Side]
+    ratio_to_fastest_all_atom: dict[str, Ratios] = {}
+    parts: dict[str, Repeats] = {}
     in_words: list[str]
+    left_out: dict[str, str] = {}
     model: str
     provenance: dict[str, Any] = {}
 

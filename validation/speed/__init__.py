@@ -1,0 +1,1 @@
+"""What speedup.py and engines.py share: contestants, parts of a jump, samples, tables."""

@@ -1,0 +1,154 @@
+"""What the speeds of a run of speedup.py come to: ratios, per sample, and what has to be said."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from openmm_neuralmd.analysis.effective import FEW, independent_per_day
+from openmm_neuralmd.errors import InputError
+from openmm_neuralmd.times import show_time
+from openmm_neuralmd.training import Model
+
+MISATO_INTERVAL_PS = 80.0
+Rows = Mapping[str, Mapping[str, Any]]
+
+
+def with_samples(rows: Rows, memories: Mapping[str, Any] | None) -> dict[str, dict[str, Any]]:
+    """The rows with their independent samples a day, None where the memory is not known.
+
+    Replicas that are all the same (`copies`) hold the samples of one.
+    """
+    found = {}
+    for name, row in rows.items():
+        side = "model" if row["learned"] else "md"
+        known = (memories or {}).get(side) if not row.get("own_memory") else None
+        per_day = None
+        if known is not None:
+            speed = row["ns_per_day"]["median"] / row.get("copies", 1)
+            per_day = independent_per_day(speed, known["time_ps"])
+        found[name] = {**row, "independent_per_day": per_day}
+    return found
+
+
+def ratios(rows: Rows, interval_ps: float) -> dict[str, dict[str, float | None]]:
+    """Every learned row over the best all-atom row: in simulated time, and in samples.
+
+    Parameters
+    ----------
+    rows : mapping
+        As `with_samples` gives them.
+    interval_ps : float
+        The model's stride.
+    """
+    others = [row for row in rows.values() if not row["learned"]]
+    if not others:
+        return {}
+    fastest = max(row["ns_per_day"]["median"] for row in others)
+    samples = max((row["independent_per_day"] or 0.0 for row in others), default=0.0)
+    found: dict[str, dict[str, float | None]] = {}
+    for name, row in rows.items():
+        if row["learned"]:
+            ratio, own = row["ns_per_day"]["median"] / fastest, row["independent_per_day"]
+            found[name] = {
+                "at_model_interval": ratio,
+                "at_80_ps": ratio * MISATO_INTERVAL_PS / interval_ps,
+                "per_independent_sample": own / samples if own and samples else None,
+            }
+    return found
+
+
+def read_validity(path: Path, model: Model) -> dict[str, Any]:
+    """Headline and counts of a validity card, which has to be of the model that is timed.
+
+    Raises
+    ------
+    InputError
+        No such file, or another model's.
+    """
+    try:
+        card = json.loads(path.read_text(encoding="utf-8"))
+        sha256, name = card["model"]["sha256"], card["model"]["name"]
+        found = {"headline": card["verdict"]["headline"], "counts": card["counts"]}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{path}: not a validity.json of neuralmd validate: {error!r}") from error
+    if sha256 != model.sha256:
+        raise InputError(
+            f"{path}: of model '{name}' ({sha256[:12]}…), but '{model.card.name}' "
+            f"({model.sha256[:12]}…) is timed: validate that one"
+        )
+    return found
+
+
+def in_words(result: Mapping[str, Any], model: Model) -> list[str]:
+    """What has to be known before a ratio is believed."""
+    rows = result["rows"]
+    most = max((r["moving_atoms"] for r in rows.values() if not r["learned"]), default=0)
+    own = min(r["moving_atoms"] for r in rows.values() if r["learned"])
+    trained = ", ".join(dict.fromkeys(str(d.get("name", "?")) for d in model.card.data))
+    told = [
+        f"All-atom MD moves up to {most:,} atoms and samples the Boltzmann distribution of its "
+        "force field; its trajectory resolves femtoseconds.",
+        f"NeuralMD moves the ligand's {own} atoms in a rigid protein and gives one snapshot per "
+        "interval; nothing between snapshots is computed, and no ensemble is guaranteed: what they "
+        "are worth is on its validity card.",
+        "The ratio is proportional to the model's snapshot interval, which is a choice made when "
+        "the reference was recorded, not an achievement of the code; it is also given for 80 ps.",
+        f"The model was trained on {trained or 'data that its card does not name'}: on another "
+        "complex it costs the same, and its trajectory there means nothing.",
+    ]
+    return [*told, *_of_samples(result), *_of_jumps(result)]
+
+
+def _of_samples(result: Mapping[str, Any]) -> list[str]:
+    found = result["memory"]
+    if found is None:
+        return ["Independent samples were not compared: that needs a run of MD (--reference)."]
+    md, own = found["md"], found["model"]
+    told = [
+        "Independent samples are simulated time by twice the integrated autocorrelation time of "
+        f"the ligand's coordinates: {_time(md)} in the MD ({found['reference']}, "
+        f"{show_time(round(md['length_ps'], 6))}), which stands for all rows of MD"
+        + (f", and {_time(own)} in a trajectory of the model from there." if own else ".")
+    ]
+    if own is None:
+        told.append(f"The model has no independent samples: {found['why']}.")
+    short = [side for side, row in (("MD", md), ("model", own)) if row and not row["resolved"]]
+    if short:
+        told.append(
+            f"The trajectory of the {' and of the '.join(short)} holds fewer than {FEW:g} "
+            "independent samples: it is too short to tell its own memory, which is longer."
+        )
+    return told
+
+
+def _time(row: Mapping[str, Any]) -> str:
+    return show_time(float(f"{row['time_ps']:.2g}"))
+
+
+def _of_jumps(result: Mapping[str, Any]) -> list[str]:
+    found = result["jumps"]
+    if found is None:
+        return []
+    why = f" (failed: {', '.join(found['reasons'])})" if found["reasons"] else ""
+    told = [
+        f"The hybrid row counts relaxation, checks and fallbacks: {found['kept']} of "
+        f"{found['attempts']} jumps from the prepared pose were kept{why}. A chain of jumps may "
+        "keep more or fewer."
+    ]
+    if found["fallback_ps"] < result["interval_ps"]:
+        told.append(
+            f"A fallback is {show_time(result['interval_ps'])} of MD, of which "
+            f"{show_time(found['fallback_ps'])} were run and scaled up."
+        )
+    return told
+
+
+def verdict(found: Mapping[str, Any] | None) -> str:
+    """A card's headline and counts, for a cell of a table."""
+    if found is None:
+        return "none given"
+    counts = ", ".join(f"{count} {name}" for name, count in found["counts"].items() if count)
+    return f"{found['headline']} ({counts})"

@@ -1,0 +1,119 @@
+"""NeuralMD as something to time: inside OpenMM, in torch alone, and many replicas at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from openmm_neuralmd.bindingnet import complex_tensors
+from openmm_neuralmd.complexes import Complex
+from openmm_neuralmd.dynamics import LEARNED, rollout
+from openmm_neuralmd.mm.run import RunSettings, make_simulation
+from openmm_neuralmd.mm.start import initialise
+from openmm_neuralmd.reference.md.field import ON_CPU
+from openmm_neuralmd.timing import paced
+from openmm_neuralmd.training import Model
+from speed.all_atom import Contestant, threads_of
+
+FIRST = 10
+"""Snapshots of the first repeat."""
+MOST = 500
+"""Snapshots of a repeat, at most: far from its data a model may lose the ligand."""
+
+
+@dataclass(frozen=True)
+class Learned:
+    """A model on a complex.
+
+    Attributes
+    ----------
+    model : Model
+    complex : Complex
+        With the atoms that the model reads.
+    known : (T, n, 3) float64, Å
+        Snapshots that it starts from; what draws noise costs by how they are spread.
+    platform : str
+        Of OpenMM; torch computes where it does.
+    threads : int
+        Of OpenMM on the CPU, and of torch.
+    """
+
+    model: Model
+    complex: Complex
+    known: np.ndarray
+    platform: str
+    threads: int
+
+    @property
+    def device(self) -> str:
+        """Of torch: a GPU where OpenMM's platform is one and torch can use it."""
+        return "cpu" if self.platform in ON_CPU or not torch.cuda.is_available() else "cuda"
+
+    @property
+    def interval_ps(self) -> float:
+        """The model's stride."""
+        return self.model.card.interval_ps
+
+    def in_openmm(self, backend: str, seconds: float) -> Contestant:
+        """A Simulation with `NeuralMDIntegrator`.
+
+        Raises
+        ------
+        NeuralMDError
+            The backend is not there, or the model does not jump inside OpenMM.
+        """
+        settings = RunSettings(
+            platform=self.platform,
+            properties=threads_of(self.platform, self.threads),
+            backend=backend,
+        )
+        simulation = make_simulation(self.model, self.complex, settings)
+        per_snapshot = simulation.integrator.stepsPerSnapshot
+        measure = paced(
+            lambda snapshots: simulation.step(snapshots * per_snapshot),
+            self.interval_ps,
+            seconds,
+            first=FIRST,
+            most=MOST,
+            wait=lambda: simulation.context.getState(positions=True),
+            before=lambda: initialise(simulation, self.model, self.complex, self.known),
+        )
+        return self._contestant(measure, simulation.context.getPlatform().getName())
+
+    def in_torch(self, replicas: int, seconds: float) -> Contestant:
+        """`rollout` of many replicas at once; its copy to the host waits for a GPU."""
+
+        def advance(snapshots: int) -> np.ndarray:
+            chosen = {"replicas": replicas, "device": self.device}
+            return rollout(self.model, self.complex, self.known, snapshots, **chosen)
+
+        measure = paced(
+            advance,
+            self.interval_ps * replicas,
+            seconds,
+            first=FIRST,
+            most=MOST,
+            before=lambda: torch.set_num_threads(self.threads),  # OpenMM's plug-in sets it too
+        )
+        copies = 1 if LEARNED[self.model.card.kind].stochastic else replicas
+        return self._contestant(measure, f"torch, {self.device}", copies)
+
+    def featurise(self) -> None:
+        """The tensors of the complex, and the rigid protein through its network."""
+        c = complex_tensors(self.complex, device=self.device)
+        with torch.no_grad():
+            self.model.dynamics.to(self.device).encode(c)  # type: ignore[operator]
+
+    def wait(self) -> None:
+        """Until the device has done all it was given."""
+        if self.device == "cuda":
+            torch.cuda.synchronize()
+
+    def _contestant(
+        self, measure: Callable[[], float], platform: str, copies: int = 1
+    ) -> Contestant:
+        counts = len(self.complex.sites), len(self.complex.positions)
+        return Contestant(measure, *counts, platform, copies)

@@ -1,0 +1,124 @@
+"""Memory of the ligand in all-atom MD and in a model's own trajectory, by one observable."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from runs import read_run
+
+from openmm_neuralmd.analysis.effective import Memory, memory
+from openmm_neuralmd.assessment import learned_forecasts, learned_samplers
+from openmm_neuralmd.complexes import Complex
+from openmm_neuralmd.errors import InputError
+from openmm_neuralmd.times import show_time
+from openmm_neuralmd.training import Model
+from openmm_neuralmd.trajectories import Snapshots
+
+KNOWN = 30
+"""Snapshots that a model's trajectory starts from."""
+SHORTEST = 10
+"""Snapshots of it, at least."""
+
+
+class Run(NamedTuple):
+    """All-atom MD of the complex that is timed.
+
+    Attributes
+    ----------
+    name : str
+    fine : Snapshots
+        All there are.
+    strided : Snapshots
+        Of the first segment, at the model's stride.
+    """
+
+    name: str
+    fine: Snapshots
+    strided: Snapshots
+
+    @property
+    def known(self) -> np.ndarray:
+        """(T, n, 3) in Å, what a model's own trajectory starts from."""
+        return self.strided.ligand[:KNOWN]
+
+
+def open_run(model: Model, complex: Complex, folder: Path) -> Run:
+    """A run, see `runs.read_run`; its snapshots as fine as the model's stride, or finer.
+
+    Raises
+    ------
+    InputError, ModelError
+        Another ligand than in `complex`, another stride, or too short a run.
+    """
+    fine = read_run(folder, model.hydrogens)
+    _check_ligand(fine, complex, folder)
+    strided = _at_stride(fine, model.card.interval_ps, folder)
+    model.check(strided.complex, strided.interval_ps)
+    if len(strided) < KNOWN + SHORTEST:
+        raise InputError(
+            f"{folder}: {len(strided)} snapshots at the model's stride are too few to compare "
+            f"memories; {KNOWN + SHORTEST} are the least"
+        )
+    return Run(folder.name, fine, strided)
+
+
+def memories(model: Model, run: Run) -> dict[str, Any]:
+    """Autocorrelation times of the ligand's coordinates, by a run of MD and by the model.
+
+    The MD counts at all its snapshots, the model at its stride; each for as long as the run is.
+
+    Returns
+    -------
+    dict
+        ``reference``, ``md`` and ``model`` (see `told`); ``why`` where the model has no memory.
+    """
+    count = len(run.strided) - len(run.known)
+    found: dict[str, Any] = {"reference": run.name}
+    found["md"] = told(memory(run.fine.ligand, run.fine.interval_ps, run.fine.segments))
+    try:
+        futures = _futures(model, run.strided, run.known, count)
+        segments = [range(i * count, (i + 1) * count) for i in range(len(futures))]
+        own = memory(np.concatenate(futures), run.strided.interval_ps, segments)
+        found["model"], found["why"] = told(own), ""
+    except InputError as error:
+        found["model"], found["why"] = None, str(error)
+    return found
+
+
+def told(found: Memory) -> dict[str, Any]:
+    """For the result file."""
+    return {**found._asdict(), "samples": found.samples, "resolved": found.resolved}
+
+
+def _futures(model: Model, run: Snapshots, known: np.ndarray, count: int) -> np.ndarray:
+    kind = model.card.kind
+    samplers = learned_samplers(model, run)
+    if samplers:
+        return samplers[kind](known, count)
+    return learned_forecasts(model, run)[kind](known, count)[None]
+
+
+def _at_stride(run: Snapshots, interval_ps: float, folder: Path) -> Snapshots:
+    """The first segment's snapshots at another interval, a whole multiple of its own."""
+    every = round(interval_ps / run.interval_ps)
+    if every < 1 or abs(every * run.interval_ps - interval_ps) > 1e-3 * interval_ps:
+        raise InputError(
+            f"{folder}: snapshots every {show_time(run.interval_ps)}; the model's stride, "
+            f"{show_time(interval_ps)}, has to be a whole multiple: take a finer run"
+        )
+    first = run.segments[0]
+    ligand = run.ligand[first.start : first.stop : every]
+    return Snapshots(run.complex, ligand, interval_ps)
+
+
+def _check_ligand(run: Snapshots, complex: Complex, folder: Path) -> None:
+    mine, other = (
+        sorted(c.ligand_atomic_numbers[c.sites].tolist()) for c in (complex, run.complex)
+    )
+    if mine != other:
+        raise InputError(
+            f"{folder}: a ligand of {len(other)} atoms that is not the {len(mine)} of "
+            f"{complex.name}; take a run of the complex that is timed"
+        )

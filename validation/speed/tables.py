@@ -1,0 +1,108 @@
+"""Tables of speed, for render.py."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+from result_files import machine, measured, missing, read
+
+from openmm_neuralmd.analysis.markdown import rounded, table
+from speed.comparison import verdict
+
+ENGINES = {"openmm": "OpenMM", "gromacs": "GROMACS"}
+
+
+def speed(name: str) -> str:
+    """ns/day of both sides and the ratio, with what moves; samples and the card where known."""
+    result = read(name)
+    ratios, rows = result["ratio_to_fastest_all_atom"], result["rows"]
+    others = {side: row["ns_per_day"]["median"] for side, row in rows.items() if side not in ratios}
+    fastest = max(others, key=others.__getitem__)
+    sampled = result.get("memory") is not None
+    made = []
+    for side, row in rows.items():
+        ns, ratio = row["ns_per_day"], ratios.get(side, {})
+        cells = [
+            side,
+            f"{row['moving_atoms']:,}",
+            rounded(ns["median"]),
+            f"{100 * (ns['greatest'] - ns['least']) / ns['median']:.0f} %",
+            "1 (the fastest)" if side == fastest else _cell(ratio.get("at_model_interval")),
+            _cell(ratio.get("at_80_ps")),
+        ]
+        if sampled:
+            cells += [_cell(row["independent_per_day"]), _cell(ratio.get("per_independent_sample"))]
+        if "validity" in result:
+            cells.append(verdict(result["validity"]) if ratio else "")
+        made.append(cells)
+    header = [
+        "",
+        "atoms that move",
+        "ns/day",
+        "range of repeats",
+        f"ratio at {result['interval_ps'] / 1000:g} ns per snapshot",
+        "ratio if it were 80 ps",
+    ]
+    header += ["independent samples a day", "ratio of these"] if sampled else []
+    header += ["validity card"] if "validity" in result else []
+    return table(header, made)
+
+
+def _cell(value: float | None) -> str:
+    return "" if value is None else rounded(value)
+
+
+def parts(name: str) -> str:
+    """Seconds of everything that a jump needs."""
+    result = read(name)
+    if "parts" not in result:
+        return missing("python validation/speedup.py")
+    rows = [
+        [
+            part,
+            rounded(row["median"]),
+            f"{rounded(row['least'])} to {rounded(row['greatest'])}",
+        ]
+        for part, row in result["parts"].items()
+    ]
+    return table(["", "s, median", "range of repeats"], rows)
+
+
+def caveats(name: str) -> str:
+    """What the two sides of the speed table do, in words, and what was not timed."""
+    result = read(name)
+    left_out = [f"{side} was not timed: {why}" for side, why in result.get("left_out", {}).items()]
+    return "".join(f"- {sentence}\n" for sentence in [*result["in_words"], *left_out])
+
+
+def engines(name: str) -> str:
+    """ns/day of modes, solvents and engines."""
+    if not measured(name):
+        return missing("python validation/engines.py")
+    result = read(name)
+    rows = [
+        [
+            f"{row['what']}: {ENGINES[row['engine']]}",
+            f"{row['atoms']:,}",
+            f"{row['moving']:,}",
+            rounded(row["ns_per_day"]["median"]),
+            f"{rounded(row['ns_per_day']['least'])} to {rounded(row['ns_per_day']['greatest'])}",
+        ]
+        for row in result["rows"]
+    ]
+    made = table(["", "atoms", "that move", "ns/day", f"range of {result['repeats']}"], rows)
+    gmx = result["gromacs"]
+    said = f"GROMACS {gmx['version']} ({gmx['simd']}), {result['threads']} threads each."
+    return f"{made}\n{result['what']}. {said} {machine(name)}"
+
+
+_T4L = "speedup-t4l-p-xylene"
+SPEED: dict[str, Callable[[], str]] = {
+    "speed": partial(speed, _T4L),
+    "speed-parts": partial(parts, _T4L),
+    "speed-caveats": partial(caveats, _T4L),
+    "speed-machine": partial(machine, _T4L),
+    "engines": partial(engines, "engines-t4l"),
+}
+"""Every table by its marker."""
