@@ -56,14 +56,14 @@ def test_what_does_not_vary_is_left_out_or_refused() -> None:
 def test_blocks_make_an_interval_of_a_remembering_series_honest() -> None:
     def covered(clustered: bool) -> float:
         hits = 0
-        for seed in range(150):
-            x = process(0.9, 2000, seed)[:, 0]
+        for seed in range(120):
+            x = process(0.9, 1000, seed)[:, 0]
             labels = memory_clusters([x]) if clustered else None
-            _, low, high = bootstrap_mean(x, clusters=labels, resamples=400, seed=seed)
+            _, low, high = bootstrap_mean(x, clusters=labels, resamples=200, seed=seed)
             hits += low <= 0 <= high
-        return hits / 150
+        return hits / 120
 
-    assert covered(clustered=False) < 0.6 < 0.87 < covered(clustered=True)
+    assert covered(clustered=False) < 0.6 < 0.85 < covered(clustered=True)
 
 
 def test_blocks_end_with_their_segment_and_are_four_at_least() -> None:
