@@ -30,9 +30,12 @@ def copy(tmp_path: Path) -> Path:
     results += sorted(p.relative_to(ROOT) for p in sets)
     others = (
         "docs/comparison.md",
+        "docs/energy.md",
+        "docs/hybrid.md",
         "docs/mechanics.md",
         "docs/reference.md",
         "docs/reference-sets.md",
+        "validation/energy_tables.py",
         "validation/mechanics_tables.py",
         "validation/result_files.py",
     )

@@ -16,6 +16,7 @@ from functools import partial
 from statistics import fmean
 from typing import Any
 
+from energy_tables import ENERGIES
 from mechanics_tables import MECHANICS
 from result_files import ROOT, machine, measured, missing, read
 
@@ -33,6 +34,8 @@ PAGES = (
     ROOT / "README.md",
     ROOT / "docs" / "results.md",
     ROOT / "docs" / "comparison.md",
+    ROOT / "docs" / "energy.md",
+    ROOT / "docs" / "hybrid.md",
     ROOT / "docs" / "mechanics.md",
     ROOT / "docs" / "reference.md",
     ROOT / "docs" / "reference-sets.md",
@@ -244,6 +247,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "speed-machine": lambda: machine("speedup-t4l-p-xylene"),
     "engines": lambda: engines("engines-t4l"),
     **MECHANICS,
+    **ENERGIES,
     "set-pocket": lambda: reference_set("pocket"),
     "set-fine": lambda: reference_set("fine"),
     "set-dry": lambda: reference_set("dry"),
