@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 
+from .analysis.forces import force_errors
 from .bindingnet import complex_tensors
 from .nested import rows
 from .reference.labelled import LabelledRun
@@ -30,16 +31,44 @@ def energy_trainer(
     InputError
         No labels, or not of a run in which only the ligand moves.
     """
-    training, validation, test = [], [], []
+    training, validation, test = zip(*read_parts(settings), strict=True)
+    return ForceMatcher(settings, training, validation, folder), list(test)
+
+
+class LabelParts(NamedTuple):
+    """The labels of one run, divided in time.
+
+    Attributes
+    ----------
+    training : Labels
+        Of the gradient, the perturbed geometries included.
+    validation : Labels
+        Of early stopping.
+    test : Labels
+        What training does not see.
+    """
+
+    training: Labels
+    validation: Labels
+    test: Labels
+
+
+def read_parts(settings: ForceMatchingSettings) -> list[LabelParts]:
+    """The parts of every run that the settings name.
+
+    Raises
+    ------
+    InputError
+        See `energy_trainer`.
+    """
+    found = []
     for place in settings.labels:
         run = LabelledRun.open(place)
         ours, early, rest = (run.labels[part] for part in parts(settings, len(run.labels)))
         if settings.perturbed:
             ours = ours.joined(run.perturbed(ours, settings.perturbed, settings.seed))
-        training.append(ours)
-        validation.append(early)
-        test.append(rest)
-    return ForceMatcher(settings, training, validation, folder), test
+        found.append(LabelParts(ours, early, rest))
+    return found
 
 
 @dataclass(frozen=True)
@@ -77,17 +106,15 @@ class ForceScores:
 def force_scores(model: Model, labels: Labels) -> ForceScores:
     """Errors of a model at labelled geometries."""
     forces, energies = predicted(model, labels)
-    error = forces - labels.forces
-    products = (forces * labels.forces).sum(-1)
-    lengths = np.linalg.norm(forces, axis=-1) * np.linalg.norm(labels.forces, axis=-1)
-    truth = labels.energies - labels.energies.mean()
+    errors = force_errors(labels.forces, labels.energies, forces, energies)
+    means = {name: float(values.mean()) for name, values in errors.items()}
     return ForceScores(
-        mae=float(np.abs(error).mean()),
-        rmse=float(np.sqrt(np.square(error).mean())),
+        mae=means["mae"],
+        rmse=float(np.sqrt(means["square"])),
         spread=float(labels.forces.std()),
-        cosine=float((products / np.maximum(lengths, 1e-9)).mean()),
-        energy_mae=float(np.abs(energies - energies.mean() - truth).mean()),
-        energy_spread=float(truth.std()),
+        cosine=means["cosine"],
+        energy_mae=means["energy"],
+        energy_spread=float(labels.energies.std()),
         geometries=len(labels),
     )
 

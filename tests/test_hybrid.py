@@ -28,10 +28,12 @@ from openmm_neuralmd.hybrid import (
     NeuralMDHMCMove,
     NeuralMDJumpMove,
     read_hybrid,
+    read_poses,
     run_hybrid,
 )
 from openmm_neuralmd.hybrid.jump import PARTS
 from openmm_neuralmd.hybrid.pose import CHECKS, Pose, fault
+from openmm_neuralmd.hybrid.rates import pose_rates
 from openmm_neuralmd.hybrid.verlet import VelocityVerletIntegrator, proposal_system
 from openmm_neuralmd.reference import ComplexFolder, import_amber
 from openmm_neuralmd.reference.md import MDSettings
@@ -361,12 +363,26 @@ def test_a_killed_run_goes_on_exactly_and_its_log_says_what_was_jumped(
     assert len(trajectory) == 8
     told = yaml.safe_load((whole.path / "run.yaml").read_text())
     assert told["unbiased"] is False and told["kinds"] == {"md": 5, "jump": 3}
+    poses = list(read_poses(whole.poses))
+    assert [pose.snapshot for pose in poses] == [3, 3, 5, 5, 7, 7]
+    assert [pose.stage for pose in poses] == ["raw", "relaxed"] * 3
+    rates = pose_rates(whole.path)
+    assert {name: rate.of for name, rate in rates.items()} == {
+        "raw": 3,
+        "relaxed": 3,
+        "kept": 3,
+        "md": 5,
+    }
+    assert rates["md"].share[0] == 100.0  # p-xylene in MD is p-xylene
     resumed = run_hybrid(
         models["calm"], folder.path, tmp_path / "killed", 8 * STRIDE, settings=settings
     )
     assert 0 < resumed.resumed_from < 8
     again = mdtraj.load(str(resumed.trajectory), top=str(resumed.topology))
     np.testing.assert_array_equal(again.xyz, trajectory.xyz)
+    for one, other in zip(read_poses(resumed.poses), poses, strict=True):
+        assert (one.snapshot, one.stage, one.kind) == (other.snapshot, other.stage, other.kind)
+        np.testing.assert_allclose(one.x, other.x, atol=1e-3)
     ours = list(csv.DictReader(resumed.log.open()))
     for one, other in zip(ours, rows, strict=True):
         # OpenMM's CPU platform adds up energies in the order of a list that a new Context makes.

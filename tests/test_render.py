@@ -33,6 +33,9 @@ def copy(tmp_path: Path) -> Path:
         "docs/reference.md",
         "docs/reference-sets.md",
         "validation/accuracy_tables.py",
+        "docs/energy.md",
+        "docs/hybrid.md",
+        "validation/energy_tables.py",
         "validation/mechanics_tables.py",
         "validation/speed/__init__.py",
         "validation/speed/comparison.py",
@@ -74,3 +77,94 @@ def test_a_changed_result_file_is_noticed_and_rendering_mends_it(copy: Path) -> 
     assert render(copy, "--check").returncode == 1
     assert render(copy).returncode == 0
     assert render(copy, "--check").returncode == 0
+
+
+ORIGIN = {
+    "command": "made for this test",
+    "machine": {"processor": "none", "cores": 1, "system": "Linux", "python": "3.11"},
+    "versions": {},
+}
+DRIFT = {"slope": 3e-4, "resolution": 1e-5, "share": 0.02, "fluctuation": 0.1, "temperature": 301.0}
+MODEL = {"name": "tyk2-energy", "sha256": "0"}
+SAMPLER = {"samples_energy": [1.0, 3.0], "samples_coordinates": [0.5, 0.5], "samples": 1200}
+RATE = {"share": [50.0, 30.0, 70.0], "of": 4, "poses": 3, "checks": {}}
+SCORES = {"mae": [9.87, 9.5, 10.5], "rmse": [14.0], "cosine": [0.98], "energy": [1.5]}
+MEASURED = {
+    "forces-tyk2": {
+        "atoms": 37,
+        "interval_ps": 2.0,
+        "block": 3,
+        "geometries": {"training": 1680, "validation": 120, "test": 200},
+        "spread": {"force": 758.7, "energy": 18.0},
+        "models": [{"seed": 0, "mae": 9.87}],
+        "errors": {"learned": SCORES, "bonded terms": SCORES},
+        "differences": {"bonded terms": [-5.0, -6.0, -4.0]},
+    },
+    "femtoseconds-tyk2-energy": {
+        "model": MODEL,
+        "precision": "single",
+        "settings": {
+            "picoseconds": 100.0,
+            "platform": "CPU",
+            "timestep_fs": 1.0,
+            "temperature": 300.0,
+        },
+        "nve": [{"timestep_fs": 0.5, "drift": {"all-atom": DRIFT}}],
+        "nvt": {
+            "LangevinMiddleIntegrator": {
+                "largest_bond_deviation": 0.123,
+                "bonds": 0.01,
+                "angles": 0.02,
+            },
+            "openmmtools BAOABIntegrator": {"failed": "the run blew up after 3 ps"},
+        },
+    },
+    "hmc-tyk2-energy": {
+        "model": MODEL,
+        "atoms": 37,
+        "chains": 2,
+        "truth": "MD, 1 fs",
+        "samplers": {
+            "MD, 1 fs": {**SAMPLER, "accepted": None, "energy": [-310.0, -311.0, -309.0]},
+            "HMC, 5 steps of 2 fs": {**SAMPLER, "accepted": 0.65, "energy": [-311.2]},
+        },
+        "energy_less_truth": {"HMC, 5 steps of 2 fs": [-1.2, -2.0, 0.4]},
+    },
+    "jumps": {
+        "complexes": [
+            {
+                "complex": "tyk2",
+                "model": MODEL,
+                "interval_ps": 1.0,
+                "jumps": 4,
+                "kept": 3,
+                "reasons": {"energy": 1},
+                "posebusters": {"raw": RATE, "md": RATE},
+            }
+        ],
+    },
+}
+"""Result files of the programs on energy models and moves: the keys that tables read."""
+
+
+def test_results_on_energy_models_and_moves_become_tables(copy: Path) -> None:
+    for name, content in MEASURED.items():
+        file = copy / "validation" / "results" / f"{name}.json"
+        file.write_text(json.dumps({**content, "provenance": ORIGIN}))
+    done = render(copy)
+    assert done.returncode == 0, done.stderr
+    energy, hybrid = (
+        (copy / "docs" / "energy.md").read_text(),
+        (copy / "docs/hybrid.md").read_text(),
+    )
+    assert "| **learned** | 9.9 (9.5 to 10.5) | 14.0 | 0.980 | 1.50 |  |" in energy
+    assert (
+        "| bonded terms | 9.9 (9.5 to 10.5) | 14.0 | 0.980 | 1.50 | -5.0 (-6.0 to -4.0) |" in energy
+    )
+    assert "| 0.5 fs, learned force | blew up |" in energy
+    assert "| 0.5 fs, all-atom force | 3.0e-04 ± 1.0e-05 | 0.02 | 0.1 | 301 |" in energy
+    assert "| LangevinMiddleIntegrator | 0.123 | 0.0100 | 0.0200 |" in energy
+    assert "| openmmtools BAOABIntegrator | the run blew up after 3 ps |" in energy
+    assert "| HMC, 5 steps of 2 fs | 65.0 | 1,200 | 2 (1 to 3) | 0.5 (0.5 to 0.5) |" in hybrid
+    assert "| tyk2 | tyk2-energy | 1 | 3 of 4 | energy 1 |" in hybrid
+    assert "| tyk2 | 50 (30 to 70) of 4 | – | – | 50 (30 to 70) of 4 |" in hybrid

@@ -18,7 +18,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from runs import read_run
 
 from openmm_neuralmd.complexes import Complex
 from openmm_neuralmd.examples import example
@@ -29,6 +28,7 @@ from openmm_neuralmd.reference.labelled import LabelledRun
 from openmm_neuralmd.training import Model, load_model
 from openmm_neuralmd.validity import NVESettings, conservation, nve
 from openmm_neuralmd.validity.conservation import PARTS
+from runs import read_run
 
 HERE = Path(__file__).parent
 KNOWN = 30

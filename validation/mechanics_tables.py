@@ -140,8 +140,8 @@ def ceiling(name: str, command: str) -> str:
 
 
 _ENERGY = (
-    "neuralmd train examples/energy.yaml -o runs/energy; python validation/conservation.py "
-    "runs/energy/model.safetensors --run validation/reference_sets/rigid/tyk2"
+    "python validation/forces.py validation/forces/tyk2.yaml; python validation/conservation.py "
+    "runs/forces/tyk2-energy/seed-0/model.safetensors --run validation/reference_sets/rigid/tyk2"
 )
 _TYK2 = "python validation/oscillation.py MODEL --set validation/reference_sets/pocket/tyk2"
 _ENGINES = "python validation/gromacs.py runs/pocket/tyk2/complex --time 3ns"

@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from runs import read_run
 
 from openmm_neuralmd.analysis.ensemble import TORSION_EDGES, rotatable_torsions
 from openmm_neuralmd.analysis.evaluation import Chemistry
@@ -47,6 +46,7 @@ from openmm_neuralmd.progress import progress_bar
 from openmm_neuralmd.provenance import provenance
 from openmm_neuralmd.training import Model, load_model
 from openmm_neuralmd.trajectories import Snapshots
+from runs import read_run
 
 HERE = Path(__file__).parent
 STILL = ("persistence", "projected-recent-mean")

@@ -14,16 +14,18 @@ import sys
 from collections.abc import Callable
 
 from accuracy_tables import ACCURACY
+from energy_tables import ENERGIES
 from mechanics_tables import MECHANICS
-from result_files import ROOT, machine, measured, missing, read
-from speed.tables import SPEED
+from result_files import ROOT, machine
 
-from openmm_neuralmd.analysis.markdown import rounded, table
+from openmm_neuralmd.analysis.markdown import table
 
 SETS = ROOT / "validation" / "reference_sets"
 PAGES = (
     ROOT / "README.md",
     ROOT / "docs" / "results.md",
+    ROOT / "docs" / "energy.md",
+    ROOT / "docs" / "hybrid.md",
     ROOT / "docs" / "mechanics.md",
     ROOT / "docs" / "reference.md",
     ROOT / "docs" / "reference-sets.md",
@@ -66,6 +68,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "speed-machine": lambda: machine("speedup-t4l-p-xylene"),
     "engines": lambda: engines("engines-t4l"),
     **MECHANICS,
+    **ENERGIES,
     "set-pocket": lambda: reference_set("pocket"),
     "set-fine": lambda: reference_set("fine"),
     "set-dry": lambda: reference_set("dry"),

@@ -51,11 +51,29 @@ def bootstrap_mean(
     InputError
         If there are no values, one is not finite, or there are fewer than two clusters.
     """
+    if not 0.0 < confidence < 1.0:
+        raise InputError(f"Confidence is a share between 0 and 1, not {confidence}.")
+    means = _drawn_means(values, clusters, resamples, np.random.default_rng(seed))
+    low, high = np.percentile(means, _tails(confidence))
+    return Interval(_mean(values), float(low), float(high))
+
+
+def _mean(values: ArrayLike) -> float:
+    return float(np.asarray(values, dtype=np.float64).mean())
+
+
+def _tails(confidence: float) -> list[float]:
+    tail = 50.0 * (1.0 - confidence)
+    return [tail, 100.0 - tail]
+
+
+def _drawn_means(
+    values: ArrayLike, clusters: ArrayLike | None, resamples: int, generator: np.random.Generator
+) -> Array:
+    """Means (resamples,) of values whose clusters are drawn with replacement."""
     array = np.asarray(values, dtype=np.float64)
     if array.ndim != 1 or array.size == 0 or not np.isfinite(array).all():
         raise InputError(f"A mean needs a list of finite values; got shape {array.shape}.")
-    if not 0.0 < confidence < 1.0:
-        raise InputError(f"Confidence is a share between 0 and 1, not {confidence}.")
     labels = np.arange(array.size) if clusters is None else np.asarray(clusters)
     if labels.shape != array.shape:
         raise InputError(f"{array.size} values have {labels.size} cluster labels: one for each.")
@@ -63,12 +81,34 @@ def bootstrap_mean(
     sums, counts = np.bincount(member, weights=array), np.bincount(member)
     if len(sums) < 2:
         raise InputError("A bootstrap needs at least two clusters to draw from.")
-    generator = np.random.default_rng(seed)
     drawn = generator.multinomial(len(sums), np.full(len(sums), 1.0 / len(sums)), size=resamples)
-    means = (drawn @ sums) / (drawn @ counts)
-    tail = 50.0 * (1.0 - confidence)
-    low, high = np.percentile(means, [tail, 100.0 - tail])
-    return Interval(float(array.mean()), float(low), float(high))
+    means: Array = (drawn @ sums) / (drawn @ counts)
+    return means
+
+
+def mean_difference(
+    values: ArrayLike,
+    baseline: ArrayLike,
+    *,
+    clusters: ArrayLike,
+    baseline_clusters: ArrayLike,
+    resamples: int = 10_000,
+    seed: int = 0,
+) -> Interval:
+    """95 % interval of the mean of `values` less that of `baseline`, which are independent.
+
+    Parameters
+    ----------
+    values, baseline : array (N,), (M,)
+    clusters, baseline_clusters : array (N,), (M,)
+        See `bootstrap_mean`.
+    """
+    generator = np.random.default_rng(seed)
+    gaps = _drawn_means(values, clusters, resamples, generator) - _drawn_means(
+        baseline, baseline_clusters, resamples, generator
+    )
+    low, high = np.percentile(gaps, _tails(0.95))
+    return Interval(_mean(values) - _mean(baseline), float(low), float(high))
 
 
 def paired_difference(

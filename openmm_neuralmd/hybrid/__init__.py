@@ -2,6 +2,7 @@
 
 from .hmc import NeuralMDHMCMove
 from .jump import Jump, NeuralMDJumpMove
+from .poses import JumpedPose, read_poses
 from .run import HybridRun, run_hybrid
 from .settings import HybridSettings, JumpSettings, read_hybrid
 
@@ -10,8 +11,10 @@ __all__ = [
     "HybridSettings",
     "Jump",
     "JumpSettings",
+    "JumpedPose",
     "NeuralMDHMCMove",
     "NeuralMDJumpMove",
     "read_hybrid",
+    "read_poses",
     "run_hybrid",
 ]

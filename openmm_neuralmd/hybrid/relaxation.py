@@ -11,7 +11,7 @@ from openmm import unit
 from scipy.spatial import cKDTree
 
 from ..complexes import Complex
-from ..reference.md.masses import masses, with_bonds
+from ..reference.md.masses import masses, without_constraints
 from ..units import nanometers
 from .contexts import context_like, kilojoules
 
@@ -52,10 +52,8 @@ class Quench:
     ) -> None:
         self.complex = complex
         near = nearby(complex, poses, radius)
-        system = with_bonds(system)
         # The minimiser starts over and over with constraints; bond terms stand for them here.
-        for index in reversed(range(system.getNumConstraints())):
-            system.removeConstraint(index)
+        system = without_constraints(system)
         for atom in np.flatnonzero((masses(system) > 0) & ~near).tolist():
             system.setParticleMass(atom, 0.0)
         self._restraint = restraint(complex.ligand_heavy, stiffness)

@@ -34,6 +34,7 @@ from ..times import whole_strides
 from ..units import nanometers
 from .contexts import context_cache, kilojoules, put
 from .jump import NeuralMDJumpMove
+from .poses import POSES, pose_blocks
 from .settings import HybridSettings
 
 LOG = "hybrid.csv"
@@ -47,8 +48,8 @@ class HybridRun:
 
     Attributes
     ----------
-    path, trajectory, topology, log : Path
-        Folder; in it the trajectory, the PDB that matches it, and hybrid.csv.
+    path, trajectory, topology, log, poses : Path
+        Folder; in it the trajectory, the PDB that matches it, hybrid.csv and jumps.sdf.
     snapshots, resumed_from : int
     kinds : Counter
         How many snapshots are 'jump', 'fallback' and 'md'.
@@ -62,6 +63,7 @@ class HybridRun:
     trajectory: Path
     topology: Path
     log: Path
+    poses: Path
     snapshots: int
     resumed_from: int
     kinds: Counter[str]
@@ -89,8 +91,8 @@ def run_hybrid(
     ----------
     model, folder, known : see `NeuralMDJumpMove`
     output : path
-        Must not exist.  Gets topology.pdb, trajectory.dcd or .xtc, hybrid.csv, system.xml,
-        ligand.sdf and run.yaml.
+        Must not exist.  Gets topology.pdb, trajectory.dcd or .xtc, hybrid.csv, jumps.sdf,
+        system.xml, ligand.sdf and run.yaml.
     time_ps : float
         Rounded up to whole strides of the model.
     settings : HybridSettings, optional
@@ -135,7 +137,7 @@ def run_hybrid(
                 chain.positions()[chain.written] * unit.nanometer,
                 periodicBoxVectors=chain.state.box_vectors,
             )
-            log(row)
+            log(row, chain.poses(number) if row["kind"] != MD else "")
             partial.commit(chain.dump(), number, files)
             progress(1, f"{row['kind']} {row['reason']}".strip())
     seconds = time.perf_counter() - began
@@ -183,6 +185,12 @@ class _Chain:
         cells = (*map(str, values), f"{potential:.12g}", message)
         return dict(zip(COLUMNS, cells, strict=True))
 
+    def poses(self, number: int) -> str:
+        """Those of the last jump, for the SDF."""
+        move = self.move
+        assert move.last is not None
+        return pose_blocks(move.ligand, move.complex.ligand, move.last, number)
+
     def positions(self) -> np.ndarray:
         """(N, 3) in nm, protein and ligand whole and in one image."""
         box = self.state.box_vectors
@@ -228,23 +236,26 @@ def _identity(
 
 @contextmanager
 def _files(partial: PartialRun, chain: _Chain, append: bool) -> Iterator[tuple[Any, Any, Any]]:
-    """The trajectory's writer, a function that adds a row to the log, and both files."""
+    """The trajectory's writer, a function that adds to log and poses, and the three files."""
     move = chain.move
     path = partial.run / f"trajectory.{chain.settings.md.format}"
     topology = part_of_topology(move.setup.topology, chain.written)
     with (
         (partial.run / LOG).open("a", newline="") as table,
+        (partial.run / POSES).open("a") as molecules,
         open_trajectory(path, topology, move.interval_ps, append) as trajectory,
     ):
         writer = csv.DictWriter(table, fieldnames=COLUMNS)
         if not append:
             writer.writeheader()
 
-        def log(row: dict[str, str]) -> None:
+        def log(row: dict[str, str], poses: str) -> None:
             writer.writerow(row)
+            molecules.write(poses)
             table.flush()
+            molecules.flush()
 
-        yield trajectory, log, (path, partial.run / LOG)
+        yield trajectory, log, (path, partial.run / LOG, partial.run / POSES)
 
 
 def _published(
@@ -277,5 +288,5 @@ def _published(
     publish(partial, move.setup, topology, chain.written, told, folder)
     place = partial.output
     trajectory = place / f"trajectory.{settings.md.format}"
-    names = (place, trajectory, place / TOPOLOGY, place / LOG)
+    names = (place, trajectory, place / TOPOLOGY, place / LOG, place / POSES)
     return HybridRun(*names, total, first, kinds, reasons, seconds)

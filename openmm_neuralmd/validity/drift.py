@@ -11,7 +11,7 @@ import openmm
 from openmm import unit
 
 from ..analysis.coordinates import Array
-from ..analysis.statistics import integrated_time
+from ..analysis.memory import memory
 from ..errors import SimulationError
 from ..hybrid.verlet import VelocityVerletIntegrator
 from ..messages import one_line
@@ -100,18 +100,9 @@ def _standard_error(time: Array, rest: Array) -> float:
     """Of a slope, from the residuals of its line."""
     if np.ptp(rest) <= 1e-12 * max(np.abs(rest).max(), 1.0):
         return 0.0
-    correlated = max(1.0, 2 * integrated_time(autocorrelations(rest)))
+    correlated = max(1.0, 2 * memory(rest))
     independent = max(3.0, len(rest) / correlated)
     return float(rest.std() / time.std() / np.sqrt(independent - 2))
-
-
-def autocorrelations(series: Array) -> Array:
-    """Autocorrelation of a series (S,) about its mean at lags 1 to S/2, by Fourier transform."""
-    count = len(series)
-    spectrum = np.fft.rfft(series - series.mean(), 2 * count)
-    products = np.fft.irfft(np.abs(spectrum) ** 2)[: count // 2 + 1]
-    covariance = products / (count - np.arange(len(products)))
-    return covariance[1:] / covariance[0]
 
 
 def run_nve(

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from runs import read_run
 
 from openmm_neuralmd.analysis.effective import Memory, memory
 from openmm_neuralmd.assessment import learned_forecasts, learned_samplers
@@ -15,6 +14,7 @@ from openmm_neuralmd.errors import InputError
 from openmm_neuralmd.times import show_time
 from openmm_neuralmd.training import Model
 from openmm_neuralmd.trajectories import Snapshots
+from runs import read_run
 
 KNOWN = 30
 """Snapshots that a model's trajectory starts from."""

@@ -101,6 +101,14 @@ def with_bonds(system: openmm.System) -> openmm.System:
     return copy
 
 
+def without_constraints(system: openmm.System) -> openmm.System:
+    """A copy in which harmonic bonds stand for the constraints, see `with_bonds`."""
+    copy = with_bonds(system)
+    for index in reversed(range(copy.getNumConstraints())):
+        copy.removeConstraint(index)
+    return copy
+
+
 def degrees_of_freedom(system: openmm.System) -> int:
     """Of what moves: three for each particle, less constraints and the centre of mass."""
     moving = masses(system) > 0

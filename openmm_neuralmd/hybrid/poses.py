@@ -1,0 +1,89 @@
+"""jumps.sdf: every pose that a model jumped to, as it was and as it was relaxed, and its fate."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from rdkit import Chem
+
+from ..analysis.poses import posed
+from ..errors import InputError
+from ..units import to_angstrom
+
+if TYPE_CHECKING:
+    from .jump import Jump
+
+POSES = "jumps.sdf"
+STAGES = ("raw", "relaxed")
+FARTHEST = 9999.0
+"""Å; an SDF has no room for more."""
+
+
+@dataclass(frozen=True, eq=False)
+class JumpedPose:
+    """One pose of the file.
+
+    Attributes
+    ----------
+    snapshot : int
+        Of the run, counted from 1.
+    stage : 'raw' or 'relaxed'
+    kind, reason : str
+        What became of the jump, see `Jump`.
+    x : (n, 3) float64, Å
+        The ligand with its hydrogens.
+    """
+
+    snapshot: int
+    stage: str
+    kind: str
+    reason: str
+    x: np.ndarray
+
+
+def pose_blocks(ligand: Chem.Mol, atoms: np.ndarray, jump: Jump, snapshot: int) -> str:
+    """The poses of one jump as text of an SDF; one that is torn to pieces is left out.
+
+    Parameters
+    ----------
+    ligand : Mol
+        With hydrogens, in the order of `atoms`.
+    atoms : (n,) int64
+        Particles of the ligand.
+    jump : Jump
+    snapshot : int
+    """
+    blocks = []
+    for stage, positions in zip(STAGES, (jump.raw, jump.relaxed), strict=True):
+        if positions is None:
+            continue
+        x = to_angstrom(positions[atoms])
+        if not (np.abs(x) < FARTHEST).all():  # nor is nan
+            continue
+        told = {"snapshot": snapshot, "stage": stage, "kind": jump.kind, "reason": jump.reason}
+        lines = "".join(f">  <{key}>\n{value}\n\n" for key, value in told.items() if value)
+        blocks.append(f"{Chem.MolToMolBlock(posed(ligand, x), kekulize=False)}{lines}$$$$\n")
+    return "".join(blocks)
+
+
+def read_poses(path: str | Path) -> Iterator[JumpedPose]:
+    """The poses of a hybrid run, in order.
+
+    Raises
+    ------
+    InputError
+        A molecule that cannot be read.
+    """
+    if not Path(path).stat().st_size:  # RDKit takes an empty file for a missing one
+        return
+    for number, found in enumerate(Chem.SDMolSupplier(str(path), False, False), 1):
+        if found is None:
+            raise InputError(f"{path}: molecule {number} cannot be read")
+        told: Any = found.GetPropsAsDict(autoConvertStrings=False)
+        x = np.array(found.GetConformer().GetPositions())
+        fate = told["kind"], told.get("reason", "")
+        yield JumpedPose(int(told["snapshot"]), told["stage"], *fate, x)
