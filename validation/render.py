@@ -16,7 +16,8 @@ from collections.abc import Callable
 from accuracy_tables import ACCURACY
 from energy_tables import ENERGIES
 from mechanics_tables import MECHANICS
-from result_files import ROOT, machine
+from result_files import ROOT
+from speed.tables import SPEED
 
 from openmm_neuralmd.analysis.markdown import table
 
@@ -63,10 +64,7 @@ def reference_set(name: str) -> str:
 
 TABLES: dict[str, Callable[[], str]] = {
     **ACCURACY,
-    "speed": lambda: speed("speedup-t4l-p-xylene"),
-    "speed-caveats": lambda: caveats("speedup-t4l-p-xylene"),
-    "speed-machine": lambda: machine("speedup-t4l-p-xylene"),
-    "engines": lambda: engines("engines-t4l"),
+    **SPEED,
     **MECHANICS,
     **ENERGIES,
     "set-pocket": lambda: reference_set("pocket"),
