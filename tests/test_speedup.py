@@ -16,6 +16,7 @@ from speed.all_atom import Pace, Variant, ready, surroundings, working_platform
 from speed.comparison import in_words, ratios, read_validity, verdict, with_samples
 from speed.samples import memories, open_run
 from speed.tables import speed as speed_table
+from speed.variants import variants
 
 from openmm_neuralmd import timing
 from openmm_neuralmd.analysis.effective import independent_per_day, memory
@@ -242,7 +243,7 @@ def strided(interval_ps: float):
 
 def test_memory_of_md_at_its_own_stride_and_of_the_model_at_its(monkeypatch) -> None:
     complex = example_complex("t4l-p-xylene")
-    steps = ar1(0.8, 241, atoms=len(complex.ligand_sites))
+    steps = ar1(0.8, 165, atoms=len(complex.ligand_sites))
     start = 10 * complex.positions[complex.ligand_sites]
     run = Snapshots(complex, start + 0.1 * (steps - steps.mean(0)), 1.0)
     monkeypatch.setattr("speed.samples.read_run", lambda folder, hydrogens: run)
@@ -251,8 +252,8 @@ def test_memory_of_md_at_its_own_stride_and_of_the_model_at_its(monkeypatch) -> 
     assert found["md"]["interval_ps"] == 1.0
     assert found["md"]["time_ps"] == memory(run.ligand, 1.0).time_ps
     assert found["why"] == "" and found["model"]["interval_ps"] == 4.0
-    # eight futures of what was left of 61 snapshots at the model's stride
-    assert found["model"]["length_ps"] == 8 * (61 - 30) * 4.0
+    # eight futures of what was left of 42 snapshots at the model's stride
+    assert found["model"]["length_ps"] == 8 * (42 - 30) * 4.0
     with pytest.raises(InputError, match=r"snapshots every 1 ps.*stride, 2.5 ps.*whole multiple"):
         open_run(strided(2.5), complex, Path("run"))
     with pytest.raises(InputError, match="too few to compare"):
@@ -297,6 +298,19 @@ def test_engines_say_what_moves_and_what_they_cannot_do(wet: ComplexFolder, tmp_
     assert made.measure() > 0 and made.platform == "CPU"
     assert made.moving == made.atoms == wet.record["atoms"]
     assert surroundings(wet) == "periodic"
+
+
+def test_every_kind_of_md_has_a_row_of_its_own(dry: ComplexFolder, wet: ComplexFolder) -> None:
+    found = variants([wet, dry], ["openmm", "gromacs"], ["flexible", "pocket"], {}, quick=False)
+    assert len(found) == 2 * (2 + 2 + 4 + 2)
+    steps = {v.settings.timestep_fs: v.settings.hydrogen_mass for v in found.values()}
+    assert steps == {4.0: 4.0, 2.0: 0.0}
+    cutoffs = [v.settings.cutoff for v in found.values() if v.folder is dry]
+    assert {1.2, 2.0, None} == set(cutoffs)
+    assert "all-atom, GROMACS: flexible, vacuum, cutoff 1.2 nm, 2 fs" in found
+    assert len(variants([wet, dry], ["openmm"], ["pocket"], {}, quick=True)) == 2
+    with pytest.raises(InputError, match="second complex in the same solvent"):
+        variants([wet, wet], ["openmm"], ["pocket"], {}, quick=True)
 
 
 @pytest.mark.gromacs

@@ -16,7 +16,7 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -28,9 +28,10 @@ from speed.comparison import in_words, ratios, read_validity, verdict, with_samp
 from speed.learned import Learned
 from speed.parts import Hybrid, hybrid, starting
 from speed.samples import memories, open_run
+from speed.variants import CUTOFFS, variants
 from t4_lysozyme import explicit, implicit
 
-from openmm_neuralmd.errors import InputError, NeuralMDError
+from openmm_neuralmd.errors import NeuralMDError
 from openmm_neuralmd.files import complete
 from openmm_neuralmd.hybrid import JumpSettings
 from openmm_neuralmd.messages import one_line
@@ -45,8 +46,6 @@ from openmm_neuralmd.training import load_model
 
 HERE = Path(__file__).parent
 FEWEST = 5
-CUTOFFS = (1.2, 2.0, None)
-"""nm, where there is no box: what is fastest depends on the platform."""
 QUICK_PS = 0.02
 QUICK_JUMPS = JumpSettings(iterations=5, relax_ps=QUICK_PS)
 HYBRID = "NeuralMD, hybrid: jump, relax, check, fall back"
@@ -64,37 +63,6 @@ def folders_of(arguments: argparse.Namespace, platform: str) -> tuple[list[Compl
         return [dry, explicit(arguments.work / "explicit", dry, engine, platform)], {}
     except NeuralMDError as error:
         return [dry], {"all-atom MD in water": one_line(error)}
-
-
-def all_atom_settings(folder: ComplexFolder, mode: str, quick: bool) -> Iterator[dict[str, Any]]:
-    """Time steps and cutoffs that are tried."""
-    bounded = mode == "flexible" and not folder.record["periodic"]
-    cutoffs = CUTOFFS if bounded else (None,)
-    yield from (
-        {"timestep_fs": 4.0, "cutoff": cutoff} for cutoff in (cutoffs[:1] if quick else cutoffs)
-    )
-    if not quick:
-        yield {"timestep_fs": 2.0, "hydrogen_mass": 0.0, "cutoff": cutoffs[0]}
-
-
-def variants(
-    folders: list[ComplexFolder], arguments: argparse.Namespace, common: dict[str, Any]
-) -> dict[str, Variant]:
-    """All-atom MD of every kind, by name."""
-    found: dict[str, Variant] = {}
-    for folder in folders:
-        for mode in arguments.modes:
-            for chosen in all_atom_settings(folder, mode, arguments.quick):
-                settings = MDSettings(mode=mode, **common, **chosen)
-                for engine in arguments.engines:
-                    variant = Variant(engine, folder, settings)
-                    heavy = " with heavy hydrogens" if settings.hydrogen_mass else ""
-                    step = f"{settings.timestep_fs:g} fs{heavy}"
-                    name = f"all-atom, {ENGINES[engine]}: {variant.what}, {step}"
-                    if name in found:
-                        raise InputError(f"{folder.path}: a second complex in the same solvent")
-                    found[name] = variant
-    return found
 
 
 def makers(
@@ -152,7 +120,8 @@ def timed(
         "platform": learned.platform,
         "properties": threads_of(learned.platform, arguments.threads),
     }
-    all_atom, first = variants(folders, arguments, common), folders[0]
+    chosen, first = (arguments.engines, arguments.modes), folders[0]
+    all_atom = variants(folders, *chosen, common, arguments.quick)
     pace = Pace(arguments.seconds, QUICK_PS) if arguments.quick else Pace(arguments.seconds)
     with TemporaryDirectory(prefix="neuralmd-speed-") as name:
         place = Path(name)
