@@ -19,8 +19,9 @@ Field = Callable[[Array], tuple[Array, Array]]
 RIDGE = 1e-2
 """Added to the variance of every direction, as a share of their mean.
 
-Not fitted, but not chosen blindly either: of 1e-4 to 1e-1 on reference set rigid/taf12, whose held-out
-errors were seen then (MAE 30.4, 29.5, 26.6, 25.6 kJ/mol/nm).  That is in favour of the baseline.
+Not fitted, but not chosen blindly either: of 1e-4, 1e-3, 1e-2, 1e-1 on reference set rigid/taf12,
+whose held-out errors were seen then (MAE 30.4, 29.5, 26.6, 25.6 kJ/mol/nm).  That favours the
+baseline.
 """
 
 
