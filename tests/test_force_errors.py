@@ -56,9 +56,10 @@ def test_a_linear_force_is_found_again(labels: Labels) -> None:
     field = linear_force(made[slice(0, 1200)])
     test = made[slice(1200, 1500)]
     forces, energies = field(test.x)
-    assert np.abs(forces - test.forces).mean() < 0.01 * test.forces.std()
+    # the ridge of a hundredth biases the slope by about as much
+    assert np.abs(forces - test.forces).mean() < 0.02 * test.forces.std()
     gap = energies - test.energies
-    assert gap.std() < 0.01 * test.energies.std()
+    assert gap.std() < 0.02 * test.energies.std()
     constant, _ = mean_force(made[slice(0, 1200)])(test.x)
     assert np.ptp(constant, axis=0).max() == 0.0
     np.testing.assert_allclose(constant[0], made.forces[:1200].mean(0))

@@ -17,7 +17,12 @@ Array = NDArray[np.float64]
 Field = Callable[[Array], tuple[Array, Array]]
 """Geometries (S, n, 3) in Å to forces (S, n, 3) in kJ/mol/nm and energies (S,) in kJ/mol."""
 RIDGE = 1e-2
-"""Added to the variance of every direction, as a share of their mean."""
+"""Added to the variance of every direction, as a share of their mean.
+
+Not fitted, but not chosen blindly either: of 1e-4, 1e-3, 1e-2, 1e-1 on reference set rigid/taf12,
+whose held-out errors were seen then (MAE 30.4, 29.5, 26.6, 25.6 kJ/mol/nm).  That favours the
+baseline.
+"""
 
 
 def force_baselines(training: Labels, test: Labels) -> dict[str, tuple[Array, Array]]:
