@@ -106,9 +106,9 @@ def test_poses_are_written_with_their_fate_and_read_back(tmp_path: Path) -> None
     whole[atoms] = own / 10
     torn, lost = whole.copy(), whole.copy()
     torn[7], lost[9] = 2000.0, np.nan
-    text = pose_blocks(ligand, atoms, Jump("jump", "", "", 1.0, whole, whole + 0.1), 3)
-    text += pose_blocks(ligand, atoms, Jump("fallback", "bonds", "", 1.0, torn, whole), 4)
-    text += pose_blocks(ligand, atoms, Jump("fallback", "failed", "", 1.0, lost, None), 5)
+    text = pose_blocks(ligand, atoms, Jump("jump", "", "", 1.0, whole, whole + 0.1, {}), 3)
+    text += pose_blocks(ligand, atoms, Jump("fallback", "bonds", "", 1.0, torn, whole, {}), 4)
+    text += pose_blocks(ligand, atoms, Jump("fallback", "failed", "", 1.0, lost, None, {}), 5)
     path = tmp_path / "jumps.sdf"
     path.write_text(text)
     found = list(read_poses(path))
