@@ -19,13 +19,13 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from pymol_program import run_pymol
 
 from openmm_neuralmd.complexes import Complex
 from openmm_neuralmd.files import complete
 from openmm_neuralmd.times import show_time
 from openmm_neuralmd.trajectories import Snapshots, read_snapshots
 from openmm_neuralmd.units import to_angstrom
+from pymol_program import run_pymol
 
 ROOT = Path(__file__).resolve().parent.parent
 WIDTH, HEIGHT = 1600, 1000

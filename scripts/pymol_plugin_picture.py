@@ -20,12 +20,12 @@ from matplotlib.colors import LinearSegmentedColormap, Normalize
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from PIL import Image
-from pymol_program import run_pymol
 
 from openmm_neuralmd.examples import GPCR_FOLDER
 from openmm_neuralmd.files import complete
 from openmm_neuralmd.times import show_time
 from openmm_neuralmd.training import load_model
+from pymol_program import run_pymol
 
 ROOT = Path(__file__).resolve().parent.parent
 EXAMPLE = "gpcr-ergotamine"

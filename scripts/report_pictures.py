@@ -12,9 +12,10 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from browser import launched
 from PIL import Image
 from playwright.sync_api import Browser, Page, sync_playwright
+
+from browser import launched
 
 IMAGES = Path(__file__).resolve().parent.parent / "docs" / "images"
 SNAPSHOT = 12

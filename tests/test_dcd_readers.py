@@ -12,10 +12,10 @@ import mdtraj
 import numpy as np
 import pytest
 from openmm import app, unit
-from pymol_program import MISSING, run_pymol
 
 from openmm_neuralmd.examples import example_complex
 from openmm_neuralmd.trajectories import write_trajectory
+from pymol_program import MISSING, run_pymol
 
 INTERVAL_PS = 80.0
 SNAPSHOTS = 5

@@ -10,6 +10,7 @@ from typing import Any
 
 import nbformat
 import pytest
+
 from notebooks import as_markdown, executed
 
 ROOT = Path(__file__).parents[1]

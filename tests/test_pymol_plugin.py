@@ -13,7 +13,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 from matplotlib.image import imread
-from pymol_program import MISSING, run_pymol
 from pymol_scripts import DUMP, INSTALL, SESSION
 from test_readme import blocks_of, check_command, command_lines
 from viewer_files import (
@@ -27,6 +26,7 @@ from viewer_files import (
 )
 
 from openmm_neuralmd.residues import NEVER_A_LIGAND
+from pymol_program import MISSING, run_pymol
 
 PLUGIN = Path(__file__).parents[1] / "plugins" / "pymol"
 README = PLUGIN / "README.md"

@@ -12,11 +12,6 @@ import numpy as np
 import pytest
 from mm_models import make_model
 from reference_cases import INPCRD, PRMTOP, small_water_box
-from speed.all_atom import Pace, Variant, ready, surroundings, working_platform
-from speed.comparison import in_words, ratios, read_validity, verdict, with_samples
-from speed.samples import memories, open_run
-from speed.tables import speed as speed_table
-from speed.variants import variants
 
 from openmm_neuralmd import timing
 from openmm_neuralmd.analysis.effective import independent_per_day, memory
@@ -27,6 +22,11 @@ from openmm_neuralmd.reference.gromacs import find_gmx
 from openmm_neuralmd.reference.md import MDSettings
 from openmm_neuralmd.report.speed import read_speed
 from openmm_neuralmd.trajectories import Snapshots
+from speed.all_atom import Pace, Variant, ready, surroundings, working_platform
+from speed.comparison import in_words, ratios, read_validity, verdict, with_samples
+from speed.samples import memories, open_run
+from speed.tables import speed as speed_table
+from speed.variants import variants
 
 ROOT = Path(__file__).parents[1]
 MD = "all-atom, OpenMM: flexible"

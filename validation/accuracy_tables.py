@@ -7,9 +7,8 @@ from functools import partial
 from statistics import fmean
 from typing import Any
 
-from result_files import machine, measured, missing, read
-
 from openmm_neuralmd.analysis.markdown import ENSEMBLES, ERRORS, interval, metric_table, table
+from result_files import machine, measured, missing, read
 
 COMPARISONS = ("gpcr", "pocket", "pocket-left-out", "flexible", "fine", "rigid")
 COMMAND = "python validation/accuracy.py validation/accuracy/{}.yaml"

@@ -7,9 +7,8 @@ from functools import partial
 from statistics import fmean
 from typing import Any
 
-from result_files import machine, measured, missing, read
-
 from openmm_neuralmd.analysis.markdown import interval, significant, table
+from result_files import machine, measured, missing, read
 
 COLUMNS = {
     "mae": ("force MAE, kJ/mol/nm", 1),

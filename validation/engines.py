@@ -14,8 +14,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from speed.all_atom import Pace, Variant
-
 from openmm_neuralmd.files import complete
 from openmm_neuralmd.progress import progress_bar
 from openmm_neuralmd.provenance import provenance
@@ -23,6 +21,7 @@ from openmm_neuralmd.reference import ComplexFolder, PrepareSettings, prepare
 from openmm_neuralmd.reference.gromacs import find_gmx
 from openmm_neuralmd.reference.md import MDSettings
 from openmm_neuralmd.timing import in_turn, spread
+from speed.all_atom import Pace, Variant
 
 HERE = Path(__file__).parent
 DATA = HERE.parent / "tests" / "data" / "t4_lysozyme"

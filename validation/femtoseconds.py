@@ -24,8 +24,8 @@ from typing import Any
 import numpy as np
 import openmm
 import torch
-from kept import Part, kept
 
+from kept import Part, kept
 from openmm_neuralmd import NeuralMDForce
 from openmm_neuralmd.dynamics.energy import EnergyModel
 from openmm_neuralmd.errors import ModelError, SimulationError

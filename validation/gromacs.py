@@ -20,7 +20,6 @@ from typing import Any
 
 import numpy as np
 import yaml
-from t4_lysozyme import NAME, amber_files
 
 from openmm_neuralmd.analysis.ceiling import atom_rmsf, ceiling
 from openmm_neuralmd.errors import InputError
@@ -36,6 +35,7 @@ from openmm_neuralmd.reference.md.outcome import RECORD
 from openmm_neuralmd.times import parse_time, show_time
 from openmm_neuralmd.trajectories import Snapshots
 from runs import read_run
+from t4_lysozyme import NAME, amber_files
 
 HERE = Path(__file__).parent
 

@@ -22,8 +22,8 @@ from typing import Any
 
 import numpy as np
 import torch
-from kept import Part, kept
 
+from kept import Part, kept
 from openmm_neuralmd import NeuralMDForce
 from openmm_neuralmd.files import complete
 from openmm_neuralmd.hybrid import NeuralMDHMCMove

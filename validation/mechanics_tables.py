@@ -6,9 +6,8 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from result_files import machine, measured, missing, read
-
 from openmm_neuralmd.analysis.markdown import interval, table
+from result_files import machine, measured, missing, read
 
 VERDICTS = {True: "passed", False: "**failed**", None: "–"}
 SHOWN = {

@@ -16,10 +16,9 @@ from collections.abc import Callable
 from accuracy_tables import ACCURACY
 from energy_tables import ENERGIES
 from mechanics_tables import MECHANICS
+from openmm_neuralmd.analysis.markdown import table
 from result_files import ROOT
 from speed.tables import SPEED
-
-from openmm_neuralmd.analysis.markdown import table
 
 SETS = ROOT / "validation" / "reference_sets"
 PAGES = (

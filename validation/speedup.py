@@ -23,13 +23,6 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import openmm
-from speed.all_atom import ENGINES, Contestant, Pace, Variant, ready, threads_of, working_platform
-from speed.comparison import in_words, ratios, read_validity, verdict, with_samples
-from speed.learned import Learned
-from speed.parts import Hybrid, hybrid, starting
-from speed.samples import memories, open_run
-from speed.variants import CUTOFFS, variants
-from t4_lysozyme import explicit, implicit
 
 from openmm_neuralmd.errors import NeuralMDError
 from openmm_neuralmd.files import complete
@@ -43,6 +36,13 @@ from openmm_neuralmd.reference import ComplexFolder
 from openmm_neuralmd.reference.md import MDSettings
 from openmm_neuralmd.timing import in_turn, spread
 from openmm_neuralmd.training import load_model
+from speed.all_atom import ENGINES, Contestant, Pace, Variant, ready, threads_of, working_platform
+from speed.comparison import in_words, ratios, read_validity, verdict, with_samples
+from speed.learned import Learned
+from speed.parts import Hybrid, hybrid, starting
+from speed.samples import memories, open_run
+from speed.variants import CUTOFFS, variants
+from t4_lysozyme import explicit, implicit
 
 HERE = Path(__file__).parent
 FEWEST = 5

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-from result_files import machine, measured, missing, read
-
 from openmm_neuralmd.analysis.markdown import rounded, table
+from result_files import machine, measured, missing, read
 from speed.comparison import verdict
 
 ENGINES = {"openmm": "OpenMM", "gromacs": "GROMACS"}
