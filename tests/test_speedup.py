@@ -14,7 +14,7 @@ from mm_models import make_model
 from reference_cases import INPCRD, PRMTOP, small_water_box
 
 from openmm_neuralmd import timing
-from openmm_neuralmd.analysis.effective import independent_per_day, memory
+from openmm_neuralmd.analysis.memory import independent_per_day, trajectory_memory
 from openmm_neuralmd.errors import InputError, NeuralMDError
 from openmm_neuralmd.examples import example_complex
 from openmm_neuralmd.reference import ComplexFolder, import_amber
@@ -119,7 +119,7 @@ def ar1(rho: float, length: int, atoms: int = 8, means: float = 10.0) -> np.ndar
 def test_ar1_has_the_independent_samples_that_it_must_have(rho: float) -> None:
     """N (1 − ρ)/(1 + ρ), which is also what the variance of means over time says."""
     length, interval = 4000, 80.0
-    found = memory(ar1(rho, length), interval)
+    found = trajectory_memory(ar1(rho, length), interval)
     exact = length * (1 - rho) / (1 + rho)
     assert found.samples == pytest.approx(exact, rel=0.08)
     assert found.time_ps == pytest.approx(interval * (0.5 + rho / (1 - rho)), rel=0.08)
@@ -129,17 +129,19 @@ def test_ar1_has_the_independent_samples_that_it_must_have(rho: float) -> None:
 
 
 def test_what_is_not_correlated_is_all_independent() -> None:
-    found = memory(np.random.default_rng(0).normal(size=(3000, 8, 3)), 2.0)
+    found = trajectory_memory(np.random.default_rng(0).normal(size=(3000, 8, 3)), 2.0)
     assert found.samples == pytest.approx(3000, rel=0.05)
 
 
 def test_replicas_are_segments_and_a_short_run_is_not_resolved() -> None:
-    one = memory(ar1(0.9, 4000), 1.0)
-    four = memory(ar1(0.9, 4000), 1.0, [range(i * 1000, (i + 1) * 1000) for i in range(4)])
+    one = trajectory_memory(ar1(0.9, 4000), 1.0)
+    four = trajectory_memory(
+        ar1(0.9, 4000), 1.0, [range(i * 1000, (i + 1) * 1000) for i in range(4)]
+    )
     assert four.time_ps == pytest.approx(one.time_ps, rel=0.05)
-    assert not memory(ar1(0.98, 200), 1.0).resolved
+    assert not trajectory_memory(ar1(0.98, 200), 1.0).resolved
     with pytest.raises(InputError, match="does not move"):
-        memory(np.ones((50, 4, 3)), 1.0)
+        trajectory_memory(np.ones((50, 4, 3)), 1.0)
 
 
 def row(speed: float, learned: bool = True, **more) -> dict:
@@ -250,7 +252,7 @@ def test_memory_of_md_at_its_own_stride_and_of_the_model_at_its(monkeypatch) -> 
     model = strided(4.0)
     found = memories(model, open_run(model, complex, Path("run")))
     assert found["md"]["interval_ps"] == 1.0
-    assert found["md"]["time_ps"] == memory(run.ligand, 1.0).time_ps
+    assert found["md"]["time_ps"] == trajectory_memory(run.ligand, 1.0).time_ps
     assert found["why"] == "" and found["model"]["interval_ps"] == 4.0
     # eight futures of what was left of 42 snapshots at the model's stride
     assert found["model"]["length_ps"] == 8 * (42 - 30) * 4.0

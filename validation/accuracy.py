@@ -34,13 +34,12 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from openmm_neuralmd.analysis.evaluation import Chemistry, Scores, average, differences, summary
 from openmm_neuralmd.analysis.statistics import autocorrelation
 from openmm_neuralmd.assessment import Stretch, assess, find_chemistry
-from openmm_neuralmd.files import complete
 from openmm_neuralmd.progress import progress_bar
-from openmm_neuralmd.provenance import provenance
 from openmm_neuralmd.settings_files import read_mapping, validated
 from openmm_neuralmd.training import Model, Trainer, TrainingSettings, Trajectory
 from openmm_neuralmd.training.data import read_trajectories
 from openmm_neuralmd.training.settings import DataSettings
+from result_files import save
 
 HERE = Path(__file__).parent
 RUNS = HERE.parent / "runs" / "accuracy"
@@ -311,12 +310,8 @@ def main() -> None:
         "settings": settings.model_dump(mode="json", exclude={"data"}),
         "data": [dict(t.identity) for t in read_trajectories(settings.trajectories)],
         **evaluate(settings, name, labels),
-        "provenance": provenance(),
     }
-    target = arguments.json or HERE / "results" / f"accuracy-{name}.json"
-    with complete(target) as temporary:
-        temporary.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
-    print(f"wrote {target}")
+    save(f"accuracy-{name}", result, arguments.json)
 
 
 if __name__ == "__main__":

@@ -12,7 +12,6 @@ is also run without a thermostat, and the all-atom force beside it from the same
 from __future__ import annotations
 
 import argparse
-import json
 from pathlib import Path
 from typing import Any
 
@@ -21,16 +20,14 @@ import torch
 
 from openmm_neuralmd.complexes import Complex
 from openmm_neuralmd.examples import example
-from openmm_neuralmd.files import complete
 from openmm_neuralmd.progress import progress_bar
-from openmm_neuralmd.provenance import provenance
 from openmm_neuralmd.reference.labelled import LabelledRun
 from openmm_neuralmd.training import Model, load_model
 from openmm_neuralmd.validity import NVESettings, conservation, nve
 from openmm_neuralmd.validity.conservation import PARTS
+from result_files import save
 from runs import read_run
 
-HERE = Path(__file__).parent
 KNOWN = 30
 """Snapshots that a forecast starts from."""
 
@@ -106,13 +103,9 @@ def main() -> None:
         "model": {"name": model.card.name, "kind": model.card.kind, "sha256": model.sha256},
         "complex": complex.name,
         **checked(model, complex, known, run, chosen),
-        "provenance": provenance(),
     }
-    target = arguments.json or HERE / "results" / f"conservation-{model.card.name}.json"
-    with complete(target) as temporary:
-        temporary.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    save(f"conservation-{model.card.name}", result, arguments.json)
     report(result)
-    print(f"wrote {target}")
 
 
 if __name__ == "__main__":

@@ -9,18 +9,16 @@ is timed in turn, in one run; nothing else may run on the machine.  Needs AmberT
 from __future__ import annotations
 
 import argparse
-import json
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from openmm_neuralmd.files import complete
 from openmm_neuralmd.progress import progress_bar
-from openmm_neuralmd.provenance import provenance
 from openmm_neuralmd.reference import ComplexFolder, PrepareSettings, prepare
 from openmm_neuralmd.reference.gromacs import find_gmx
 from openmm_neuralmd.reference.md import MDSettings
 from openmm_neuralmd.timing import in_turn, spread
+from result_files import save
 from speed.all_atom import Pace, Variant
 
 HERE = Path(__file__).parent
@@ -94,7 +92,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--work", type=Path, default=Path("runs/engines"))
-    parser.add_argument("--json", type=Path, default=HERE / "results" / "engines-t4l.json")
+    parser.add_argument("--json", type=Path, help="result file")
     arguments = parser.parse_args()
     gmx = find_gmx()
     with TemporaryDirectory(prefix="neuralmd-engines-") as name:
@@ -105,17 +103,14 @@ def main() -> None:
         "repeats": arguments.repeats,
         "gromacs": {"version": gmx.version, "simd": gmx.simd},
         "rows": rows,
-        "provenance": provenance(),
     }
-    with complete(arguments.json) as path:
-        path.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    save("engines-t4l", result, arguments.json)
     for row in rows:
         speed = row["ns_per_day"]
         print(
             f"{row['engine']:8s} {row['what']:40s} {row['moving']:6d} {speed['median']:8.1f} "
             f"({speed['least']:.1f} to {speed['greatest']:.1f})"
         )
-    print(f"wrote {arguments.json}")
 
 
 if __name__ == "__main__":

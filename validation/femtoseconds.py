@@ -29,18 +29,16 @@ from kept import Part, kept
 from openmm_neuralmd import NeuralMDForce
 from openmm_neuralmd.dynamics.energy import EnergyModel
 from openmm_neuralmd.errors import ModelError, SimulationError
-from openmm_neuralmd.files import complete
 from openmm_neuralmd.hybrid.verlet import proposal_system
 from openmm_neuralmd.progress import progress_bar
-from openmm_neuralmd.provenance import provenance
 from openmm_neuralmd.reference.labelled import LabelledRun
 from openmm_neuralmd.reference.md.masses import without_constraints
 from openmm_neuralmd.training import Model, load_model
 from openmm_neuralmd.units import to_nm
 from openmm_neuralmd.validity import NVESettings, nve
 from openmm_neuralmd.validity.nvt import THERMOSTATS, NVTSettings, run_nvt, shape
+from result_files import save
 
-HERE = Path(__file__).parent
 ALL_ATOM, AGAIN = "all-atom", "all-atom, another seed"
 MIDDLE = "LangevinMiddleIntegrator"
 
@@ -179,13 +177,9 @@ def main() -> None:
         "settings": asdict(settings),
         "nve": [measurement.without_thermostat(step) for step in arguments.timesteps_fs],
         "nvt": measurement.with_thermostat(settings),
-        "provenance": provenance(),
     }
-    target = arguments.json or HERE / "results" / f"femtoseconds-{model.card.name}.json"
-    with complete(target) as temporary:
-        temporary.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    save(f"femtoseconds-{model.card.name}", result, arguments.json)
     report(result)
-    print(f"wrote {target}")
 
 
 if __name__ == "__main__":

@@ -12,7 +12,6 @@ seeds' mean; differences are paired.
 from __future__ import annotations
 
 import argparse
-import json
 from pathlib import Path
 from typing import Any
 
@@ -24,9 +23,7 @@ from openmm_neuralmd.analysis.memory import memory_clusters
 from openmm_neuralmd.analysis.statistics import bootstrap_mean, paired_difference
 from openmm_neuralmd.energy_training import LabelParts, predicted, read_parts
 from openmm_neuralmd.errors import InputError
-from openmm_neuralmd.files import complete
 from openmm_neuralmd.progress import progress_bar
-from openmm_neuralmd.provenance import provenance
 from openmm_neuralmd.training import Model
 from openmm_neuralmd.training.force_baselines import force_baselines
 from openmm_neuralmd.training.force_matching import (
@@ -34,6 +31,7 @@ from openmm_neuralmd.training.force_matching import (
     ForceMatchingSettings,
     read_energy_settings,
 )
+from result_files import save
 
 HERE = Path(__file__).parent
 RUNS = HERE.parent / "runs" / "forces"
@@ -130,14 +128,9 @@ def main() -> None:
         "name": settings[0].name,
         "settings": settings[0].model_dump(mode="json", exclude={"labels", "seed"}),
         **measure(settings),
-        "provenance": provenance(),
     }
-    name = f"forces-{arguments.settings.stem}.json"
-    target = arguments.json or HERE / "results" / name
-    with complete(target) as temporary:
-        temporary.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    save(f"forces-{arguments.settings.stem}", result, arguments.json)
     report(result)
-    print(f"wrote {target}")
 
 
 if __name__ == "__main__":

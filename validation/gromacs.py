@@ -13,7 +13,6 @@ no model can do better.  Needs gmx.
 from __future__ import annotations
 
 import argparse
-import json
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -23,9 +22,7 @@ import yaml
 
 from openmm_neuralmd.analysis.ceiling import atom_rmsf, ceiling
 from openmm_neuralmd.errors import InputError
-from openmm_neuralmd.files import complete
 from openmm_neuralmd.progress import progress_bar
-from openmm_neuralmd.provenance import provenance
 from openmm_neuralmd.reference import ComplexFolder, import_amber
 from openmm_neuralmd.reference.engines import ENGINES, choose_engine
 from openmm_neuralmd.reference.gromacs import find_gmx, gromacs_terms, openmm_terms
@@ -34,10 +31,9 @@ from openmm_neuralmd.reference.md import MDSettings, build
 from openmm_neuralmd.reference.md.outcome import RECORD
 from openmm_neuralmd.times import parse_time, show_time
 from openmm_neuralmd.trajectories import Snapshots
+from result_files import save
 from runs import read_run
 from t4_lysozyme import NAME, amber_files
-
-HERE = Path(__file__).parent
 
 
 def without_solvent(work: Path) -> ComplexFolder:
@@ -162,15 +158,11 @@ def main() -> None:
         "gromacs": {"version": gmx.version, "simd": gmx.simd},
         "energies": energies(folder, settings),
         "observed": observed(folder, *choices) if arguments.time else None,
-        "provenance": provenance(),
     }
-    target = arguments.json or HERE / "results" / f"gromacs-{folder.name}.json"
-    with complete(target) as temporary:
-        temporary.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    save(f"gromacs-{folder.name}", result, arguments.json)
     report(result)
     if arguments.time:
         print(f"{arguments.replicas} runs of {show_time(arguments.time)} by each engine")
-    print(f"wrote {target}")
 
 
 if __name__ == "__main__":

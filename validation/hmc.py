@@ -14,7 +14,6 @@ Finished chains stay in --work, so that an interrupted program goes on after the
 from __future__ import annotations
 
 import argparse
-import json
 import math
 from collections.abc import Callable
 from pathlib import Path
@@ -25,7 +24,6 @@ import torch
 
 from kept import Part, kept
 from openmm_neuralmd import NeuralMDForce
-from openmm_neuralmd.files import complete
 from openmm_neuralmd.hybrid import NeuralMDHMCMove
 from openmm_neuralmd.hybrid.efficiency import (
     Chain,
@@ -35,12 +33,11 @@ from openmm_neuralmd.hybrid.efficiency import (
     md_chain,
 )
 from openmm_neuralmd.progress import progress_bar
-from openmm_neuralmd.provenance import provenance
 from openmm_neuralmd.reference.labelled import LabelledRun
 from openmm_neuralmd.training import Model, load_model
 from openmm_neuralmd.units import to_nm
+from result_files import save
 
-HERE = Path(__file__).parent
 Tell = Callable[[int, str], None]
 
 
@@ -179,13 +176,9 @@ def main() -> None:
         "atoms": len(run.complex.ligand),
         "chains": arguments.chains,
         **measure(model, run, arguments),
-        "provenance": provenance(),
     }
-    target = arguments.json or HERE / "results" / f"hmc-{model.card.name}.json"
-    with complete(target) as temporary:
-        temporary.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    save(f"hmc-{model.card.name}", result, arguments.json)
     report(result)
-    print(f"wrote {target}")
 
 
 if __name__ == "__main__":

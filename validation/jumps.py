@@ -11,7 +11,6 @@ after its last snapshot.
 from __future__ import annotations
 
 import argparse
-import json
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -20,16 +19,15 @@ import torch
 import yaml
 
 from openmm_neuralmd.errors import InputError
-from openmm_neuralmd.files import complete
 from openmm_neuralmd.hybrid import HybridSettings, read_hybrid, run_hybrid
 from openmm_neuralmd.hybrid.jump import FELL_BACK, JUMPED
 from openmm_neuralmd.hybrid.rates import pose_rates
 from openmm_neuralmd.hybrid.run import MD
 from openmm_neuralmd.progress import progress_bar
-from openmm_neuralmd.provenance import provenance
 from openmm_neuralmd.reference import ComplexFolder
 from openmm_neuralmd.reference.md.outcome import RECORD
 from openmm_neuralmd.training import load_model
+from result_files import save
 
 HERE = Path(__file__).parent
 
@@ -86,7 +84,7 @@ def main() -> None:
     settings_file = HERE.parent / "examples" / "hybrid.yaml"
     parser.add_argument("--settings", type=Path, default=settings_file)
     parser.add_argument("--work", type=Path, default=Path("runs/jumps"))
-    parser.add_argument("--json", type=Path, default=HERE / "results" / "jumps.json")
+    parser.add_argument("--json", type=Path, help="result file")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     settings, places = read_hybrid(arguments.settings), []
@@ -101,12 +99,9 @@ def main() -> None:
         "what": "jumps of a learned model, relaxed and checked by all-atom physics",
         "settings": asdict(settings),
         "complexes": rows,
-        "provenance": provenance(),
     }
-    with complete(arguments.json) as temporary:
-        temporary.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    save("jumps", result, arguments.json)
     report(rows)
-    print(f"wrote {arguments.json}")
 
 
 if __name__ == "__main__":

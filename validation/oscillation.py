@@ -12,7 +12,6 @@ the strongest mean, AR(1) with its noise, and known stretches played again.
 from __future__ import annotations
 
 import argparse
-import json
 from pathlib import Path
 from typing import Any
 
@@ -41,11 +40,10 @@ from openmm_neuralmd.assessment import (
 )
 from openmm_neuralmd.errors import InputError
 from openmm_neuralmd.examples import GPCR_FOLDER, example, example_trajectory
-from openmm_neuralmd.files import complete
 from openmm_neuralmd.progress import progress_bar
-from openmm_neuralmd.provenance import provenance
 from openmm_neuralmd.training import Model, load_model
 from openmm_neuralmd.trajectories import Snapshots
+from result_files import save
 from runs import read_run
 
 HERE = Path(__file__).parent
@@ -236,9 +234,9 @@ def main() -> None:
     }
     stretch = stretch_of(snapshots, arguments.share, arguments.ahead)
     name = snapshots.complex.name
-    target = arguments.json or HERE / "results" / f"oscillation-{name}.json"
     pictures = arguments.json.parent if arguments.json else HERE.parent / "docs" / "images"
-    picture = pictures / f"{target.stem}.png"
+    stem = arguments.json.stem if arguments.json else f"oscillation-{name}"
+    picture = pictures / f"{stem}.png"
     result = {
         "what": "oscillation of a ligand in forecasts, beside the truth",
         "complex": name,
@@ -252,14 +250,12 @@ def main() -> None:
         **measure(
             stretch, chemistry, models, picture, f"{name}: {len(stretch.part)} snapshots ahead"
         ),
-        "provenance": provenance(),
     }
-    with complete(target) as temporary:
-        temporary.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    save(f"oscillation-{name}", result, arguments.json)
     for method, row in result["methods"].items():
         values = ", ".join(f"{k} {v:.3g}" for k, v in row.items() if isinstance(v, float))
         print(f"{method}: {values}")
-    print(f"wrote {target} and {picture}")
+    print(f"wrote {picture}")
 
 
 if __name__ == "__main__":

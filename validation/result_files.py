@@ -1,13 +1,36 @@
-"""What all tables made of result files share."""
+"""Result files: how every program here writes one, and what the tables made of them share."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from openmm_neuralmd.files import complete
+from openmm_neuralmd.provenance import provenance
+
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "validation" / "results"
+
+
+def save(name: str, result: Mapping[str, Any], target: Path | None = None) -> Path:
+    """Write a result with its provenance, and say where.
+
+    Parameters
+    ----------
+    name : str
+        Of the file in validation/results/.
+    result : mapping
+    target : Path, optional
+        Another file instead.
+    """
+    target = target or RESULTS / f"{name}.json"
+    content = {**result, "provenance": provenance()}
+    with complete(target) as temporary:
+        temporary.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    print(f"wrote {target}")
+    return target
 
 
 def measured(name: str) -> bool:

@@ -13,7 +13,6 @@ What the two sides do is not the same, and the result file says so in words.
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import sys
 from collections.abc import Callable
@@ -25,17 +24,16 @@ from typing import Any
 import openmm
 
 from openmm_neuralmd.errors import NeuralMDError
-from openmm_neuralmd.files import complete
 from openmm_neuralmd.hybrid import JumpSettings
 from openmm_neuralmd.messages import one_line
 from openmm_neuralmd.mm.backends import BACKENDS
 from openmm_neuralmd.mm.start import known_snapshots
 from openmm_neuralmd.progress import progress_bar
-from openmm_neuralmd.provenance import provenance
 from openmm_neuralmd.reference import ComplexFolder
 from openmm_neuralmd.reference.md import MDSettings
 from openmm_neuralmd.timing import in_turn, spread
 from openmm_neuralmd.training import load_model
+from result_files import save
 from speed.all_atom import ENGINES, Contestant, Pace, Variant, ready, threads_of, working_platform
 from speed.comparison import in_words, ratios, read_validity, verdict, with_samples
 from speed.learned import Learned
@@ -44,7 +42,6 @@ from speed.samples import memories, open_run
 from speed.variants import CUTOFFS, variants
 from t4_lysozyme import explicit, implicit
 
-HERE = Path(__file__).parent
 FEWEST = 5
 QUICK_PS = 0.02
 QUICK_JUMPS = JumpSettings(iterations=5, relax_ps=QUICK_PS)
@@ -174,7 +171,7 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
         "validity": validity,
         "left_out": missing | found["left_out"],
     }
-    return {**result, "in_words": in_words(result, model), "provenance": provenance()}
+    return {**result, "in_words": in_words(result, model)}
 
 
 def report(result: dict[str, Any]) -> None:
@@ -243,13 +240,9 @@ def main() -> None:
         result = measure(arguments)
     except NeuralMDError as error:
         sys.exit(f"error: {one_line(error)}")
-    name = "quick" if arguments.quick else f"speedup-{result['complex']}"
-    folder = arguments.work if arguments.quick else HERE / "results"
-    target = arguments.json or folder / f"{name}.json"
-    with complete(target) as temporary:
-        temporary.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    elsewhere = arguments.work / "quick.json" if arguments.quick else None
+    save(f"speedup-{result['complex']}", result, arguments.json or elsewhere)
     report(result)
-    print(f"wrote {target}")
 
 
 if __name__ == "__main__":

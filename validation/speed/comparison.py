@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from openmm_neuralmd.analysis.effective import FEW, independent_per_day
+from openmm_neuralmd.analysis.memory import FEW, independent_per_day
 from openmm_neuralmd.errors import InputError
 from openmm_neuralmd.times import show_time
 from openmm_neuralmd.training import Model

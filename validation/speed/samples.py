@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from openmm_neuralmd.analysis.effective import Memory, memory
+from openmm_neuralmd.analysis.memory import Memory, trajectory_memory
 from openmm_neuralmd.assessment import learned_forecasts, learned_samplers
 from openmm_neuralmd.complexes import Complex
 from openmm_neuralmd.errors import InputError
@@ -76,11 +76,11 @@ def memories(model: Model, run: Run) -> dict[str, Any]:
     """
     count = len(run.strided) - len(run.known)
     found: dict[str, Any] = {"reference": run.name}
-    found["md"] = told(memory(run.fine.ligand, run.fine.interval_ps, run.fine.segments))
+    found["md"] = told(trajectory_memory(run.fine.ligand, run.fine.interval_ps, run.fine.segments))
     try:
         futures = _futures(model, run.strided, run.known, count)
         segments = [range(i * count, (i + 1) * count) for i in range(len(futures))]
-        own = memory(np.concatenate(futures), run.strided.interval_ps, segments)
+        own = trajectory_memory(np.concatenate(futures), run.strided.interval_ps, segments)
         found["model"], found["why"] = told(own), ""
     except InputError as error:
         found["model"], found["why"] = None, str(error)
