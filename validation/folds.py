@@ -1,0 +1,141 @@
+"""What `accuracy.py` is told, and how its trajectories are divided into learning and testing."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from openmm_neuralmd.analysis.evaluation import Chemistry
+from openmm_neuralmd.assessment import Stretch, find_chemistry
+from openmm_neuralmd.training import Trajectory
+from openmm_neuralmd.training.data import read_trajectories
+from openmm_neuralmd.training.settings import DataSettings
+
+HERE = Path(__file__).parent
+
+
+class CompareSettings(BaseModel):
+    """A comparison.
+
+    Attributes
+    ----------
+    about : str
+    data : tuple of DataSettings
+        Trajectories, or
+    set : str
+        a reference set, of which every complex is taken.
+    protocol : {'time', 'left-out'}
+        'time': learn the first `train_share` of every replica, test on the rest, in `stretches`
+        parts.  'left-out': learn on other replicas (of other complexes, where the data are of
+        several), test on all of those left out; `folds` of them.
+    known : int
+        Snapshots of its replica that the first origin knows, at least.
+    ahead, every : int
+        Snapshots to forecast, and from one origin to the next.
+    models : dict
+        Training settings by the name of the dynamics, or by a label of their own with the name in
+        'dynamics'; 'common' is merged into all.
+    ablated : tuple of str
+        Labels of the models that are tested with their force switched off, too.
+    seeds : tuple of int
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    about: str
+    data: tuple[DataSettings, ...] = ()
+    set: str | None = None
+    protocol: Literal["time", "left-out"]
+    train_share: float = Field(0.4, gt=0, lt=1)
+    stretches: int = Field(3, ge=1)
+    folds: int = Field(3, ge=2)
+    known: int = Field(30, ge=2)
+    ahead: int = Field(20, ge=1)
+    every: int = Field(4, ge=1)
+    common: dict[str, Any] = {}
+    models: dict[str, dict[str, Any]]
+    ablated: tuple[str, ...] = ("neuralmd-ode",)
+    seeds: tuple[int, ...] = (0, 42, 123)
+
+    @model_validator(mode="after")
+    def _one_source(self) -> CompareSettings:
+        if bool(self.data) == (self.set is not None):
+            raise ValueError("a comparison needs either 'data' or 'set'")
+        return self
+
+    @property
+    def trajectories(self) -> tuple[DataSettings, ...]:
+        """What is compared on."""
+        if self.set is None:
+            return self.data
+        folder = HERE / "reference_sets" / self.set
+        complexes = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))["complexes"]
+        return tuple(
+            DataSettings(
+                topology=folder / name / "topology.pdb",
+                trajectory=folder / name / "trajectory.xtc",
+                sdf=folder / name / "ligand.sdf",
+            )
+            for name in sorted(complexes)
+        )
+
+
+@dataclass(frozen=True)
+class Fold:
+    """What is learned from, and what is tested on."""
+
+    name: str
+    training: list[Trajectory]
+    train_fraction: float
+    tests: list[Stretch]
+
+
+def divided(settings: CompareSettings) -> list[Fold]:
+    """The folds of a comparison, a replica being what is divided or left out."""
+    replicas: list[tuple[Trajectory, Chemistry | None]] = []
+    for part in settings.trajectories:
+        for trajectory in read_trajectories([part]):
+            snapshots = trajectory.load()
+            chemistry = find_chemistry(part.sdf, snapshots)
+            for number, segment in enumerate(snapshots.segments):
+                own = snapshots[segment.start : segment.stop]
+                identity = {**trajectory.identity, "replica": number}
+                replicas.append((Trajectory.of(own, identity), chemistry))
+    if settings.protocol == "time":
+        tests = [test for replica in replicas for test in _rest(settings, *replica)]
+        return [Fold("time", [t for t, _ in replicas], settings.train_share, tests)]
+    return [_left_out(settings, replicas, k) for k in range(settings.folds)]
+
+
+def _rest(
+    settings: CompareSettings, trajectory: Trajectory, chemistry: Chemistry | None
+) -> list[Stretch]:
+    first = max(round(len(trajectory) * settings.train_share), settings.known)
+    edges = np.linspace(first, len(trajectory), settings.stretches + 1).round().astype(int)
+    parts = [range(a, b) for a, b in pairwise(edges)]
+    steps = settings.ahead, settings.every
+    return [Stretch(trajectory.load(), part, *steps, chemistry) for part in parts]
+
+
+def _left_out(
+    settings: CompareSettings, replicas: list[tuple[Trajectory, Chemistry | None]], fold: int
+) -> Fold:
+    out = replicas[fold :: settings.folds]
+    kept = [t for k, (t, _) in enumerate(replicas) if k % settings.folds != fold]
+    tests = []
+    for trajectory, chemistry in out:
+        snapshots = trajectory.load()
+        same = snapshots.complex.fingerprint()
+        others = [t.load() for t in kept]
+        own = [torch.as_tensor(o.ligand) for o in others if o.complex.fingerprint() == same]
+        part = range(settings.known, len(trajectory))
+        steps = settings.ahead, settings.every
+        tests.append(Stretch(snapshots, part, *steps, chemistry, tuple(own)))
+    return Fold(f"without-{fold}", kept, 1.0, tests)
