@@ -23,6 +23,7 @@ from .analysis.evaluation import (
     Scores,
     score,
     score_ensembles,
+    score_halves,
 )
 from .analysis.interactions import pocket_molecule
 from .analysis.poses import heavy_molecule
@@ -156,7 +157,9 @@ def assess(
     advance: Advance = silent,
     keep: Callable[[Made], None] | None = None,
 ) -> tuple[Scores, Scores]:
-    """Errors at every origin, and ensembles of the whole stretch; of the trivial ones for None.
+    """Errors at every origin, and ensembles of the whole stretch; for None of the trivial ones.
+
+    Beside the trivial ensembles stands what the truth says of itself (`evaluation.HALVES`).
 
     Parameters
     ----------
@@ -179,9 +182,10 @@ def assess(
         samplers = learned_samplers(model, snapshots)
     errors = score(forecasts, snapshots.ligand, stretch.origins, stretch.bonds, advance, keep)
     whole = [(range(stretch.part.start), stretch.part)]
-    ensembles = score_ensembles(
-        samplers, snapshots.ligand, whole, stretch.bonds, stretch.chemistry, advance
-    )
+    judged = snapshots.ligand, whole, stretch.bonds, stretch.chemistry
+    ensembles = score_ensembles(samplers, *judged, advance)
+    if model is None:
+        ensembles |= score_halves(*judged)
     return errors, ensembles
 
 

@@ -66,8 +66,7 @@ def test_what_draws_noise_has_ensembles_beside_the_halves_of_the_truth(gpcr: Sna
     trivial, learned = assess(stretch), assess(stretch, model("neuralmd-sde", gpcr))
     assert set(trivial[0]) == set(TRIVIAL) and set(trivial[1]) == {"ar1", "replay", HALVES}
     assert set(learned[0]) == {"neuralmd-sde", "neuralmd-sde" + MEAN}
-    assert set(learned[1]) == {"neuralmd-sde", HALVES}
-    assert trivial[1][HALVES] == learned[1][HALVES]
+    assert set(learned[1]) == {"neuralmd-sde"}
     replayed = trivial[1]["replay"][0]
     assert replayed["valid"] == 100.0 and replayed["torsion_divergence"] < 0.3
 

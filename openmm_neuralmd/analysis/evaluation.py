@@ -124,7 +124,7 @@ def score_ensembles(
 ) -> Scores:
     """Whether futures are distributed as the truth is, for every sampler and stretch.
 
-    A sampler is given the known snapshots alone.  Beside the samplers there is `HALVES`.
+    A sampler is given the known snapshots alone.
 
     Parameters
     ----------
@@ -146,37 +146,58 @@ def score_ensembles(
         Rows of `ensemble.ensemble_table`, with ``valid``, ``posebusters`` and those of
         `interactions.recovery` in %.
     """
-    scores: Scores = {name: [] for name in (*samplers, HALVES)}
+    scores: Scores = {name: [] for name in samplers}
+    if not samplers:
+        return scores
     for known, future in stretches:
         history = ligand[known.start : known.stop].copy()
-        truth = ligand[future.start : future.stop]
-        half = len(truth) // 2
-        halves = _ensemble_row(truth[half:], truth[None, :half], history, bonds, chemistry)
-        scores[HALVES].append(halves)
+        row = _Rows(ligand[future.start : future.stop], history, bonds, chemistry)
         for name, sampler in samplers.items():
-            futures = sampler(history, len(future))
-            scores[name].append(_ensemble_row(truth, futures, history, bonds, chemistry))
+            scores[name].append(row(sampler(history, len(future))))
             if advance is not None:
                 advance(1, name)
     return scores
 
 
-def _ensemble_row(
-    truth: Array, futures: Array, history: Array, bonds: Array, chemistry: Chemistry | None
-) -> dict[str, float]:
-    replicas, length = futures.shape[:2]
-    segments = [range(k * length, (k + 1) * length) for k in range(replicas)]
-    together = futures.reshape(-1, *futures.shape[2:])
-    row = ensemble_table(truth, together, bonds=bonds, predicted_segments=segments)
-    row["valid"] = bond_angle_validity(together, bonds, history)
-    if chemistry is not None:
-        some = spaced(together)
-        row["posebusters"] = pass_rates(pose_checks(chemistry.molecule, some))["all"]
-        made = (
-            occupancies(chemistry.protein, chemistry.molecule, x) for x in (spaced(truth), some)
-        )
-        row |= recovery(*made)
-    return row
+def score_halves(
+    ligand: Array,
+    stretches: Sequence[tuple[range, range]],
+    bonds: Array,
+    chemistry: Chemistry | None = None,
+) -> Scores:
+    """`HALVES`, as `score_ensembles` has the samplers."""
+    scores: Scores = {HALVES: []}
+    for known, future in stretches:
+        truth = ligand[future.start : future.stop]
+        half = len(truth) // 2
+        row = _Rows(truth[half:], ligand[known.start : known.stop], bonds, chemistry)
+        scores[HALVES].append(row(truth[None, :half]))
+    return scores
+
+
+class _Rows:
+    """Makes the row of each ensemble beside one truth, whose interactions it looks at once."""
+
+    def __init__(
+        self, truth: Array, history: Array, bonds: Array, chemistry: Chemistry | None
+    ) -> None:
+        self.truth, self.history, self.bonds, self.chemistry = truth, history, bonds, chemistry
+        self.occupancies = None
+        if chemistry is not None:
+            self.occupancies = occupancies(chemistry.protein, chemistry.molecule, spaced(truth))
+
+    def __call__(self, futures: Array) -> dict[str, float]:
+        replicas, length = futures.shape[:2]
+        segments = [range(k * length, (k + 1) * length) for k in range(replicas)]
+        together = futures.reshape(-1, *futures.shape[2:])
+        row = ensemble_table(self.truth, together, bonds=self.bonds, predicted_segments=segments)
+        row["valid"] = bond_angle_validity(together, self.bonds, self.history)
+        if self.chemistry is not None and self.occupancies is not None:
+            molecule, some = self.chemistry.molecule, spaced(together)
+            row["posebusters"] = pass_rates(pose_checks(molecule, some))["all"]
+            made = occupancies(self.chemistry.protein, molecule, some)
+            row |= recovery(self.occupancies, made)
+        return row
 
 
 def spaced(snapshots: Array, count: int = POSES) -> Array:
