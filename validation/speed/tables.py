@@ -54,13 +54,16 @@ def _cell(value: float | None) -> str:
 
 def parts(name: str) -> str:
     """Seconds of everything that a jump needs."""
+    result = read(name)
+    if "parts" not in result:
+        return missing("python validation/speedup.py")
     rows = [
         [
             part,
             rounded(row["median"]),
             f"{rounded(row['least'])} to {rounded(row['greatest'])}",
         ]
-        for part, row in read(name)["parts"].items()
+        for part, row in result["parts"].items()
     ]
     return table(["", "s, median", "range of repeats"], rows)
 
