@@ -1,9 +1,9 @@
 """Femtoseconds: molecular dynamics of a ligand under a learned energy, with NeuralMDForce.
 
-    neuralmd train examples/energy.yaml -o runs/energy
-    python examples/learned_force.py runs/energy/model.safetensors --time 10 -o learned
+    python examples/learned_force.py --time 10 -o learned
 
-The run that the model learned from says what stands where.  The protein stands still, as it did
+The model is the bundled one, of `neuralmd train examples/energy.yaml`, or one of your own.  The
+run that it learned from says what stands where.  The protein stands still, as it did
 there, and the learned energy is all that acts on the ligand.
 """
 
@@ -34,7 +34,7 @@ def ligand_in_a_rigid_protein(complex: nmd.Complex) -> System:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Build, minimise, run."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("model", help="an energy model: a .safetensors file")
+    parser.add_argument("model", nargs="?", default="tyk2-energy", help="an energy model")
     parser.add_argument("--run", type=Path, default=RUN, help="folder of neuralmd reference")
     parser.add_argument("--time", type=float, default=10.0, metavar="PS")
     parser.add_argument("--platform", default="CPU", help="of OpenMM: CPU, CUDA, ...")

@@ -31,8 +31,10 @@ def energy_trainer(
     InputError
         No labels, or not of a run in which only the ligand moves.
     """
-    training, validation, test = zip(*read_parts(settings), strict=True)
-    return ForceMatcher(settings, training, validation, folder), list(test)
+    every = read_parts(settings)
+    training, validation = [part.training for part in every], [part.validation for part in every]
+    trainer = ForceMatcher(settings, training, validation, folder)
+    return trainer, [part.test for part in every]
 
 
 class LabelParts(NamedTuple):
@@ -46,11 +48,14 @@ class LabelParts(NamedTuple):
         Of early stopping.
     test : Labels
         What training does not see.
+    known : Labels
+        All snapshots before the test, as the run has them: what a baseline is fitted to.
     """
 
     training: Labels
     validation: Labels
     test: Labels
+    known: Labels
 
 
 def read_parts(settings: ForceMatchingSettings) -> list[LabelParts]:
@@ -64,10 +69,12 @@ def read_parts(settings: ForceMatchingSettings) -> list[LabelParts]:
     found = []
     for place in settings.labels:
         run = LabelledRun.open(place)
-        ours, early, rest = (run.labels[part] for part in parts(settings, len(run.labels)))
+        gradient, early, rest = parts(settings, len(run.labels))
+        ours = run.labels[gradient]
         if settings.perturbed:
             ours = ours.joined(run.perturbed(ours, settings.perturbed, settings.seed))
-        found.append(LabelParts(ours, early, rest))
+        known = run.labels[slice(rest.start)]
+        found.append(LabelParts(ours, run.labels[early], run.labels[rest], known))
     return found
 
 

@@ -2,7 +2,7 @@
 
     python scripts/train_bundled.py [NAME ...] [--runs runs/bundled]
 
-A model's settings are examples/NAME.yaml.  Interrupted, it goes on where it was.  One thread, so
+Their settings are in examples/.  Interrupted, it goes on where it was.  One thread, so
 that the result does not depend on the number of cores.
 """
 
@@ -14,25 +14,37 @@ from pathlib import Path
 
 import torch
 
+from openmm_neuralmd.energy_training import energy_trainer
 from openmm_neuralmd.files import complete
 from openmm_neuralmd.progress import progress_bar
 from openmm_neuralmd.training import Trainer, read_settings
 from openmm_neuralmd.training.data import read_trajectories
+from openmm_neuralmd.training.force_matching import read_energy_settings
+from openmm_neuralmd.training.loop import Loop
 
 ROOT = Path(__file__).resolve().parent.parent
-BUNDLED = ("gpcr-ergotamine", "gpcr-ergotamine-sde")
+EXAMPLES = ROOT / "examples"
+JUMPING = ("gpcr-ergotamine", "gpcr-ergotamine-sde")
+ENERGY = "tyk2-energy"
+
+
+def trainer_of(name: str, folder: Path) -> Loop:
+    """What trains a bundled model, in a folder."""
+    if name == ENERGY:
+        return energy_trainer(read_energy_settings(EXAMPLES / "energy.yaml"), folder)[0]
+    settings = read_settings(EXAMPLES / f"{name}.yaml")
+    return Trainer(settings, read_trajectories(settings.data), folder)
 
 
 def main() -> None:
     """Train every model in turn."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
-    parser.add_argument("names", nargs="*", default=list(BUNDLED), metavar="NAME")
+    parser.add_argument("names", nargs="*", default=[*JUMPING, ENERGY], metavar="NAME")
     parser.add_argument("--runs", type=Path, default=ROOT / "runs" / "bundled")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     for name in arguments.names:
-        settings = read_settings(ROOT / "examples" / f"{name}.yaml")
-        trainer = Trainer(settings, read_trajectories(settings.data), arguments.runs / name)
+        trainer = trainer_of(name, arguments.runs / name)
         done = trainer.counters.update
         with progress_bar(name, trainer.total, "updates", done) as advance:
             trainer.run(advance)

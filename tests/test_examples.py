@@ -11,13 +11,11 @@ import mdtraj
 import numpy as np
 import pytest
 import yaml
-from mm_models import make_model
 
 import openmm_neuralmd as nmd
 from openmm_neuralmd.dynamics import LEARNED
 from openmm_neuralmd.hydrogens import full_positions
 from openmm_neuralmd.reference.labelled import LabelledRun
-from openmm_neuralmd.training import Model
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
@@ -72,13 +70,9 @@ def test_forecast_writes_what_rollout_gives(program, tmp_path: Path, gpcr) -> No
 
 
 def test_learned_force(program, tmp_path: Path, capsys) -> None:
-    """A random energy on TYK2's ligand: it moves, the protein does not."""
+    """The bundled energy of TYK2's ligand: the ligand moves, the protein does not."""
     complex = LabelledRun.open(EXAMPLES.parent / "validation/reference_sets/rigid/tyk2").complex
-    made = make_model("energy")
-    elements = sorted(set(complex.ligand_atomic_numbers.tolist()))
-    card = made.card.model_copy(update={"elements": elements})
-    Model(made.dynamics, card).save(tmp_path / "energy.safetensors")
-    program("learned_force")("energy.safetensors", "--time", 0.01, "--platform", "Reference")
+    program("learned_force")("--time", 0.01, "--platform", "Reference")
     topology = mdtraj.Topology.from_openmm(complex.topology)
     written = mdtraj.load("learned/trajectory.dcd", top=topology)
     moved = np.ptp(written.xyz, axis=0).max(axis=-1) > 1e-5

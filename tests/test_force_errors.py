@@ -10,12 +10,15 @@ import pytest
 import torch
 
 from openmm_neuralmd.analysis.forces import force_errors
+from openmm_neuralmd.energy_training import force_scores
 from openmm_neuralmd.errors import InputError
 from openmm_neuralmd.reference.labelled import LabelledRun
+from openmm_neuralmd.training import load_model
 from openmm_neuralmd.training.force_baselines import force_baselines, linear_force, mean_force
 from openmm_neuralmd.training.labels import Labels
 
-TAF12 = Path(__file__).parents[1] / "validation" / "reference_sets" / "rigid" / "taf12"
+RIGID = Path(__file__).parents[1] / "validation" / "reference_sets" / "rigid"
+TAF12 = RIGID / "taf12"
 RANDOM = np.random.default_rng(0)
 
 
@@ -106,3 +109,16 @@ def test_baselines_of_real_labels(labels: Labels) -> None:
     again = force_baselines(other[slice(0, 800)], test)
     for name, (own, _) in again.items():
         np.testing.assert_array_equal(own, found[name][0])
+
+
+def test_the_bundled_energy_is_better_than_what_is_fitted_without_a_network() -> None:
+    """At the last fifth of its labels, which its training did not read."""
+    labels = LabelledRun.open(RIGID / "tyk2").labels
+    training, test = labels[slice(0, 800)], labels[slice(800, 1000)]
+    learned = force_scores(load_model("tyk2-energy"), test)
+    fitted = force_baselines(training, test)
+    for forces, energies in fitted.values():
+        errors = force_errors(test.forces, test.energies, forces, energies)
+        assert learned.mae < errors["mae"].mean()
+        assert learned.energy_mae < errors["energy"].mean()
+        assert learned.cosine > errors["cosine"].mean()

@@ -4,9 +4,10 @@
 
 Trains the model of the settings file for every seed (interrupted, it goes on where it was; models
 stay in runs/forces/), and compares its forces and energies at the held-out snapshots, the last
-fifth, with the labels, beside forces without a network fitted to the same labels
-(`training.force_baselines`).  Intervals: bootstrap over blocks of successive snapshots, after the
-seeds' mean; differences are paired.
+fifth, with the labels, beside forces without a network (`training.force_baselines`), which are
+fitted to all snapshots before those, without the perturbed geometries: that suits them best.
+Intervals: bootstrap over blocks of successive snapshots, after the seeds' mean; differences are
+paired.
 """
 
 from __future__ import annotations
@@ -69,7 +70,7 @@ def measure(files: list[ForceMatchingSettings]) -> dict[str, Any]:
         if len(runs) == 1:
             trivial = {
                 name: force_errors(test.forces, test.energies, *forces)
-                for name, forces in force_baselines(parts.training, test).items()
+                for name, forces in force_baselines(parts.known, test).items()
             }
     learned = {name: np.mean([run[name] for run in runs], axis=0) for name in runs[0]}
     clusters = memory_clusters([learned["mae"]])

@@ -1,6 +1,6 @@
 """Forces without a network, that a learned force has to be better than.
 
-All are slopes of an energy, and are fitted to the labels that a model is trained on.
+All are slopes of an energy, and are fitted to labelled snapshots.
 """
 
 from __future__ import annotations

@@ -96,12 +96,32 @@ def engines(name: str) -> str:
     return f"{made}\n{result['what']}. {said} {machine(name)}"
 
 
-_T4L = "speedup-t4l-p-xylene"
+T4L = "speedup-t4l-p-xylene"
+WATER = "speedup-p38"
+_OF_WATER = (
+    "python validation/speedup.py --model MODEL --complex runs/pocket/p38/complex "
+    "--reference validation/reference_sets/pocket/p38"
+)
+
+
+def _where_measured(make: Callable[[str], str], name: str, command: str) -> str:
+    return make(name) if measured(name) else missing(command)
+
+
 SPEED: dict[str, Callable[[], str]] = {
-    "speed": partial(speed, _T4L),
-    "speed-parts": partial(parts, _T4L),
-    "speed-caveats": partial(caveats, _T4L),
-    "speed-machine": partial(machine, _T4L),
     "engines": partial(engines, "engines-t4l"),
+    **{
+        f"speed{suffix}{water}": partial(_where_measured, make, name, command)
+        for suffix, make in (
+            ("", speed),
+            ("-parts", parts),
+            ("-caveats", caveats),
+            ("-machine", machine),
+        )
+        for water, name, command in (
+            ("", T4L, "python validation/speedup.py"),
+            ("-water", WATER, _OF_WATER),
+        )
+    },
 }
 """Every table by its marker."""
