@@ -260,6 +260,27 @@ def test_a_jump_takes_the_protein_as_it_lies(models, folder) -> None:
     np.testing.assert_allclose(move.history.placed(here, elsewhere), elsewhere, atol=1e-9)
 
 
+def test_openmms_own_box_is_none(models, folder) -> None:
+    """A System without a box has one of 2 nm in OpenMM, which its state carries after any MD."""
+    move, sampler = jumping(models, folder, "calm"), None
+    for box in (None, 0.5 * np.eye(3) * unit.nanometer):
+        sampler = move.sampler_state()
+        sampler.box_vectors = box
+        move.observe(sampler)
+        positions, found = move.present(sampler)
+        assert found is None
+        np.testing.assert_array_equal(positions, move.complex.positions)
+    np.testing.assert_array_equal(move.history.known[0], move.history.known[1])
+    move.run(
+        one_thread().get_context(move.thermodynamic_state())[0],
+        move.thermodynamic_state(),
+        sampler,
+        2,
+        seed=1,
+    )
+    assert sampler.box_vectors is not None and move.present(sampler)[1] is None
+
+
 def test_the_move_is_stored_and_read_back(models, folder, tmp_path: Path) -> None:
     move = jumping(models, folder, "calm")
     move.observe(move.sampler_state())

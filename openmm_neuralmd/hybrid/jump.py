@@ -167,7 +167,16 @@ class NeuralMDJumpMove(MCMCMove):
 
     def observe(self, sampler_state: Any) -> None:
         """Take the present positions into the history."""
-        self.history.observe(*_present(sampler_state))
+        self.history.observe(*self.present(sampler_state))
+
+    def present(self, sampler_state: Any) -> tuple[np.ndarray, np.ndarray | None]:
+        """Positions (N, 3) and box (3, 3) in nm; no box for a System that has none.
+
+        OpenMM gives every System a box, of 2 nm where nobody has set one, and openmmtools takes it
+        over: positions must not be imaged in that.
+        """
+        box = sampler_state.box_vectors if self.setup.periodic else None
+        return nanometers(sampler_state.positions), None if box is None else nanometers(box)
 
     def apply(
         self, thermodynamic_state: Any, sampler_state: Any, context_cache: Any = None
@@ -239,7 +248,7 @@ class NeuralMDJumpMove(MCMCMove):
         if not len(self.history.known):
             self.observe(sampler_state)
         part = Stopwatch()
-        positions, box = _present(sampler_state)
+        positions, box = self.present(sampler_state)
         whole = self.history.whole(positions, box)
         with part("jump"):
             following = rollout(self.model, self.complex, self.history.known, 1, seed=seed)[0]
@@ -256,7 +265,7 @@ class NeuralMDJumpMove(MCMCMove):
                 steps = min(self.steps, self._whole_steps(self.settings.relax_ps))
                 with part("relaxation"):
                     self.run(target, thermodynamic_state, sampler_state, steps, seed, fresh=True)
-                moved, box = _present(sampler_state)
+                moved, box = self.present(sampler_state)
                 # the window is for minimised poses: an energy at 300 K is none
                 with part("check"):
                     found = self._fault(whole, self.history.whole(moved, box), 0.0, box)
@@ -321,12 +330,6 @@ class NeuralMDJumpMove(MCMCMove):
                 f"{state['model']}: SHA-256 is {self.model.sha256[:12]}…, but the move was stored "
                 f"with {state['model_sha256'][:12]}…: give it its own model"
             )
-
-
-def _present(sampler_state: Any) -> tuple[np.ndarray, np.ndarray | None]:
-    """Positions (N, 3) and box (3, 3) in nm."""
-    box = sampler_state.box_vectors
-    return nanometers(sampler_state.positions), None if box is None else nanometers(box)
 
 
 def _restore(sampler_state: Any, before: Any) -> None:

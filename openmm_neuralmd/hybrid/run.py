@@ -193,9 +193,7 @@ class _Chain:
 
     def positions(self) -> np.ndarray:
         """(N, 3) in nm, protein and ligand whole and in one image."""
-        box = self.state.box_vectors
-        bare = None if box is None else nanometers(box)
-        return self.move.history.whole(nanometers(self.state.positions), bare)
+        return self.move.history.whole(*self.move.present(self.state))
 
     def dump(self) -> bytes:
         """Everything that decides how it goes on."""
