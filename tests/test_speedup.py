@@ -23,7 +23,15 @@ from openmm_neuralmd.reference.md import MDSettings
 from openmm_neuralmd.report.speed import read_speed
 from openmm_neuralmd.trajectories import Snapshots
 from speed.all_atom import Pace, Variant, ready, surroundings, working_platform
-from speed.comparison import in_words, ratios, read_validity, verdict, with_samples
+from speed.comparison import (
+    counts,
+    forgetting,
+    in_words,
+    ratios,
+    read_validity,
+    verdict,
+    with_samples,
+)
 from speed.samples import memories, open_run
 from speed.tables import speed as speed_table
 from speed.variants import variants
@@ -228,6 +236,17 @@ def test_a_card_of_another_model_is_refused(tmp_path: Path) -> None:
     found = read_validity(file, model)
     assert verdict(found) == "Worse than standing still (3 pass, 4 fail)"
     assert verdict(None) == "none given"
+    assert counts(found) == "3 pass, 4 fail"
+
+
+def test_a_model_that_forgets_otherwise_than_the_molecule_is_told_of() -> None:
+    def memory(own: float) -> dict[str, Any]:
+        return {"md": {"time_ps": 20.0}, "model": {"time_ps": own}}
+
+    assert forgetting(None) == forgetting({"md": {"time_ps": 20.0}, "model": None}) == []
+    assert forgetting(memory(12.0)) == []
+    assert "forgets faster" in forgetting(memory(1.0))[0]
+    assert "forgets more slowly" in forgetting(memory(90.0))[0]
     with pytest.raises(InputError, match=r"of model 'mine' \(aaaaaaaaaaaa…\).*is timed"):
         read_validity(file, replace(model, sha256="b" * 64))
     file.write_text("{}")

@@ -124,6 +124,18 @@ def _of_samples(result: Mapping[str, Any]) -> list[str]:
     return told
 
 
+def forgetting(memory: Mapping[str, Any] | None) -> list[str]:
+    """What a model's memory, when it is another one than the molecule's, makes of its samples."""
+    own = memory["model"] if memory else None
+    if memory is None or own is None or 0.5 <= own["time_ps"] / memory["md"]["time_ps"] <= 2.0:
+        return []
+    told = "faster" if own["time_ps"] < memory["md"]["time_ps"] else "more slowly"
+    return [
+        f"This model forgets {told} than the molecule does: the ratio of independent samples "
+        "counts that too, though it is an error of the model."
+    ]
+
+
 def _time(row: Mapping[str, Any]) -> str:
     return show_time(float(f"{row['time_ps']:.2g}"))
 
@@ -147,8 +159,10 @@ def _of_jumps(result: Mapping[str, Any]) -> list[str]:
 
 
 def verdict(found: Mapping[str, Any] | None) -> str:
-    """A card's headline and counts, for a cell of a table."""
-    if found is None:
-        return "none given"
-    counts = ", ".join(f"{count} {name}" for name, count in found["counts"].items() if count)
-    return f"{found['headline']} ({counts})"
+    """A card's headline and counts."""
+    return "none given" if found is None else f"{found['headline']} ({counts(found)})"
+
+
+def counts(found: Mapping[str, Any]) -> str:
+    """How many checks of a card passed and failed, for a cell of a table."""
+    return ", ".join(f"{count} {name}" for name, count in found["counts"].items() if count)

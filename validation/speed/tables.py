@@ -6,8 +6,9 @@ from collections.abc import Callable
 from functools import partial
 
 from openmm_neuralmd.analysis.markdown import rounded, table
+from openmm_neuralmd.times import show_time
 from result_files import machine, measured, missing, read
-from speed.comparison import verdict
+from speed.comparison import counts, forgetting, verdict
 
 ENGINES = {"openmm": "OpenMM", "gromacs": "GROMACS"}
 
@@ -18,7 +19,7 @@ def speed(name: str) -> str:
     ratios, rows = result["ratio_to_fastest_all_atom"], result["rows"]
     others = {side: row["ns_per_day"]["median"] for side, row in rows.items() if side not in ratios}
     fastest = max(others, key=others.__getitem__)
-    sampled = result.get("memory") is not None
+    sampled, card = result.get("memory") is not None, result.get("validity")
     made = []
     for side, row in rows.items():
         ns, ratio = row["ns_per_day"], ratios.get(side, {})
@@ -32,19 +33,19 @@ def speed(name: str) -> str:
         ]
         if sampled:
             cells += [_cell(row["independent_per_day"]), _cell(ratio.get("per_independent_sample"))]
-        if "validity" in result:
-            cells.append(verdict(result["validity"]) if ratio else "")
+        if card is not None:
+            cells.append(counts(card) if ratio else "")
         made.append(cells)
     header = [
         "",
         "atoms that move",
         "ns/day",
         "range of repeats",
-        f"ratio at {result['interval_ps'] / 1000:g} ns per snapshot",
+        f"ratio at {show_time(result['interval_ps'])} per snapshot",
         "ratio if it were 80 ps",
     ]
     header += ["independent samples a day", "ratio of these"] if sampled else []
-    header += ["validity card"] if "validity" in result else []
+    header += ["checks of the validity card"] if card is not None else []
     return table(header, made)
 
 
@@ -71,8 +72,14 @@ def parts(name: str) -> str:
 def caveats(name: str) -> str:
     """What the two sides of the speed table do, in words, and what was not timed."""
     result = read(name)
-    left_out = [f"{side} was not timed: {why}" for side, why in result.get("left_out", {}).items()]
-    return "".join(f"- {sentence}\n" for sentence in [*result["in_words"], *left_out])
+    told = [*result["in_words"], *forgetting(result.get("memory"))]
+    if (card := result.get("validity")) is not None:
+        told.append(f"The validity card says: {verdict(card)}.")
+    reasons: dict[str, list[str]] = {}
+    for side, why in result.get("left_out", {}).items():
+        reasons.setdefault(why, []).append(side)
+    told += [f"Not timed: {'; '.join(sides)}. Why: {why}" for why, sides in reasons.items()]
+    return "".join(f"- {sentence}\n" for sentence in told)
 
 
 def engines(name: str) -> str:
