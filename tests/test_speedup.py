@@ -237,16 +237,6 @@ def test_a_card_of_another_model_is_refused(tmp_path: Path) -> None:
     assert verdict(found) == "Worse than standing still (3 pass, 4 fail)"
     assert verdict(None) == "none given"
     assert counts(found) == "3 pass, 4 fail"
-
-
-def test_a_model_that_forgets_otherwise_than_the_molecule_is_told_of() -> None:
-    def memory(own: float) -> dict[str, Any]:
-        return {"md": {"time_ps": 20.0}, "model": {"time_ps": own}}
-
-    assert forgetting(None) == forgetting({"md": {"time_ps": 20.0}, "model": None}) == []
-    assert forgetting(memory(12.0)) == []
-    assert "forgets faster" in forgetting(memory(1.0))[0]
-    assert "forgets more slowly" in forgetting(memory(90.0))[0]
     with pytest.raises(InputError, match=r"of model 'mine' \(aaaaaaaaaaaa…\).*is timed"):
         read_validity(file, replace(model, sha256="b" * 64))
     file.write_text("{}")
@@ -255,6 +245,16 @@ def test_a_model_that_forgets_otherwise_than_the_molecule_is_told_of() -> None:
 
 
 # ---------------------------------------------------------------------- memory of real motion
+
+
+def test_a_model_that_forgets_otherwise_than_the_molecule_is_told_of() -> None:
+    def memory(own: float) -> dict[str, dict[str, float]]:
+        return {"md": {"time_ps": 20.0}, "model": {"time_ps": own}}
+
+    assert forgetting(None) == forgetting({"md": {"time_ps": 20.0}, "model": None}) == []
+    assert forgetting(memory(12.0)) == []
+    assert "forgets faster" in forgetting(memory(1.0))[0]
+    assert "forgets more slowly" in forgetting(memory(90.0))[0]
 
 
 def strided(interval_ps: float):
