@@ -138,12 +138,8 @@ def ceiling(name: str, command: str) -> str:
     )
 
 
-_ENERGY = (
-    "python validation/forces.py validation/forces/tyk2.yaml; python validation/conservation.py "
-    "runs/forces/tyk2-energy/seed-0/model.safetensors --run validation/reference_sets/rigid/tyk2"
-)
+_ENERGY = "python validation/conservation.py tyk2-energy --run validation/reference_sets/rigid/tyk2"
 _TYK2 = "python validation/oscillation.py MODEL --set validation/reference_sets/pocket/tyk2"
-_ENGINES = "python validation/gromacs.py runs/pocket/tyk2/complex --time 3ns"
 _GPCR = "gpcr-ergotamine --example gpcr-ergotamine"
 _T4L = "python validation/gromacs.py"
 
@@ -158,7 +154,6 @@ MECHANICS: dict[str, Callable[[], str]] = {
     ),
     "oscillation-tyk2": partial(oscillation, "tyk2", _TYK2),
     "gromacs-energies": partial(energies, "t4l-p-xylene", _T4L),
-    "gromacs-ceiling-t4l-p-xylene": partial(ceiling, "t4l-p-xylene", f"{_T4L} --time 3ns"),
-    "gromacs-ceiling-tyk2": partial(ceiling, "tyk2", _ENGINES),
+    "gromacs-ceiling-t4l-p-xylene": partial(ceiling, "t4l-p-xylene", f"{_T4L} --time 500ps"),
 }
 """Every table by its marker."""
