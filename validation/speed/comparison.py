@@ -160,9 +160,11 @@ def _of_jumps(result: Mapping[str, Any]) -> list[str]:
 
 def verdict(found: Mapping[str, Any] | None) -> str:
     """A card's headline and counts."""
-    return "none given" if found is None else f"{found['headline']} ({counts(found)})"
+    return counts(None) if found is None else f"{found['headline']} ({counts(found)})"
 
 
-def counts(found: Mapping[str, Any]) -> str:
+def counts(found: Mapping[str, Any] | None) -> str:
     """How many checks of a card passed and failed, for a cell of a table."""
+    if found is None:
+        return "none given"
     return ", ".join(f"{count} {name}" for name, count in found["counts"].items() if count)
