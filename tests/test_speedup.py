@@ -25,7 +25,6 @@ from openmm_neuralmd.trajectories import Snapshots
 from speed.all_atom import Pace, Variant, ready, surroundings, working_platform
 from speed.comparison import (
     counts,
-    forgetting,
     in_words,
     ratios,
     read_validity,
@@ -216,12 +215,17 @@ def test_words_name_what_moves_what_was_scaled_and_what_is_too_short() -> None:
         "500 ps in the MD (tyk2, 3 ns)",
         "40 ps in a trajectory of the model",
         "trajectory of the MD holds fewer than 10",
+        "This model forgets faster than the molecule does",
         "1 of 5 jumps",
         "failed: clash",
         "80 ps of MD, of which 2 ps were run",
     ):
         assert part in told
     assert "were not compared" in "\n".join(in_words(result_with(None), model))
+    alike = {"reference": "tyk2", "md": md, "model": {**own, "time_ps": 400.0}, "why": ""}
+    assert "forgets" not in "\n".join(in_words(result_with(alike), model))
+    slower = {**alike, "model": {**own, "time_ps": 1500.0}}
+    assert "forgets more slowly" in "\n".join(in_words(result_with(slower), model))
 
 
 def test_a_card_of_another_model_is_refused(tmp_path: Path) -> None:
@@ -245,16 +249,6 @@ def test_a_card_of_another_model_is_refused(tmp_path: Path) -> None:
 
 
 # ---------------------------------------------------------------------- memory of real motion
-
-
-def test_a_model_that_forgets_otherwise_than_the_molecule_is_told_of() -> None:
-    def memory(own: float) -> dict[str, dict[str, float]]:
-        return {"md": {"time_ps": 20.0}, "model": {"time_ps": own}}
-
-    assert forgetting(None) == forgetting({"md": {"time_ps": 20.0}, "model": None}) == []
-    assert forgetting(memory(12.0)) == []
-    assert "forgets faster" in forgetting(memory(1.0))[0]
-    assert "forgets more slowly" in forgetting(memory(90.0))[0]
 
 
 def strided(interval_ps: float):

@@ -6,7 +6,8 @@
 From the last snapshot that may be known to the end of its replica: RMSF-ligand in sliding windows
 of five snapshots, how often each interaction is made (ProLIF), the angles of rotatable bonds.  Of
 what draws noise there are several futures.  Beside the models stand a ligand that does not move,
-the strongest mean, AR(1) with its noise, and known stretches played again.
+the strongest mean, AR(1) with its noise, and known stretches played again.  The picture shows six
+of them, the models first.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from openmm_neuralmd.analysis.oscillation import (
     torsion_divergences,
 )
 from openmm_neuralmd.analysis.oscillation_figure import oscillation_figure
+from openmm_neuralmd.analysis.plots import COLOURS
 from openmm_neuralmd.analysis.poses import heavy_molecule
 from openmm_neuralmd.assessment import (
     Stretch,
@@ -167,13 +169,14 @@ def measure(
     rows[HALF] = halves(truth, stretch, quadruples, chemistry)
     atoms = list(complex.topology.atoms())
     names = [atoms[i].name for i in complex.ligand_sites]
+    drawn = list(futures)[: len(COLOURS)]
     picture.parent.mkdir(parents=True, exist_ok=True)
     oscillation_figure(
         picture,
         title=title,
         truth=truth,
-        futures=futures,
-        made=made,
+        futures={name: futures[name] for name in drawn},
+        made={name: made[name] for name in ("truth", *drawn)},
         quadruples=quadruples,
         names=names,
         first=stretch.part.start + 1,

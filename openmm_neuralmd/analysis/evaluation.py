@@ -12,7 +12,7 @@ from rdkit import Chem
 from openmm_neuralmd.analysis.coordinates import Array
 from openmm_neuralmd.analysis.ensemble import ensemble_table
 from openmm_neuralmd.analysis.geometry import bond_angle_validity
-from openmm_neuralmd.analysis.interactions import occupancies, recovery
+from openmm_neuralmd.analysis.interactions import Occupancies, occupancies, recovery
 from openmm_neuralmd.analysis.metrics import metrics_table
 from openmm_neuralmd.analysis.poses import pass_rates, pose_checks
 from openmm_neuralmd.analysis.statistics import bootstrap_mean
@@ -147,8 +147,6 @@ def score_ensembles(
         `interactions.recovery` in %.
     """
     scores: Scores = {name: [] for name in samplers}
-    if not samplers:
-        return scores
     for known, future in stretches:
         history = ligand[known.start : known.stop].copy()
         row = _Rows(ligand[future.start : future.stop], history, bonds, chemistry)
@@ -176,15 +174,13 @@ def score_halves(
 
 
 class _Rows:
-    """Makes the row of each ensemble beside one truth, whose interactions it looks at once."""
+    """Makes the row of each ensemble beside one truth, whose interactions it finds out once."""
 
     def __init__(
         self, truth: Array, history: Array, bonds: Array, chemistry: Chemistry | None
     ) -> None:
         self.truth, self.history, self.bonds, self.chemistry = truth, history, bonds, chemistry
-        self.occupancies = None
-        if chemistry is not None:
-            self.occupancies = occupancies(chemistry.protein, chemistry.molecule, spaced(truth))
+        self._true: Occupancies | None = None
 
     def __call__(self, futures: Array) -> dict[str, float]:
         replicas, length = futures.shape[:2]
@@ -192,11 +188,13 @@ class _Rows:
         together = futures.reshape(-1, *futures.shape[2:])
         row = ensemble_table(self.truth, together, bonds=self.bonds, predicted_segments=segments)
         row["valid"] = bond_angle_validity(together, self.bonds, self.history)
-        if self.chemistry is not None and self.occupancies is not None:
-            molecule, some = self.chemistry.molecule, spaced(together)
+        if self.chemistry is not None:
+            molecule, protein = self.chemistry
+            some = spaced(together)
             row["posebusters"] = pass_rates(pose_checks(molecule, some))["all"]
-            made = occupancies(self.chemistry.protein, molecule, some)
-            row |= recovery(self.occupancies, made)
+            if self._true is None:
+                self._true = occupancies(protein, molecule, spaced(self.truth))
+            row |= recovery(self._true, occupancies(protein, molecule, some))
         return row
 
 

@@ -121,15 +121,14 @@ def _of_samples(result: Mapping[str, Any]) -> list[str]:
             f"The trajectory of the {' and of the '.join(short)} holds fewer than {FEW:g} "
             "independent samples: it is too short to tell its own memory, which is longer."
         )
-    return told
+    return [*told, *_forgetting(md, own)]
 
 
-def forgetting(memory: Mapping[str, Any] | None) -> list[str]:
-    """What a model's memory, when it is another one than the molecule's, makes of its samples."""
-    own = memory["model"] if memory else None
-    if memory is None or own is None or 0.5 <= own["time_ps"] / memory["md"]["time_ps"] <= 2.0:
+def _forgetting(md: Mapping[str, Any], own: Mapping[str, Any] | None) -> list[str]:
+    """What a memory that is another one than the molecule's makes of a model's samples."""
+    if own is None or 0.5 <= own["time_ps"] / md["time_ps"] <= 2.0:
         return []
-    told = "faster" if own["time_ps"] < memory["md"]["time_ps"] else "more slowly"
+    told = "faster" if own["time_ps"] < md["time_ps"] else "more slowly"
     return [
         f"This model forgets {told} than the molecule does: the ratio of independent samples "
         "counts that too, though it is an error of the model."

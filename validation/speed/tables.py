@@ -8,7 +8,7 @@ from functools import partial
 from openmm_neuralmd.analysis.markdown import rounded, table
 from openmm_neuralmd.times import show_time
 from result_files import machine, measured, missing, read
-from speed.comparison import counts, forgetting, verdict
+from speed.comparison import counts, verdict
 
 ENGINES = {"openmm": "OpenMM", "gromacs": "GROMACS"}
 
@@ -19,7 +19,7 @@ def speed(name: str) -> str:
     ratios, rows = result["ratio_to_fastest_all_atom"], result["rows"]
     others = {side: row["ns_per_day"]["median"] for side, row in rows.items() if side not in ratios}
     fastest = max(others, key=others.__getitem__)
-    sampled, card = result.get("memory") is not None, result.get("validity")
+    sampled, card = result["memory"] is not None, result["validity"]
     made = []
     for side, row in rows.items():
         ns, ratio = row["ns_per_day"], ratios.get(side, {})
@@ -54,16 +54,13 @@ def _cell(value: float | None) -> str:
 
 def parts(name: str) -> str:
     """Seconds of everything that a jump needs."""
-    result = read(name)
-    if "parts" not in result:
-        return missing("python validation/speedup.py")
     rows = [
         [
             part,
             rounded(row["median"]),
             f"{rounded(row['least'])} to {rounded(row['greatest'])}",
         ]
-        for part, row in result["parts"].items()
+        for part, row in read(name)["parts"].items()
     ]
     return table(["", "s, median", "range of repeats"], rows)
 
@@ -71,11 +68,11 @@ def parts(name: str) -> str:
 def caveats(name: str) -> str:
     """What the two sides of the speed table do, in words, and what was not timed."""
     result = read(name)
-    told = [*result["in_words"], *forgetting(result.get("memory"))]
-    if (card := result.get("validity")) is not None:
+    told = list(result["in_words"])
+    if (card := result["validity"]) is not None:
         told.append(f"The validity card says: {verdict(card)}.")
     reasons: dict[str, list[str]] = {}
-    for side, why in result.get("left_out", {}).items():
+    for side, why in result["left_out"].items():
         reasons.setdefault(why, []).append(side)
     told += [f"Not timed: {'; '.join(sides)}. Why: {why}" for why, sides in reasons.items()]
     return "".join(f"- {sentence}\n" for sentence in told)
@@ -102,32 +99,14 @@ def engines(name: str) -> str:
     return f"{made}\n{result['what']}. {said} {machine(name)}"
 
 
-T4L = "speedup-t4l-p-xylene"
-WATER = "speedup-p38"
-_OF_WATER = (
-    "python validation/speedup.py --model MODEL --complex runs/pocket/p38/complex "
-    "--reference validation/reference_sets/pocket/p38"
-)
-
-
-def _where_measured(make: Callable[[str], str], name: str, command: str) -> str:
-    return make(name) if measured(name) else missing(command)
-
-
+_OF = {"": "speedup-t4l-p-xylene", "-water": "speedup-p38"}
+_TABLES = {"": speed, "-parts": parts, "-caveats": caveats, "-machine": machine}
 SPEED: dict[str, Callable[[], str]] = {
     "engines": partial(engines, "engines-t4l"),
     **{
-        f"speed{suffix}{water}": partial(_where_measured, make, name, command)
-        for suffix, make in (
-            ("", speed),
-            ("-parts", parts),
-            ("-caveats", caveats),
-            ("-machine", machine),
-        )
-        for water, name, command in (
-            ("", T4L, "python validation/speedup.py"),
-            ("-water", WATER, _OF_WATER),
-        )
+        f"speed{table_of}{complex_of}": partial(make, name)
+        for table_of, make in _TABLES.items()
+        for complex_of, name in _OF.items()
     },
 }
 """Every table by its marker."""
