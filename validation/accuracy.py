@@ -2,8 +2,8 @@
 
     python validation/accuracy.py validation/accuracy/fine.yaml [--only neuralmd-sde] [--seeds 0]
 
-Trains every model of the settings file for every seed and fold (interrupted, it goes on where it
-was; trained models stay in runs/accuracy/), then asks them, from every origin of the test parts:
+Trains every model of the settings file for every seed and fold, then asks them, from every origin
+of the test parts:
 
 * what comes next (MAE, RMSE, Matching, Stability, validity of bonds and angles), and
 * how the ligand will be distributed until the end of the stretch (RMSF, torsions, pair distances,
@@ -14,12 +14,17 @@ at every origin, on all that is known there and on what else the fold may learn 
 complex.  'F = 0' is a trained dynamics with its network's force switched off: an ablation, so that
 nobody has to believe that the network is what forecasts.  Intervals: bootstrap over stretches of
 trajectories (clusters), after the seeds' mean; differences are paired.
+
+Interrupted, it goes on where it was: trained models and the scores of tests stay in runs/accuracy/.
+Remove that folder after a change of the code that trains or tests.
 """
 
 from __future__ import annotations
 
 import argparse
 import copy
+import hashlib
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -28,6 +33,7 @@ import numpy as np
 import torch
 
 from folds import CompareSettings, Fold, divided
+from kept import Part, kept
 from openmm_neuralmd.analysis.evaluation import Scores, average, differences, summary
 from openmm_neuralmd.analysis.statistics import autocorrelation
 from openmm_neuralmd.assessment import assess
@@ -40,6 +46,10 @@ from result_files import save
 HERE = Path(__file__).parent
 RUNS = HERE.parent / "runs" / "accuracy"
 ERRORS = ("mae", "rmse", "matching", "stability", "bond_angle_validity")
+TESTING = {"protocol", "train_share", "stretches", "folds", "known", "ahead", "every"}
+"""Settings that decide a test of a given model."""
+Tests = list[tuple[Scores, Scores]]
+"""Errors and ensembles for each test of a fold."""
 
 
 def trained(settings: CompareSettings, name: str, label: str, fold: Fold, seed: int) -> Model:
@@ -83,43 +93,74 @@ class Collected:
         self.ensembles: Scores = {}
         self.clusters: list[int] = []
 
-    def add(self, errors: Scores, ensembles: Scores, cluster: int | None) -> None:
-        """The rows of one test; the cluster once for all methods."""
-        for into, new in ((self.errors, errors), (self.ensembles, ensembles)):
-            for name, rows in new.items():
-                into.setdefault(name, []).extend(rows)
-        if cluster is not None:
+    def add(self, tests: Tests, first: int) -> None:
+        """The rows of a fold's tests, which are clusters from `first` on."""
+        for cluster, (errors, ensembles) in enumerate(tests, first):
+            for into, new in ((self.errors, errors), (self.ensembles, ensembles)):
+                for name, rows in new.items():
+                    into.setdefault(name, []).extend(rows)
             self.clusters += [cluster] * len(next(iter(errors.values())))
 
 
-def test_all(fold: Fold, label: str, model: Model, into: Collected, seed: str) -> None:
-    """The scores of a model on all tests of a fold."""
-    with progress_bar(f"testing {label}, {seed}", len(fold.tests), "stretches") as tell:
-        for test in fold.tests:
-            errors, ensembles = assess(test, model)
-            names = model.card.kind, label
-            into.add(_called(errors, *names), _called(ensembles, *names), None)
-            tell(1, "")
+class Testing:
+    """The tests of one comparison, which are made once: their scores stay with the models."""
+
+    def __init__(self, settings: CompareSettings, name: str) -> None:
+        self.folder = RUNS / name
+        told = settings.model_dump(mode="json", include=TESTING)
+        self.data = [dict(t.identity) for t in read_trajectories(settings.trajectories)]
+        self.decisive = {**told, "data": self.data}
+
+    def trivial(self, fold: Fold) -> Tests:
+        """Of the trivial forecasts."""
+        path = self.folder / fold.name / "trivial.npz"
+        return self._tests(f"trivial forecasts, {fold.name}", path, "", fold, None)
+
+    def learned(self, fold: Fold, label: str, model: Model, seed: int) -> Tests:
+        """Of a model, or of its ablation, under the label it has in the settings."""
+        path = self.folder / fold.name / f"tests of {label}, seed {seed}.npz"
+        tests = self._tests(f"testing {label}, seed {seed}", path, state_of(model), fold, model)
+        names = model.card.kind, label
+        return [(_called(one, *names), _called(other, *names)) for one, other in tests]
+
+    def _tests(self, title: str, path: Path, state: str, fold: Fold, model: Model | None) -> Tests:
+        def make() -> Part:
+            found: Tests = []
+            with progress_bar(title, len(fold.tests), "stretches") as tell:
+                for test in fold.tests:
+                    found.append(assess(test, model))
+                    tell(1, "")
+            return {"scores": np.array(json.dumps(found))}
+
+        part = kept(path, {**self.decisive, "model": state}, make)
+        return [(errors, ensembles) for errors, ensembles in json.loads(str(part["scores"]))]
+
+
+def state_of(model: Model) -> str:
+    """A hash of all that a dynamics has learned."""
+    digest = hashlib.sha256()
+    for name, tensor in sorted(model.dynamics.state_dict().items()):
+        digest.update(name.encode())
+        digest.update(tensor.cpu().numpy().tobytes())
+    return digest.hexdigest()
 
 
 def evaluate(settings: CompareSettings, name: str, labels: list[str]) -> dict[str, Any]:
     """Train and test everything."""
     every = divided(settings)
+    testing = Testing(settings, name)
     trivial = Collected()
     learned: dict[str, list[Collected]] = {}
     cluster = 0
     for fold in every:
-        with progress_bar(f"trivial forecasts, {fold.name}", len(fold.tests), "stretches") as tell:
-            for test in fold.tests:
-                trivial.add(*assess(test), cluster)
-                cluster += 1
-                tell(1, "")
+        trivial.add(testing.trivial(fold), cluster)
         for label in labels:
             for number, seed in enumerate(settings.seeds):
                 model = trained(settings, name, label, fold, seed)
                 for own, contestant in contestants(settings, label, model):
                     runs = learned.setdefault(own, [Collected() for _ in settings.seeds])
-                    test_all(fold, own, contestant, runs[number], f"seed {seed}")
+                    runs[number].add(testing.learned(fold, own, contestant, seed), cluster)
+        cluster += len(fold.tests)
     errors, ensembles = dict(trivial.errors), dict(trivial.ensembles)
     spread: dict[str, dict[str, float]] = {}
     for runs in learned.values():
@@ -131,6 +172,7 @@ def evaluate(settings: CompareSettings, name: str, labels: list[str]) -> dict[st
     clusters = np.array(trivial.clusters)
     stretches = np.arange(cluster)
     return {
+        "data": testing.data,
         "clusters": cluster,
         "origins": len(clusters),
         "autocorrelation": _memory(every),
@@ -184,7 +226,6 @@ def main() -> None:
     result = {
         "what": settings.about,
         "settings": settings.model_dump(mode="json", exclude={"data"}),
-        "data": [dict(t.identity) for t in read_trajectories(settings.trajectories)],
         **evaluate(settings, name, labels),
     }
     save(f"accuracy-{name}", result, arguments.json)
