@@ -100,7 +100,7 @@ MEASURED = {
         "errors": {"learned": SCORES, "bonded terms": SCORES},
         "differences": {"bonded terms": [-5.0, -6.0, -4.0]},
     },
-    "femtoseconds-tyk2-energy": {
+    "femtoseconds-t4l-p-xylene-energy": {
         "model": MODEL,
         "precision": "single",
         "settings": {
@@ -119,7 +119,7 @@ MEASURED = {
             "openmmtools BAOABIntegrator": {"failed": "the run blew up after 3 ps"},
         },
     },
-    "hmc-tyk2-energy": {
+    "hmc-t4l-p-xylene-energy": {
         "model": MODEL,
         "atoms": 37,
         "chains": 2,

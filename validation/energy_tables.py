@@ -157,33 +157,27 @@ def _result(name: str) -> dict[str, Any] | None:
     return read(name) if measured(name) else None
 
 
-_SETS = "validation/reference_sets/rigid"
 _FORCES = "python validation/forces.py validation/forces/{}.yaml"
-_MODEL = "runs/forces/{0}-energy/seed-0/model.safetensors --run {1}"
 _JUMPS = (
     "python validation/jumps.py runs/pocket/tyk2/complex=MODEL runs/pocket/mcl1/complex=MODEL "
     "runs/pocket/taf12/complex=MODEL"
 )
-RUNS = {
-    "t4l-p-xylene": "runs/forces/t4l/rigid",
-    "tyk2": f"{_SETS}/tyk2",
-    "taf12": f"{_SETS}/taf12",
-}
-"""Labelled run of each energy model."""
+LABELLED = ("t4l-p-xylene", "tyk2", "taf12")
+"""Ligands with a learned force."""
+RUN = LABELLED[0]
+"""The one whose force was also run with, femtosecond by femtosecond."""
 
 
-def _with(program: str, name: str) -> str:
-    return f"python validation/{program}.py {_MODEL.format(name, RUNS[name])}"
+def _with(program: str) -> str:
+    model = f"runs/forces/{RUN}-energy/seed-0/model.safetensors"
+    return f"python validation/{program}.py {model} --run runs/forces/t4l/rigid"
 
 
 ENERGIES: dict[str, Callable[[], str]] = {
-    **{f"forces-{name}": partial(forces, name, _FORCES.format(name)) for name in RUNS},
-    **{
-        f"{table_name}-{name}": partial(made, f"{name}-energy", _with("femtoseconds", name))
-        for name in RUNS
-        for table_name, made in (("nve", without_thermostat), ("nvt", with_thermostat))
-    },
-    **{f"hmc-{name}": partial(hmc, f"{name}-energy", _with("hmc", name)) for name in RUNS},
+    **{f"forces-{name}": partial(forces, name, _FORCES.format(name)) for name in LABELLED},
+    f"nve-{RUN}": partial(without_thermostat, f"{RUN}-energy", _with("femtoseconds")),
+    f"nvt-{RUN}": partial(with_thermostat, f"{RUN}-energy", _with("femtoseconds")),
+    f"hmc-{RUN}": partial(hmc, f"{RUN}-energy", _with("hmc")),
     "jumps": partial(jumps, _JUMPS),
 }
 """Every table by its marker."""
