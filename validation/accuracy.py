@@ -23,9 +23,9 @@ from __future__ import annotations
 
 import argparse
 import copy
-import hashlib
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -75,7 +75,7 @@ def without_force(model: Model) -> Model:
     dynamics = copy.deepcopy(model.dynamics)
     for parameter in dynamics.get_submodule("network.head").parameters():
         parameter.data.zero_()
-    return Model(dynamics, model.card)
+    return replace(model, dynamics=dynamics)
 
 
 def contestants(settings: CompareSettings, label: str, model: Model) -> Iterator[tuple[str, Model]]:
@@ -114,16 +114,16 @@ class Testing:
     def trivial(self, fold: Fold) -> Tests:
         """Of the trivial forecasts."""
         path = self.folder / fold.name / "trivial.npz"
-        return self._tests(f"trivial forecasts, {fold.name}", path, "", fold, None)
+        return self._tests(f"trivial forecasts, {fold.name}", path, fold)
 
     def learned(self, fold: Fold, label: str, model: Model, seed: int) -> Tests:
         """Of a model, or of its ablation, under the label it has in the settings."""
         path = self.folder / fold.name / f"tests of {label}, seed {seed}.npz"
-        tests = self._tests(f"testing {label}, seed {seed}", path, state_of(model), fold, model)
+        tests = self._tests(f"testing {label}, seed {seed}", path, fold, model)
         names = model.card.kind, label
         return [(_called(one, *names), _called(other, *names)) for one, other in tests]
 
-    def _tests(self, title: str, path: Path, state: str, fold: Fold, model: Model | None) -> Tests:
+    def _tests(self, title: str, path: Path, fold: Fold, model: Model | None = None) -> Tests:
         def make() -> Part:
             found: Tests = []
             with progress_bar(title, len(fold.tests), "stretches") as tell:
@@ -132,17 +132,8 @@ class Testing:
                     tell(1, "")
             return {"scores": np.array(json.dumps(found))}
 
-        part = kept(path, {**self.decisive, "model": state}, make)
+        part = kept(path, {**self.decisive, "model": model and model.sha256}, make)
         return [(errors, ensembles) for errors, ensembles in json.loads(str(part["scores"]))]
-
-
-def state_of(model: Model) -> str:
-    """A hash of all that a dynamics has learned."""
-    digest = hashlib.sha256()
-    for name, tensor in sorted(model.dynamics.state_dict().items()):
-        digest.update(name.encode())
-        digest.update(tensor.cpu().numpy().tobytes())
-    return digest.hexdigest()
 
 
 def evaluate(settings: CompareSettings, name: str, labels: list[str]) -> dict[str, Any]:

@@ -166,8 +166,8 @@ class Efficiency(NamedTuple):
         Effective samples per CPU second of each chain, by the memory of its energy and by the mean
         memory of its coordinates.
     accepted : float
-    seconds : float
-        CPU time of all.
+    seconds : tuple of float
+        CPU time of each chain.
     samples : int
     """
 
@@ -175,7 +175,7 @@ class Efficiency(NamedTuple):
     samples_energy: tuple[float, ...]
     samples_coordinates: tuple[float, ...]
     accepted: float
-    seconds: float
+    seconds: tuple[float, ...]
     samples: int
 
 
@@ -189,7 +189,7 @@ def efficiency(chains: Sequence[Chain]) -> Efficiency:
         samples_energy=tuple(_worth(c.energies) / c.seconds for c in kept),
         samples_coordinates=tuple(_worth(c.x.reshape(len(c.x), -1)) / c.seconds for c in kept),
         accepted=float(np.mean([chain.accepted for chain in kept])),
-        seconds=sum(chain.seconds for chain in kept),
+        seconds=tuple(chain.seconds for chain in kept),
         samples=sum(map(len, energies)),
     )
 
