@@ -202,6 +202,5 @@ def find_chemistry(sdf: Path | None, snapshots: Snapshots) -> Chemistry | None:
     if sdf is None or not (start := sdf.parent / "start.pdb.gz").is_file():
         return None
     complex = snapshots.complex
-    ligand = list(complex.topology.atoms())[complex.ligand[0]].residue.name
     molecule = heavy_molecule(sdf, complex.ligand_atomic_numbers)
-    return Chemistry(molecule, pocket_molecule(start, ligand, snapshots.ligand[0]))
+    return Chemistry(molecule, pocket_molecule(start, complex, snapshots.ligand[0]))

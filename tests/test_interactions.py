@@ -25,7 +25,7 @@ def snapshots() -> Snapshots:
 def test_the_hinge_of_a_kinase_is_found(snapshots: Snapshots) -> None:
     """Inhibitors of TYK2 are held by the backbone of VAL 981, as donor and acceptor."""
     molecule = heavy_molecule(TYK2 / "ligand.sdf", snapshots.complex.ligand_atomic_numbers)
-    protein = pocket_molecule(TYK2 / "start.pdb.gz", "LIG", snapshots.ligand[0])
+    protein = pocket_molecule(TYK2 / "start.pdb.gz", snapshots.complex, snapshots.ligand[0])
     found = occupancies(protein, molecule, snapshots.ligand)
     assert found["VAL981.A", "HBAcceptor"] > 0.8 and found["VAL981.A", "HBDonor"] > 0.4
     assert all(0 < share <= 1 for share in found.values())
@@ -46,4 +46,21 @@ def test_recovery_by_hand() -> None:
 
 def test_nothing_near_is_said(snapshots: Snapshots) -> None:
     with pytest.raises(InputError, match="no protein within 8 Å of the ligand"):
-        pocket_molecule(TYK2 / "start.pdb.gz", "LIG", snapshots.ligand[0] + 500.0)
+        pocket_molecule(TYK2 / "start.pdb.gz", snapshots.complex, snapshots.ligand[0] + 500.0)
+
+
+def test_a_protein_in_another_image_is_laid_on_the_complex() -> None:
+    """Set flexible: its start lies in another image of the box than its trajectory."""
+    folder = TYK2.parents[1] / "flexible" / "mcl1"
+    complex = Complex.from_files(folder / "topology.pdb", sdf=folder / "ligand.sdf")
+    snapshots = read_snapshots(folder / "trajectory.xtc", complex, stride=300)
+    protein = pocket_molecule(folder / "start.pdb.gz", snapshots.complex, snapshots.ligand[0])
+    molecule = heavy_molecule(folder / "ligand.sdf", snapshots.complex.ligand_atomic_numbers)
+    found = occupancies(protein, molecule, snapshots.ligand)
+    assert found["ARG263.B", "Anionic"] > 0.5  # the carboxylate's partner in MCL1
+
+
+def test_a_protein_without_the_residues_is_refused(snapshots: Snapshots) -> None:
+    other = TYK2.parent / "mcl1" / "start.pdb.gz"
+    with pytest.raises(InputError, match="no CA of"):
+        pocket_molecule(other, snapshots.complex, snapshots.ligand[0])

@@ -65,7 +65,7 @@ def packaged(name: str) -> tuple[Snapshots, Chemistry | None]:
     from prolif.datafiles import TOP
 
     numbers = snapshots.complex.ligand_atomic_numbers
-    protein = pocket_molecule(TOP, "LIG", snapshots.ligand[0])
+    protein = pocket_molecule(TOP, snapshots.complex, snapshots.ligand[0])
     return snapshots, Chemistry(heavy_molecule(GPCR_FOLDER / "ligand.sdf", numbers), protein)
 
 

@@ -17,10 +17,14 @@ from scipy.spatial import cKDTree
 from openmm_neuralmd.analysis.coordinates import checked
 from openmm_neuralmd.analysis.poses import posed
 from openmm_neuralmd.errors import InputError
-from openmm_neuralmd.residues import WATER
+from openmm_neuralmd.imaging import superpose
+from openmm_neuralmd.residues import WATER, describe
+from openmm_neuralmd.units import to_angstrom
 
 if TYPE_CHECKING:
     import prolif
+
+    from openmm_neuralmd.complexes import Complex
 
 REACH = 8.0
 """Å from the ligand: farther residues have no part in any interaction."""
@@ -30,47 +34,66 @@ Occupancies = dict[tuple[str, str], float]
 
 
 def pocket_molecule(
-    pdb: str | Path, ligand: str, around: ArrayLike, reach: float = REACH
+    pdb: str | Path, complex: Complex, around: ArrayLike, reach: float = REACH
 ) -> prolif.Molecule:
     """The protein near a ligand, with its hydrogens, as ProLIF reads it.
 
-    It stands still: what a residue does while the ligand moves is not in an interaction.
+    It stands still, its Cα laid on the complex's: what a residue does while the ligand moves is not
+    in an interaction.
 
     Parameters
     ----------
     pdb : path
-        All atoms, such as `start.pdb.gz` of a reference set; water is left out.
-    ligand : str
-        Residue name of the ligand in it, left out too.
+        All atoms, such as `start.pdb.gz` of a reference set, anywhere in space; water and the
+        ligand are left out.
+    complex : Complex
+        The protein, or a part of it, where the ligand sees it.
     around : array (n, 3)
-        Where the ligand is, Å.
+        Where the ligand is, Å, in the complex's frame.
     reach : float
         Å.
 
     Raises
     ------
     InputError
-        No residue is near, or the file is not one that RDKit reads.
+        No residue is near, the file lacks residues of the complex, or RDKit cannot read it.
     """
     import prolif
 
-    left_out = {ligand, *WATER}
+    atoms = list(complex.topology.atoms())
+    left_out = {atoms[complex.ligand[0]].residue.name, *WATER}
     lines = [
         line
         for line in _text(Path(pdb)).splitlines(keepends=True)
         if line.startswith(("ATOM", "HETATM")) and line[17:20].strip() not in left_out
     ]
-    positions = np.array([[float(line[k : k + 8]) for k in (30, 38, 46)] for line in lines])
-    residues = [line[17:27] for line in lines]
     if not lines:
         raise InputError(f"{pdb}: no protein atoms")
+    positions = np.array([[float(line[k : k + 8]) for k in (30, 38, 46)] for line in lines])
+    residues = [line[17:27] for line in lines]
+    places = {_place(line): k for k, line in enumerate(lines) if line[12:16].strip() == "CA"}
+    alphas = [atoms[k].residue for k in complex.backbone[:, 1]]
+    own = [(r.chain.id, r.id + r.insertionCode.strip()) for r in alphas]
+    if missing := [residue for residue, key in zip(alphas, own, strict=True) if key not in places]:
+        raise InputError(f"{pdb}: no CA of {describe(missing[0])}, which {complex.name} has")
+    moving = positions[[places[key] for key in own]]
+    target = to_angstrom(complex.positions[complex.backbone[:, 1]])
+    rotation, translation = superpose(moving[None], target)
+    positions = positions @ rotation[0] + translation[0]
     distance, _ = cKDTree(checked(np.asarray(around)[None], "around")[0]).query(positions)
     near = {residue for residue, d in zip(residues, distance, strict=True) if d < reach}
     kept = [line for line, residue in zip(lines, residues, strict=True) if residue in near]
     molecule = Chem.MolFromPDBBlock("".join(kept) + "END\n", removeHs=False) if kept else None
     if molecule is None:
         raise InputError(f"{pdb}: no protein within {reach:g} Å of the ligand that RDKit can read")
+    chosen = [residue in near for residue in residues]
+    molecule.GetConformer().SetPositions(np.ascontiguousarray(positions[chosen]))
     return prolif.Molecule.from_rdkit(molecule)
+
+
+def _place(line: str) -> tuple[str, str]:
+    """Chain and number, with the insertion code, of a PDB file's atom."""
+    return line[21].strip(), line[22:27].strip()
 
 
 def _text(path: Path) -> str:
