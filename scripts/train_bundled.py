@@ -24,7 +24,7 @@ from openmm_neuralmd.training.loop import Loop
 
 ROOT = Path(__file__).resolve().parent.parent
 EXAMPLES = ROOT / "examples"
-JUMPING = ("gpcr-ergotamine", "gpcr-ergotamine-sde")
+JUMPING = ("gpcr-ergotamine", "gpcr-ergotamine-sde", "pocket", "pocket-sde")
 ENERGY = "tyk2-energy"
 
 
