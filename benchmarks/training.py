@@ -85,7 +85,7 @@ def main() -> None:
     given = arguments(__doc__, repeats=5)
     counts = COMPLEXES[:2] if given.quick else COMPLEXES
     source, rows = windows(), []
-    for size in ("bundled",) if given.quick else NETWORKS:
+    for size in ("small",) if given.quick else NETWORKS:
         calls = {str(count): gradient(size, source, count) for count in counts}
         times = race(calls, given.repeats)
         rate = {c: 1000.0 * c * HORIZON / times[str(c)]["median"] for c in counts}

@@ -15,10 +15,12 @@ from collections.abc import Callable
 
 from accuracy_tables import ACCURACY
 from energy_tables import ENERGIES
+from goal_tables import GOAL_TABLES
 from mechanics_tables import MECHANICS
 from openmm_neuralmd.analysis.markdown import table
 from result_files import ROOT
 from speed.tables import SPEED
+from training_tables import TRAINING
 
 SETS = ROOT / "validation" / "reference_sets"
 PAGES = (
@@ -29,6 +31,7 @@ PAGES = (
     ROOT / "docs" / "mechanics.md",
     ROOT / "docs" / "reference.md",
     ROOT / "docs" / "reference-sets.md",
+    ROOT / "docs" / "training.md",
 )
 MARKER = re.compile(r"(<!-- table: (\S+) -->\n).*?(<!-- end of table -->)", re.DOTALL)
 
@@ -66,6 +69,8 @@ TABLES: dict[str, Callable[[], str]] = {
     **SPEED,
     **MECHANICS,
     **ENERGIES,
+    **GOAL_TABLES,
+    **TRAINING,
     "set-pocket": lambda: reference_set("pocket"),
     "set-fine": lambda: reference_set("fine"),
     "set-dry": lambda: reference_set("dry"),

@@ -51,10 +51,15 @@ def read(name: str) -> dict[str, Any]:
 
 def machine(name: str) -> str:
     """Machine, versions and command of a result."""
-    origin = read(name)["provenance"]
-    where = origin["machine"]
-    versions = ", ".join(f"{package} {version}" for package, version in origin["versions"].items())
+    return origin(read(name)["provenance"])
+
+
+def origin(provenance: Mapping[str, Any]) -> str:
+    """Machine, versions and command, in words."""
+    where = provenance["machine"]
+    told = provenance["versions"].items()
+    versions = ", ".join(f"{package} {version}" for package, version in told)
     return (
-        f"`{origin['command']}` on {where['processor']}, {where['cores']} cores, "
+        f"`{provenance['command']}` on {where['processor']}, {where['cores']} cores, "
         f"{where['system']}; Python {where['python']}, {versions}.\n"
     )
