@@ -6,6 +6,7 @@ import copy
 from typing import Any
 
 import pytest
+
 from goal_tables import dynamics, fluctuations, noise, poses, reconstruction, torsions, unseen
 
 GAP = {"mae": [-0.1, -0.2, -0.05], "rmse": [-0.1, -0.2, -0.05], "matching": [-0.1, -0.2, -0.05]}

@@ -25,22 +25,26 @@ def render(root: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 @pytest.fixture
 def copy(tmp_path: Path) -> Path:
     """The pages, the script and the result files in a folder of their own."""
-    results = sorted(p.relative_to(ROOT) for p in (ROOT / "validation/results").glob("*.json"))
+    folders = (ROOT / "validation/results", ROOT / "benchmarks/results")
+    results = sorted(p.relative_to(ROOT) for folder in folders for p in folder.glob("*.json"))
     sets = (ROOT / "validation/reference_sets").glob("*/manifest.json")
     results += sorted(p.relative_to(ROOT) for p in sets)
     others = (
         "docs/mechanics.md",
         "docs/reference.md",
         "docs/reference-sets.md",
+        "docs/training.md",
         "validation/accuracy_tables.py",
         "docs/energy.md",
         "docs/hybrid.md",
         "validation/energy_tables.py",
+        "validation/goal_tables.py",
         "validation/mechanics_tables.py",
         "validation/speed/__init__.py",
         "validation/speed/comparison.py",
         "validation/speed/tables.py",
         "validation/result_files.py",
+        "validation/training_tables.py",
     )
     pages = (*PAGES, *others)
     for name in (*pages, "validation/render.py", *results):
