@@ -21,6 +21,7 @@ from openmm_neuralmd.dynamics.learned import forecast
 from openmm_neuralmd.dynamics.ode import NeuralODE, NeuralODESettings
 from openmm_neuralmd.dynamics.state import State, last_step, remember
 from openmm_neuralmd.errors import InputError
+from openmm_neuralmd.nested import rows
 from openmm_neuralmd.trajectories import Snapshots
 
 
@@ -240,3 +241,29 @@ def test_projection_of_a_padded_batch_is_that_of_each(gpcr: Snapshots, t4l) -> N
 def test_a_step_that_does_not_divide_the_interval_is_refused() -> None:
     with pytest.raises(ValueError, match="does not divide the snapshot interval"):
         NeuralODESettings(step=0.3)
+
+
+def test_a_long_forecast_comes_to_rest_whatever_friction_was_learned(gpcr: Snapshots) -> None:
+    """Beyond 2/step a velocity along bonds, whose motion is taken back, would grow for ever."""
+    model = small("neuralmd-ode", friction=4.5, memory=(4.0,), coupling=4.0)
+    for parameter in model.network.head.parameters():
+        parameter.data.zero_()
+    assert model.friction.item() == pytest.approx(4.0)
+    c = complex_tensors(gpcr.complex, torch.float64)
+    c = rows(c, torch.zeros(1, dtype=torch.int64))
+    known = torch.as_tensor(gpcr.ligand[None, 167:200])
+    with torch.no_grad():
+        path = forecast(model, c, known, torch.ones(1, 33, dtype=torch.bool), 80)
+    assert (path[0, -1] - path[0, -2]).abs().max() < 0.02
+    assert (path[0, -1] - known[0].mean(0)).norm(dim=-1).max() < 6.0
+
+
+@pytest.mark.parametrize(("solver", "limit"), [("euler", 4.0), ("midpoint", 4.0), ("rk4", 5.56)])
+def test_friction_comes_back_from_its_bound(solver: str, limit: float) -> None:
+    model = small("neuralmd-ode", friction=9.0, solver=solver)
+    assert model.friction.item() == pytest.approx(limit)
+    model.friction.backward()
+    assert model.raw_friction.grad.item() > 0.99
+    assert small("neuralmd-ode", friction=9.0, solver="dopri5").friction.item() == pytest.approx(
+        9.0
+    )

@@ -15,6 +15,7 @@ molecule.
 
 from __future__ import annotations
 
+import math
 from typing import Literal
 
 import torch
@@ -27,6 +28,9 @@ from ..bindingnet import ComplexTensors, LigandVectorNet, Protein
 from .projection import project_batch
 from .second_order import SecondOrder, SecondOrderSettings, positive
 from .state import State, mean_lengths, remember
+
+STABLE = {"euler": 2.0, "midpoint": 2.0, "rk4": 2.78, "dopri5": math.inf}
+"""How large γ times the step may be: beyond, each step of the solver makes a velocity longer."""
 
 
 class NeuralODESettings(SecondOrderSettings):
@@ -68,6 +72,18 @@ class NeuralODE(SecondOrder):
         self.refinement = LigandVectorNet(settings.network) if settings.refinement > 0 else None
         self.raw_memory = positive(*settings.memory)
         self.raw_coupling = positive(*[settings.coupling] * len(settings.memory))
+
+    @property
+    def friction(self) -> Tensor:
+        """γ ≥ 0, 1/Δ, at most what the solver is stable with.
+
+        Along bonds and angles the projection takes back every displacement, so nothing but friction
+        acts on the velocity there: it grows without end where a step is too long for γ, long after
+        the few snapshots that training looks ahead.  The gradient passes the bound, so that γ can
+        come back from it.
+        """
+        gamma, limit = softplus(self.raw_friction), STABLE[self.settings.solver]
+        return gamma - torch.relu(gamma - limit / self.settings.step).detach()
 
     @property
     def memory(self) -> Tensor:
