@@ -34,7 +34,8 @@ class CompareSettings(BaseModel):
     protocol : {'time', 'left-out'}
         'time': learn the first `train_share` of every replica, test on the rest, in `stretches`
         parts.  'left-out': learn on other replicas (of other complexes, where the data are of
-        several), test on all of those left out; `folds` of them.
+        several), test on all of those left out; `folds` of them.  A ligand with an element that
+        nothing else in its fold has is in no test: no model could know it.
     known : int
         Snapshots of its replica that the first origin knows, at least.
     ahead, every : int
@@ -129,8 +130,11 @@ def _left_out(
 ) -> Fold:
     out = replicas[fold :: settings.folds]
     kept = [t for k, (t, _) in enumerate(replicas) if k % settings.folds != fold]
+    seen = set[int]().union(*(_elements(t) for t in kept))
     tests = []
     for trajectory, chemistry in out:
+        if not _elements(trajectory) <= seen:
+            continue
         snapshots = trajectory.load()
         same = snapshots.complex.fingerprint()
         others = [t.load() for t in kept]
@@ -139,3 +143,9 @@ def _left_out(
         steps = settings.ahead, settings.every
         tests.append(Stretch(snapshots, part, *steps, chemistry, tuple(own)))
     return Fold(f"without-{fold}", kept, 1.0, tests)
+
+
+def _elements(trajectory: Trajectory) -> set[int]:
+    """Atomic numbers of what a model sees of a ligand."""
+    complex = trajectory.load().complex
+    return set(complex.ligand_atomic_numbers[complex.sites].tolist())
