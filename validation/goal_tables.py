@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from accuracy_tables import COMPARISONS, result_of
+from accuracy_tables import COMPARISONS, TRIVIAL, result_of
 from openmm_neuralmd.analysis.evaluation import HALVES
 from openmm_neuralmd.analysis.markdown import table
 
@@ -25,9 +25,7 @@ VALID = 95.0
 """%: a forecast with so many valid snapshots is a molecule."""
 DIRECTIONS = {"mae": -1, "rmse": -1, "matching": -1, "stability": 1}
 """Which way is better."""
-NAMES = {
-    "persistence": "persistence",
-    "projected-recent-mean": "the projected recent mean",
+NAMES = TRIVIAL | {
     "verletmd": "VerletMD",
     "gnn-md": "GNN-MD",
     "denoising-ld": "DenoisingLD",
@@ -80,8 +78,9 @@ def _excludes(gap: Sequence[float], direction: int) -> bool:
 def valid_trivial(result: Result) -> list[str]:
     """Trivial forecasts that are molecules."""
     found = result["errors"]
-    names = ("persistence", "projected-recent-mean")
-    return [name for name in names if found[name]["bond_angle_validity"][0] >= VALID]
+    return [
+        name for name in TRIVIAL if name in found and found[name]["bond_angle_validity"][0] >= VALID
+    ]
 
 
 def reconstruction(result: Result) -> str:
