@@ -10,7 +10,15 @@ from typing import Any
 from openmm_neuralmd.analysis.markdown import ENSEMBLES, ERRORS, interval, metric_table, table
 from result_files import machine, measured, missing, read
 
-COMPARISONS = ("gpcr", "pocket", "pocket-left-out", "flexible", "fine", "rigid")
+COMPARISONS = (
+    "gpcr",
+    "pocket",
+    "pocket-left-out",
+    "flexible",
+    "fine",
+    "rigid",
+    "rigid-left-out",
+)
 COMMAND = "python validation/accuracy.py validation/accuracy/{}.yaml"
 TRIVIAL = {
     "persistence": "persistence",

@@ -19,6 +19,7 @@ SETS = {
     "flexible": "flexible",
     "fine": "pocket, 0.2 ps",
     "rigid": "rigid",
+    "rigid-left-out": "rigid, unseen",
 }
 ODE, SDE, NOISY = "neuralmd-ode", "neuralmd-sde", "ar1"
 VALID = 95.0
