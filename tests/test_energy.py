@@ -103,7 +103,7 @@ def test_labels_are_the_systems_own_and_perturbed_ones_too(run: LabelledRun) -> 
 @pytest.fixture(scope="module")
 def settings(run: LabelledRun) -> ForceMatchingSettings:
     content = {"name": "p-xylene", "labels": [run.path], "network": NETWORK, "perturbed": 40}
-    schedule = {"epochs": 16, "batch_size": 8, "learning_rate": 1e-2, "warmup": 5}
+    schedule = {"epochs": 10, "batch_size": 8, "learning_rate": 1e-2, "warmup": 5}
     return ForceMatchingSettings.model_validate(content | schedule)
 
 
