@@ -43,6 +43,8 @@ OPTIMA: dict[str, Callable[[float], float]] = {
     "torsion_divergence": float,
     "distance_divergence": float,
     "time_ratio": lambda value: abs(math.log(value)),
+    "posebusters": lambda value: -value,
+    "interaction_recovery": lambda value: -value,
 }
 """How far an ensemble metric is from what it should be."""
 TITLES = {
@@ -51,6 +53,8 @@ TITLES = {
     "torsion_divergence": "torsions",
     "distance_divergence": "distances",
     "time_ratio": "memory",
+    "posebusters": "PoseBusters",
+    "interaction_recovery": "interactions",
 }
 
 
