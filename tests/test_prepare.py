@@ -189,6 +189,31 @@ def test_single_point_is_near_am1bcc(tools: AmberTools) -> None:
     assert np.sqrt(((full - single) ** 2).mean()) < 0.05
 
 
+def test_charges_of_the_sdf(charged: Ligand, tools: AmberTools, tmp_path: Path) -> None:
+    """Read back as they were written, and refused where they do not fit the formal charge."""
+    molecule = Chem.Mol(charged.molecule)
+    own = assign_charges(charged, "mmff94", tools)
+    write_charges(molecule, own, tmp_path / "own.sdf")
+    ligand = read_ligand(tmp_path / "own.sdf")
+    assert assign_charges(ligand, "sdf", tools) == pytest.approx(own, abs=1e-5)
+    write_charges(molecule, own + 0.01, tmp_path / "wrong.sdf")
+    with pytest.raises(InputError, match=r"sdf gives ligand .* add up to 1.* not 1"):
+        assign_charges(read_ligand(tmp_path / "wrong.sdf"), "sdf", tools)
+    with pytest.raises(
+        InputError, match=r"no partial charge for atom 1 .*atom.dprop.PartialCharge"
+    ):
+        assign_charges(charged, "sdf", tools)
+
+
+def write_charges(molecule: Chem.Mol, charges: np.ndarray, path: Path) -> None:
+    """An SDF with charges in OpenFE's convention."""
+    for atom, charge in zip(molecule.GetAtoms(), charges, strict=True):
+        atom.SetDoubleProp("PartialCharge", float(charge))
+    Chem.CreateAtomDoublePropertyList(molecule, "PartialCharge")
+    with Chem.SDWriter(str(path)) as writer:
+        writer.write(molecule)
+
+
 def test_native_obc2_is_obc2(charged: Ligand, tools: AmberTools) -> None:
     charges = assign_charges(charged, "mmff94", tools)
     template = gaff_template(charged, charges, tools)

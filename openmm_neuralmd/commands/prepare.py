@@ -65,7 +65,8 @@ def prepare(
         str | None,
         typer.Option(
             metavar="METHOD",
-            help="am1bcc, am1bcc-sp, mmff94 or gasteiger. Default: am1bcc-sp where sqm is found.",
+            help="am1bcc, am1bcc-sp, mmff94, gasteiger or sdf (the SDF's own partial charges). "
+            "Default: am1bcc-sp where sqm is found.",
             rich_help_panel=_PREPARATION,
         ),
     ] = None,

@@ -21,6 +21,7 @@ from .programs import AmberTools, ProgramError
 _SQM = "qm_theory='AM1', scfconv=1.d-10, ndiis_attempts=700, grms_tol=0.0005, maxcyc={cycles},"
 _CYCLES = 9999
 _STAY = 0.3  # Å, how far MMFF94 may take a heavy atom from its pose
+_SDF_CHARGE = "PartialCharge"  # RDKit's name for what OpenFE writes as atom.dprop.PartialCharge
 _ROUNDING = 0.02  # e, what printed charges may miss in their sum
 
 Method = Callable[[Ligand, AmberTools], np.ndarray]
@@ -78,11 +79,26 @@ def _gasteiger(ligand: Ligand, tools: AmberTools) -> np.ndarray:
     return np.array([atom.GetDoubleProp("_GasteigerCharge") for atom in molecule.GetAtoms()])
 
 
+def _from_sdf(ligand: Ligand, tools: AmberTools) -> np.ndarray:
+    """Charges that the SDF carries: property `atom.dprop.PartialCharge`, OpenFE's convention."""
+    atoms = list(ligand.molecule.GetAtoms())
+    bare = [atom.GetIdx() + 1 for atom in atoms if not atom.HasProp(_SDF_CHARGE)]
+    if bare:
+        raise InputError(
+            f"the SDF of ligand {ligand.name!r} has no partial charge for atom {bare[0]} "
+            f"({len(bare)} of {len(atoms)} atoms lack one): it needs the property "
+            f"atom.dprop.{_SDF_CHARGE} with one number per atom, hydrogens included; "
+            "use another --charges"
+        )
+    return np.array([atom.GetDoubleProp(_SDF_CHARGE) for atom in atoms])
+
+
 METHODS: dict[str, Method] = {
     "am1bcc": _am1bcc,
     "am1bcc-sp": _am1bcc_sp,
     "mmff94": _mmff94,
     "gasteiger": _gasteiger,
+    "sdf": _from_sdf,
 }
 
 

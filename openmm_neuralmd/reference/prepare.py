@@ -50,8 +50,8 @@ class PrepareSettings:
         For residues of the protein that have no hydrogens in the file.  The ligand is taken as its
         SDF has it.
     charges : str, optional
-        'am1bcc', 'am1bcc-sp', 'mmff94' or 'gasteiger'; by default 'am1bcc-sp' where sqm is found,
-        else 'mmff94'.
+        'am1bcc', 'am1bcc-sp', 'mmff94', 'gasteiger' or 'sdf' (those that the SDF carries); by
+        default 'am1bcc-sp' where sqm is found, else 'mmff94'.
     solvent : str
         'vacuum', 'obc2', 'gbn2' or 'explicit'.
     waters : 'keep' or 'drop', optional

@@ -1,0 +1,198 @@
+"""Reference set 'many': short all-atom MD of many protein-ligand complexes, stored compactly.
+
+    python validation/reference_sets/many.py STRUCTURES            # all of complexes.tsv, in order
+    python validation/reference_sets/many.py STRUCTURES --minutes 120
+    python validation/reference_sets/many.py STRUCTURES --collect  # pack finished runs again
+
+STRUCTURES is the folder with complexes.tsv and targets/.  For each complex: neuralmd prepare
+(explicit water, charges of the SDF where it has them), then two runs that differ in their seed
+(mode pocket, GROMACS, one thread).  Work is kept in runs/many; the same command goes on after an
+interruption.  A finished complex is packed into validation/reference_sets/many and entered in
+manifest.json at once.  A complex that fails is entered in failures.json with the reason.
+Several processes can share the work: each complex is locked while it is worked on.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import fcntl
+import json
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("OPENMM_CPU_THREADS", "1")
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+from many_statistics import pack
+
+from openmm_neuralmd.errors import NeuralMDError
+from openmm_neuralmd.files import complete, sha256
+from openmm_neuralmd.reference import ComplexFolder, PrepareSettings, prepare
+from openmm_neuralmd.reference.gromacs import run_gromacs
+from openmm_neuralmd.reference.md import MDSettings
+
+HERE = Path(__file__).parent
+SET = HERE / "many"
+RUNS = HERE.parent.parent / "runs" / "many"
+SEEDS = (1, 2)
+EQUILIBRATION_PS = 100.0
+PRODUCTION_PS = 250.0
+INTERVAL_PS = 0.5
+RELAX_PS = 10.0
+ABOUT = (
+    "Two runs of each complex: 100 ps of equilibration and 250 ps of production from the prepared "
+    "pose, mode pocket (ligand, residues and water within 0.9 nm of it move; those within 1.4 nm "
+    "stand still; the rest is left out), GAFF2 and Amber ff14SB, TIP3P, 300 K, 4 fs."
+)
+
+
+def main() -> None:
+    """Work through the table until it is done or the time is up."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("structures", type=Path, help="folder with complexes.tsv and targets/")
+    parser.add_argument("--first", type=int, default=10_000, help="number of complexes to make")
+    parser.add_argument("--minutes", type=float, default=1e9, help="begin no complex after this")
+    parser.add_argument("--collect", action="store_true", help="pack finished runs, run nothing")
+    arguments = parser.parse_args()
+    began = time.monotonic()
+    for row in in_order(read_table(arguments.structures))[: arguments.first]:
+        if time.monotonic() - began > 60 * arguments.minutes:
+            break
+        finished = all((RUNS / row["id"] / f"seed{seed}" / "run.yaml").is_file() for seed in SEEDS)
+        if arguments.collect and not finished:
+            continue
+        if (SET / f"{row['id']}.npz").is_file() and not arguments.collect:
+            continue
+        with claimed(RUNS / row["id"]) as mine:
+            if mine:
+                attempt(row, arguments.structures)
+
+
+def read_table(structures: Path) -> list[dict[str, str]]:
+    """The lines of complexes.tsv."""
+    with (structures / "complexes.tsv").open(newline="") as file:
+        return list(csv.DictReader(file, delimiter="\t"))
+
+
+def in_order(rows: list[dict[str, str]]) -> list[dict[str, str]]:
+    """A first ligand of every target before a second one; train, then validation, then test.
+
+    Targets with charged ligands come first within a split, small ligands before large ones within
+    a target, so that the first complexes are the cheapest and the most different.
+    """
+    splits = ("train", "validation", "test")
+    uncharged = {row["target"]: row["has_charges"] == "0" for row in rows}
+    ranked: dict[str, int] = {}
+    keyed = []
+    for row in rows:
+        rank = ranked[row["target"]] = ranked.get(row["target"], -1) + 1
+        keyed.append(((rank, splits.index(row["split"]), uncharged[row["target"]]), row))
+    return [row for _, row in sorted(keyed, key=lambda pair: pair[0])]
+
+
+@contextmanager
+def claimed(folder: Path) -> Iterator[bool]:
+    """Whether this process alone works on a folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "lock").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            yield False
+            return
+        yield True
+
+
+def attempt(row: dict[str, str], structures: Path) -> None:
+    """Prepare, run and pack a complex, or enter why it failed."""
+    began, cpu = time.monotonic(), cpu_seconds()
+    try:
+        paths, used = make(row, structures)
+    except (NeuralMDError, OSError, ValueError) as error:
+        enter(SET / "failures.json", row["id"], " ".join(str(error).split()))
+        print(f"{row['id']}: failed: {error}", flush=True)
+        return
+    manifest = pack(paths, RUNS / row["id"] / "complex", SET / row["id"], row)
+    manifest["cpu_seconds"] = used
+    manifest["files"] = {path.name: sha256(path) for path in sorted(SET.glob(f"{row['id']}.*"))}
+    enter(SET / "manifest.json", row["id"], manifest)
+    wall, cpu = time.monotonic() - began, cpu_seconds() - cpu
+    print(f"{row['id']}: {wall:.0f} s ({cpu:.0f} s of CPU) {manifest['motion']}", flush=True)
+
+
+def make(row: dict[str, str], structures: Path) -> tuple[list[Path], dict[str, float]]:
+    """The finished runs of a complex, and the CPU time of each of its stages in seconds."""
+    base, source = RUNS / row["id"], structures / "targets" / row["target"]
+    stages = base / "cpu_seconds.json"
+    used: dict[str, float] = json.loads(stages.read_text()) if stages.is_file() else {}
+
+    def spent(stage: str, before: float) -> None:
+        used[stage] = round(used.get(stage, 0.0) + cpu_seconds() - before, 1)
+        stages.write_text(json.dumps(used))
+
+    before = cpu_seconds()
+    if not (base / "complex").is_dir():
+        settings = PrepareSettings(
+            charges="sdf" if row["has_charges"] == "1" else None,
+            solvent="explicit",
+            relax_ps=RELAX_PS,
+            engine="gromacs",
+            platform="CPU",
+        )
+        prepare(
+            source / "protein.pdb",
+            source / "ligands.sdf",
+            base / "complex",
+            molecule=row["id"],
+            name=row["id"],
+            settings=settings,
+        )
+        spent("prepare", before)
+    runs = [base / f"seed{seed}" for seed in SEEDS]
+    for seed, output in zip(SEEDS, runs, strict=True):
+        if (output / "run.yaml").is_file():
+            continue
+        before = cpu_seconds()
+        settings = MDSettings(
+            mode="pocket",
+            interval_ps=INTERVAL_PS,
+            equilibration_ps=EQUILIBRATION_PS,
+            platform="CPU",
+            properties={"Threads": "1"},
+            seed=seed,
+        )
+        folder = ComplexFolder.open(base / "complex")
+        run_gromacs(folder, output, PRODUCTION_PS, settings=settings)
+        spent(f"seed{seed}", before)
+    return runs, used
+
+
+def cpu_seconds() -> float:
+    """CPU time of this process and of the programs that it has called."""
+    times = os.times()
+    return times.user + times.system + times.children_user + times.children_system
+
+
+def enter(path: Path, key: str, value: Any) -> None:
+    """Add an entry to a JSON file that other processes write too."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with (RUNS / f"{path.name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        content = json.loads(path.read_text()) if path.is_file() else {}
+        if path.name == "manifest.json" and not content:
+            content = {"set": "many", "about": ABOUT, "complexes": {}}
+        entries = content.get("complexes", content)
+        entries[key] = value
+        if "complexes" in content:
+            content["complexes"] = dict(sorted(entries.items()))
+        with complete(path) as temporary:
+            temporary.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
