@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 from harness import NETWORKS, arguments, race, random_model, write
 
-from openmm_neuralmd.dynamics import rollout
 from openmm_neuralmd.examples import example
+from openmm_neuralmd.rollouts import rollout
 
 REPLICAS = (1, 4, 16, 64)
 SNAPSHOTS, KNOWN = 5, 20

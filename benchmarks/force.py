@@ -18,14 +18,14 @@ import torch  # before OpenMM: its TorchForce plug-in needs libraries that torch
 from harness import NETWORKS, arguments, matmul1024, race, random_model, write
 from openmm import Context, Platform, System, VerletIntegrator
 
-from openmm_neuralmd.bindingnet import complex_tensors
-from openmm_neuralmd.complexes import Complex
+from openmm_neuralmd.bindingnet.inputs import complex_tensors
 from openmm_neuralmd.examples import example_complex
-from openmm_neuralmd.mm.backends import BACKENDS
-from openmm_neuralmd.mm.export import ForceModule
-from openmm_neuralmd.mm.force import NeuralMDForce
-from openmm_neuralmd.mm.start import known_snapshots
-from openmm_neuralmd.training.checkpoints import Model
+from openmm_neuralmd.model import Model
+from openmm_neuralmd.simulation.backends import BACKENDS
+from openmm_neuralmd.simulation.export import ForceModule
+from openmm_neuralmd.simulation.force import NeuralMDForce
+from openmm_neuralmd.simulation.start import known_snapshots
+from openmm_neuralmd.structure.complex import Complex
 
 PUBLISHED_MS = {"gpcr-ergotamine": 93.578, "t4l-p-xylene": 37.031}
 """One force evaluation of the published research code at its default size, 1 thread, median.

@@ -20,11 +20,16 @@ from rdkit.Chem import rdDistGeom
 from torch import Tensor, nn
 from torch.nn.functional import linear, silu
 
-from openmm_neuralmd.bindingnet import BindingNetSettings
-from openmm_neuralmd.bindingnet.frames import COLLINEAR, complete, length, unit
 from openmm_neuralmd.bindingnet.layers import EdgeLinear, VectorHead, gather_rows
 from openmm_neuralmd.bindingnet.ligand import LigandLayer, LigandNet
 from openmm_neuralmd.bindingnet.radial import envelope
+from openmm_neuralmd.bindingnet.settings import BindingNetSettings
+from openmm_neuralmd.bindingnet.vector_frames import (
+    COLLINEAR,
+    complete,
+    length,
+    unit,
+)
 
 SIZES = (10, 20, 40, 80, 120)
 PEPTIDE = "AFSKDLYGWEVNQ"

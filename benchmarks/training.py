@@ -17,13 +17,12 @@ from typing import Any
 import torch
 from harness import NETWORKS, arguments, race, write
 
-from openmm_neuralmd.complexes import Complex
-from openmm_neuralmd.dynamics import NeuralODE, NeuralODESettings
-from openmm_neuralmd.training import Trajectory
+from openmm_neuralmd.dynamics.ode import NeuralODE, NeuralODESettings
+from openmm_neuralmd.structure.complex import Complex
 from openmm_neuralmd.training.objectives import WindowErrors
 from openmm_neuralmd.training.settings import ObjectiveSettings
-from openmm_neuralmd.training.windows import Windows
-from openmm_neuralmd.trajectories import read_snapshots
+from openmm_neuralmd.training.windows import Trajectory, Windows
+from openmm_neuralmd.trajectory.snapshots import read_snapshots
 
 SETS = Path(__file__).resolve().parents[1] / "validation" / "reference_sets"
 COMPLEXES = (1, 8, 32)

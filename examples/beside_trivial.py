@@ -13,9 +13,9 @@ from collections.abc import Sequence
 
 import openmm_neuralmd as nmd
 from openmm_neuralmd.analysis.statistics import autocorrelation
-from openmm_neuralmd.assessment import Stretch
-from openmm_neuralmd.report import markdown
-from openmm_neuralmd.validation import assess_all
+from openmm_neuralmd.assessment.run import assess_all
+from openmm_neuralmd.assessment.stretch import Stretch
+from openmm_neuralmd.report.outputs import markdown
 
 EXAMPLE = "gpcr-ergotamine"
 

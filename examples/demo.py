@@ -17,11 +17,12 @@ from rich.console import Console
 import openmm_neuralmd as nmd
 from openmm_neuralmd.analysis.metrics import metrics_table
 from openmm_neuralmd.analysis.plots import report_figure
-from openmm_neuralmd.dynamics import TRIVIAL
-from openmm_neuralmd.mm.run import simulate
-from openmm_neuralmd.progress import progress_bar
-from openmm_neuralmd.training import Trainer, read_settings
+from openmm_neuralmd.dynamics.naive import TRIVIAL
+from openmm_neuralmd.simulation.run import simulate
 from openmm_neuralmd.training.data import read_trajectories
+from openmm_neuralmd.training.forecasting import Trainer
+from openmm_neuralmd.training.settings import read_settings
+from openmm_neuralmd.utils.progress import progress_bar
 
 HERE = Path(__file__).resolve().parent
 OUTPUT = HERE.parent / "demo"

@@ -16,7 +16,7 @@ from openmm import app, unit
 
 import openmm_neuralmd as nmd
 from openmm_neuralmd.analysis.metrics import rmse
-from openmm_neuralmd.hydrogens import full_positions
+from openmm_neuralmd.structure.hydrogens import full_positions
 
 EXAMPLE = "gpcr-ergotamine"
 

@@ -15,11 +15,14 @@ from pathlib import Path
 
 import openmmtools
 
-from openmm_neuralmd.hybrid import read_hybrid, run_hybrid
-from openmm_neuralmd.reference import ComplexFolder, import_amber
-from openmm_neuralmd.reference.md import run_reference
-from openmm_neuralmd.training import Trainer, TrainingSettings
+from openmm_neuralmd.hybrid.run import run_hybrid
+from openmm_neuralmd.hybrid.settings import read_hybrid
+from openmm_neuralmd.md.folder import ComplexFolder
+from openmm_neuralmd.md.production import run_reference
+from openmm_neuralmd.prepare.imports import import_amber
 from openmm_neuralmd.training.data import read_trajectories
+from openmm_neuralmd.training.forecasting import Trainer
+from openmm_neuralmd.training.settings import TrainingSettings
 
 AMBER = Path(openmmtools.__file__).parent / "data" / "T4-lysozyme-L99A-implicit"
 SETTINGS = Path(__file__).with_name("hybrid.yaml")

@@ -16,7 +16,7 @@ from pathlib import Path
 from openmm import LangevinMiddleIntegrator, Platform, System, app, unit
 
 import openmm_neuralmd as nmd
-from openmm_neuralmd.reference.labelled import LabelledRun
+from openmm_neuralmd.training.labelled import LabelledRun
 
 RUN = Path(__file__).resolve().parents[1] / "validation" / "reference_sets" / "rigid" / "tyk2"
 

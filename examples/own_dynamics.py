@@ -23,13 +23,17 @@ from torch import Tensor, nn
 
 import openmm_neuralmd as nmd
 from openmm_neuralmd.analysis.metrics import rmse
-from openmm_neuralmd.bindingnet import BindingNet, BindingNetSettings, ComplexTensors, Protein
-from openmm_neuralmd.dynamics import LEARNED, TRIVIAL, Learned
+from openmm_neuralmd.bindingnet.inputs import ComplexTensors
+from openmm_neuralmd.bindingnet.network import BindingNet, Protein
+from openmm_neuralmd.bindingnet.settings import BindingNetSettings
+from openmm_neuralmd.dynamics.naive import TRIVIAL
 from openmm_neuralmd.dynamics.projection import project_batch
+from openmm_neuralmd.dynamics.registry import LEARNED, Learned
 from openmm_neuralmd.dynamics.second_order import positive
 from openmm_neuralmd.dynamics.state import mean_lengths, remember
-from openmm_neuralmd.training import Trainer, TrainingSettings
 from openmm_neuralmd.training.data import read_trajectories
+from openmm_neuralmd.training.forecasting import Trainer
+from openmm_neuralmd.training.settings import TrainingSettings
 
 EXAMPLE = "gpcr-ergotamine"
 

@@ -10,38 +10,38 @@ from importlib import import_module, metadata
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .complexes import Complex as Complex
-    from .dynamics import rollout as rollout
     from .errors import InputError as InputError
     from .errors import ModelError as ModelError
     from .errors import NeuralMDError as NeuralMDError
     from .errors import SimulationError as SimulationError
     from .examples import example as example
     from .examples import example_complex as example_complex
-    from .mm.force import NeuralMDForce as NeuralMDForce
-    from .mm.integrator import NeuralMDIntegrator as NeuralMDIntegrator
-    from .mm.run import simulate as simulate
-    from .mm.start import initialise as initialise
-    from .mm.system import create_system as create_system
-    from .training import load_model as load_model
-    from .trajectories import Snapshots as Snapshots
-    from .trajectories import read_snapshots as read_snapshots
-    from .trajectories import write_trajectory as write_trajectory
+    from .model import load_model as load_model
+    from .rollouts import rollout as rollout
+    from .simulation.force import NeuralMDForce as NeuralMDForce
+    from .simulation.integrator import NeuralMDIntegrator as NeuralMDIntegrator
+    from .simulation.run import simulate as simulate
+    from .simulation.start import initialise as initialise
+    from .simulation.system import create_system as create_system
+    from .structure.complex import Complex as Complex
+    from .trajectory.snapshots import Snapshots as Snapshots
+    from .trajectory.snapshots import read_snapshots as read_snapshots
+    from .trajectory.snapshots import write_trajectory as write_trajectory
 
 _WHERE = {
-    "Complex": "complexes",
-    "Snapshots": "trajectories",
-    "read_snapshots": "trajectories",
-    "write_trajectory": "trajectories",
+    "Complex": "structure.complex",
+    "Snapshots": "trajectory.snapshots",
+    "read_snapshots": "trajectory.snapshots",
+    "write_trajectory": "trajectory.snapshots",
     "example": "examples",
     "example_complex": "examples",
-    "load_model": "training",
-    "NeuralMDForce": "mm.force",
-    "NeuralMDIntegrator": "mm.integrator",
-    "create_system": "mm.system",
-    "initialise": "mm.start",
-    "simulate": "mm.run",
-    "rollout": "dynamics",
+    "load_model": "model",
+    "NeuralMDForce": "simulation.force",
+    "NeuralMDIntegrator": "simulation.integrator",
+    "create_system": "simulation.system",
+    "initialise": "simulation.start",
+    "simulate": "simulation.run",
+    "rollout": "rollouts",
     "NeuralMDError": "errors",
     "InputError": "errors",
     "ModelError": "errors",

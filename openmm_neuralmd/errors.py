@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 
 class NeuralMDError(Exception):
     """Base of every error this package raises on purpose."""
@@ -17,3 +19,20 @@ class ModelError(NeuralMDError):
 
 class SimulationError(NeuralMDError):
     """A run cannot go on: not-a-number, or the ligand left the region the model knows."""
+
+
+class ProgramError(NeuralMDError):
+    """An outside program is missing, or failed."""
+
+
+def shown(items: Iterable[str], most: int = 5) -> str:
+    """A list for a message, cut after a few items."""
+    every = list(items)
+    rest = f" and {len(every) - most} more" if len(every) > most else ""
+    return ", ".join(every[:most]) + rest
+
+
+def one_line(error: BaseException) -> str:
+    """The first line of an exception's message, or its type when it has none."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip("# \t")]
+    return lines[0] if lines else type(error).__name__

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from openmm_neuralmd.complexes import Complex
-from openmm_neuralmd.errors import InputError
-from openmm_neuralmd.trajectories import Snapshots, read_snapshots
+from .errors import InputError
+from .structure.complex import Complex
+from .trajectory.snapshots import Snapshots, read_snapshots
 
 GPCR_FOLDER = Path(__file__).parent / "data" / "gpcr_ergotamine"
 """topology.pdb, trajectory.xtc and ligand.sdf; from ProLIF, Apache-2.0, see NOTICE."""

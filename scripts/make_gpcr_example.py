@@ -25,8 +25,8 @@ from openmm import app, unit
 from rdkit import Chem
 from rdkit.Chem import rdDetermineBonds, rdMolDescriptors
 
-from openmm_neuralmd.complexes import Complex
-from openmm_neuralmd.trajectories import read_snapshots
+from openmm_neuralmd.structure.complex import Complex
+from openmm_neuralmd.trajectory.snapshots import read_snapshots
 
 TARGET = Path(__file__).parent.parent / "openmm_neuralmd" / "data" / "gpcr_ergotamine"
 BREAKS = (84, 167)

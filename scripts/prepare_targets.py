@@ -27,12 +27,13 @@ import openmm
 from openmm import app, unit
 
 from openmm_neuralmd.errors import NeuralMDError
-from openmm_neuralmd.files import complete
-from openmm_neuralmd.provenance import provenance
-from openmm_neuralmd.reference import ComplexFolder, PrepareSettings, prepare
-from openmm_neuralmd.reference.md.masses import repartition
-from openmm_neuralmd.reference.relax import with_cutoff
-from openmm_neuralmd.reference.soundness import ligand_shift
+from openmm_neuralmd.md.folder import ComplexFolder
+from openmm_neuralmd.md.masses import repartition
+from openmm_neuralmd.md.minimise import with_cutoff
+from openmm_neuralmd.prepare.pipeline import PrepareSettings, prepare
+from openmm_neuralmd.prepare.soundness import ligand_shift
+from openmm_neuralmd.utils.files import complete
+from openmm_neuralmd.utils.provenance import provenance
 
 RESULTS = Path(__file__).parent.parent / "validation" / "results"
 DURATION = 10.0  # ps

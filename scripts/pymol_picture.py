@@ -20,11 +20,11 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from openmm_neuralmd.complexes import Complex
-from openmm_neuralmd.files import complete
-from openmm_neuralmd.times import show_time
-from openmm_neuralmd.trajectories import Snapshots, read_snapshots
+from openmm_neuralmd.structure.complex import Complex
+from openmm_neuralmd.trajectory.snapshots import Snapshots, read_snapshots
 from openmm_neuralmd.units import to_angstrom
+from openmm_neuralmd.utils.files import complete
+from openmm_neuralmd.utils.times import show_time
 from pymol_program import run_pymol
 
 ROOT = Path(__file__).resolve().parent.parent

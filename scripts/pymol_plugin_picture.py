@@ -22,9 +22,9 @@ from matplotlib.lines import Line2D
 from PIL import Image
 
 from openmm_neuralmd.examples import GPCR_FOLDER
-from openmm_neuralmd.files import complete
-from openmm_neuralmd.times import show_time
-from openmm_neuralmd.training import load_model
+from openmm_neuralmd.model import load_model
+from openmm_neuralmd.utils.files import complete
+from openmm_neuralmd.utils.times import show_time
 from pymol_program import run_pymol
 
 ROOT = Path(__file__).resolve().parent.parent

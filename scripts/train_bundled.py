@@ -14,13 +14,14 @@ from pathlib import Path
 
 import torch
 
-from openmm_neuralmd.energy_training import energy_trainer
-from openmm_neuralmd.files import complete
-from openmm_neuralmd.progress import progress_bar
-from openmm_neuralmd.training import Trainer, read_settings
 from openmm_neuralmd.training.data import read_trajectories
+from openmm_neuralmd.training.energy import energy_trainer
 from openmm_neuralmd.training.force_matching import read_energy_settings
+from openmm_neuralmd.training.forecasting import Trainer
 from openmm_neuralmd.training.loop import Loop
+from openmm_neuralmd.training.settings import read_settings
+from openmm_neuralmd.utils.files import complete
+from openmm_neuralmd.utils.progress import progress_bar
 
 ROOT = Path(__file__).resolve().parent.parent
 EXAMPLES = ROOT / "examples"

@@ -13,9 +13,9 @@ import pytest
 import torch
 from hypothesis import settings
 
-from openmm_neuralmd.complexes import Complex
 from openmm_neuralmd.examples import example, example_complex
-from openmm_neuralmd.trajectories import Snapshots
+from openmm_neuralmd.structure.complex import Complex
+from openmm_neuralmd.trajectory.snapshots import Snapshots
 
 # A shared machine has slow moments, and a test that fails must fail again.
 settings.register_profile("fixed", deadline=None, derandomize=True)

@@ -34,13 +34,20 @@ import torch
 
 from folds import CompareSettings, Fold, divided
 from kept import Part, kept
-from openmm_neuralmd.analysis.evaluation import Scores, average, differences, summary
+from openmm_neuralmd.analysis.evaluation import (
+    Scores,
+    average,
+    differences,
+    summary,
+)
 from openmm_neuralmd.analysis.statistics import autocorrelation
-from openmm_neuralmd.assessment import assess
-from openmm_neuralmd.progress import progress_bar
-from openmm_neuralmd.settings_files import read_mapping, validated
-from openmm_neuralmd.training import Model, Trainer, TrainingSettings
+from openmm_neuralmd.assessment.stretch import assess
+from openmm_neuralmd.model import Model
 from openmm_neuralmd.training.data import read_trajectories
+from openmm_neuralmd.training.forecasting import Trainer
+from openmm_neuralmd.training.settings import TrainingSettings
+from openmm_neuralmd.utils.progress import progress_bar
+from openmm_neuralmd.utils.settings import read_mapping, validated
 from result_files import save
 
 HERE = Path(__file__).parent

@@ -7,7 +7,13 @@ from functools import partial
 from statistics import fmean
 from typing import Any
 
-from openmm_neuralmd.analysis.markdown import ENSEMBLES, ERRORS, interval, metric_table, table
+from openmm_neuralmd.analysis.markdown import (
+    ENSEMBLES,
+    ERRORS,
+    interval,
+    metric_table,
+    table,
+)
 from result_files import machine, measured, missing, read
 
 COMPARISONS = (

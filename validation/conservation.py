@@ -18,13 +18,13 @@ from typing import Any
 import numpy as np
 import torch
 
-from openmm_neuralmd.complexes import Complex
+from openmm_neuralmd.assessment.mechanics.conservation import PARTS, conservation
+from openmm_neuralmd.assessment.mechanics.nve import NVESettings, nve
 from openmm_neuralmd.examples import example
-from openmm_neuralmd.progress import progress_bar
-from openmm_neuralmd.reference.labelled import LabelledRun
-from openmm_neuralmd.training import Model, load_model
-from openmm_neuralmd.validity import NVESettings, conservation, nve
-from openmm_neuralmd.validity.conservation import PARTS
+from openmm_neuralmd.model import Model, load_model
+from openmm_neuralmd.structure.complex import Complex
+from openmm_neuralmd.training.labelled import LabelledRun
+from openmm_neuralmd.utils.progress import progress_bar
 from result_files import save
 from runs import read_run
 

@@ -26,17 +26,22 @@ import openmm
 import torch
 
 from kept import Part, kept
+from nvt import (
+    THERMOSTATS,
+    NVTSettings,
+    run_nvt,
+    shape,
+)
 from openmm_neuralmd import NeuralMDForce
+from openmm_neuralmd.assessment.mechanics.nve import NVESettings, nve
 from openmm_neuralmd.dynamics.energy import EnergyModel
 from openmm_neuralmd.errors import ModelError, SimulationError
-from openmm_neuralmd.hybrid.verlet import proposal_system
-from openmm_neuralmd.progress import progress_bar
-from openmm_neuralmd.reference.labelled import LabelledRun
-from openmm_neuralmd.reference.md.masses import without_constraints
-from openmm_neuralmd.training import Model, load_model
+from openmm_neuralmd.hybrid.hmc import proposal_system
+from openmm_neuralmd.md.masses import without_constraints
+from openmm_neuralmd.model import Model, load_model
+from openmm_neuralmd.training.labelled import LabelledRun
 from openmm_neuralmd.units import to_nm
-from openmm_neuralmd.validity import NVESettings, nve
-from openmm_neuralmd.validity.nvt import THERMOSTATS, NVTSettings, run_nvt, shape
+from openmm_neuralmd.utils.progress import progress_bar
 from result_files import save
 
 ALL_ATOM, AGAIN = "all-atom", "all-atom, another seed"

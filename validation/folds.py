@@ -13,10 +13,10 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from openmm_neuralmd.analysis.evaluation import Chemistry
-from openmm_neuralmd.assessment import Stretch, find_chemistry
-from openmm_neuralmd.training import Trajectory
+from openmm_neuralmd.assessment.stretch import Stretch, find_chemistry
 from openmm_neuralmd.training.data import read_trajectories
 from openmm_neuralmd.training.settings import DataSettings
+from openmm_neuralmd.training.windows import Trajectory
 
 HERE = Path(__file__).parent
 

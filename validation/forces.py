@@ -19,19 +19,18 @@ from typing import Any
 import numpy as np
 import torch
 
-from openmm_neuralmd.analysis.forces import force_errors
+from force_baselines import force_baselines
 from openmm_neuralmd.analysis.memory import memory_clusters
 from openmm_neuralmd.analysis.statistics import bootstrap_mean, paired_difference
-from openmm_neuralmd.energy_training import LabelParts, predicted, read_parts
 from openmm_neuralmd.errors import InputError
-from openmm_neuralmd.progress import progress_bar
-from openmm_neuralmd.training import Model
-from openmm_neuralmd.training.force_baselines import force_baselines
+from openmm_neuralmd.model import Model
+from openmm_neuralmd.training.energy import LabelParts, force_errors, predicted, read_parts
 from openmm_neuralmd.training.force_matching import (
     ForceMatcher,
     ForceMatchingSettings,
     read_energy_settings,
 )
+from openmm_neuralmd.utils.progress import progress_bar
 from result_files import save
 
 HERE = Path(__file__).parent

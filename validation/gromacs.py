@@ -20,17 +20,24 @@ from typing import Any
 import numpy as np
 import yaml
 
-from openmm_neuralmd.analysis.ceiling import atom_rmsf, ceiling
+from ceiling import atom_rmsf, ceiling
 from openmm_neuralmd.errors import InputError
-from openmm_neuralmd.progress import progress_bar
-from openmm_neuralmd.reference import ComplexFolder, import_amber
-from openmm_neuralmd.reference.engines import ENGINES, choose_engine
-from openmm_neuralmd.reference.gromacs import find_gmx, gromacs_terms, openmm_terms
-from openmm_neuralmd.reference.gromacs.energies import TERMS, reaction_field_of_excluded_pairs
-from openmm_neuralmd.reference.md import MDSettings, build
-from openmm_neuralmd.reference.md.outcome import RECORD
-from openmm_neuralmd.times import parse_time, show_time
-from openmm_neuralmd.trajectories import Snapshots
+from openmm_neuralmd.md.engines import ENGINES, choose_engine
+from openmm_neuralmd.md.folder import ComplexFolder
+from openmm_neuralmd.md.gromacs.energies import (
+    TERMS,
+    gromacs_terms,
+    openmm_terms,
+    reaction_field_of_excluded_pairs,
+)
+from openmm_neuralmd.md.gromacs.program import find_gmx
+from openmm_neuralmd.md.modes import build
+from openmm_neuralmd.md.outcome import RECORD
+from openmm_neuralmd.md.settings import MDSettings
+from openmm_neuralmd.prepare.imports import import_amber
+from openmm_neuralmd.trajectory.snapshots import Snapshots
+from openmm_neuralmd.utils.progress import progress_bar
+from openmm_neuralmd.utils.times import parse_time, show_time
 from result_files import save
 from runs import read_run
 from t4_lysozyme import NAME, amber_files

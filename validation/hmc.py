@@ -22,20 +22,20 @@ from typing import Any
 import numpy as np
 import torch
 
-from kept import Part, kept
-from openmm_neuralmd import NeuralMDForce
-from openmm_neuralmd.hybrid import NeuralMDHMCMove
-from openmm_neuralmd.hybrid.efficiency import (
+from efficiency import (
     Chain,
     efficiency,
     energy_difference,
     hmc_chain,
     md_chain,
 )
-from openmm_neuralmd.progress import progress_bar
-from openmm_neuralmd.reference.labelled import LabelledRun
-from openmm_neuralmd.training import Model, load_model
+from kept import Part, kept
+from openmm_neuralmd import NeuralMDForce
+from openmm_neuralmd.hybrid.hmc import NeuralMDHMCMove
+from openmm_neuralmd.model import Model, load_model
+from openmm_neuralmd.training.labelled import LabelledRun
 from openmm_neuralmd.units import to_nm
+from openmm_neuralmd.utils.progress import progress_bar
 from result_files import save
 
 Tell = Callable[[int, str], None]

@@ -19,14 +19,14 @@ import torch
 import yaml
 
 from openmm_neuralmd.errors import InputError
-from openmm_neuralmd.hybrid import HybridSettings, read_hybrid, run_hybrid
 from openmm_neuralmd.hybrid.jump import FELL_BACK, JUMPED
-from openmm_neuralmd.hybrid.rates import pose_rates
-from openmm_neuralmd.hybrid.run import MD
-from openmm_neuralmd.progress import progress_bar
-from openmm_neuralmd.reference import ComplexFolder
-from openmm_neuralmd.reference.md.outcome import RECORD
-from openmm_neuralmd.training import load_model
+from openmm_neuralmd.hybrid.run import MD, run_hybrid
+from openmm_neuralmd.hybrid.settings import HybridSettings, read_hybrid
+from openmm_neuralmd.md.folder import ComplexFolder
+from openmm_neuralmd.md.outcome import RECORD
+from openmm_neuralmd.model import load_model
+from openmm_neuralmd.utils.progress import progress_bar
+from pose_rates import pose_rates
 from result_files import save
 
 HERE = Path(__file__).parent

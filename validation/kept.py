@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from openmm_neuralmd.errors import InputError
-from openmm_neuralmd.files import complete
+from openmm_neuralmd.utils.files import complete
 
 IDENTITY = "identity"
 Part = dict[str, np.ndarray]

@@ -18,20 +18,20 @@ from typing import Any
 
 import numpy as np
 
-from openmm_neuralmd.analysis.ensemble import TORSION_EDGES, rotatable_torsions
-from openmm_neuralmd.analysis.evaluation import Chemistry
-from openmm_neuralmd.analysis.interactions import Occupancies, pocket_molecule
-from openmm_neuralmd.analysis.oscillation import (
+from figures.oscillation import (
     Oscillation,
     compare,
     oscillation,
     rmsf_difference,
     torsion_divergences,
 )
-from openmm_neuralmd.analysis.oscillation_figure import oscillation_figure
+from figures.oscillation_figure import oscillation_figure
+from openmm_neuralmd.analysis.ensemble import TORSION_EDGES, rotatable_torsions
+from openmm_neuralmd.analysis.evaluation import Chemistry
+from openmm_neuralmd.analysis.interactions import Occupancies, pocket_molecule
 from openmm_neuralmd.analysis.plots import COLOURS
 from openmm_neuralmd.analysis.poses import heavy_molecule
-from openmm_neuralmd.assessment import (
+from openmm_neuralmd.assessment.stretch import (
     Stretch,
     find_chemistry,
     learned_forecasts,
@@ -42,9 +42,9 @@ from openmm_neuralmd.assessment import (
 )
 from openmm_neuralmd.errors import InputError
 from openmm_neuralmd.examples import GPCR_FOLDER, example, example_trajectory
-from openmm_neuralmd.progress import progress_bar
-from openmm_neuralmd.training import Model, load_model
-from openmm_neuralmd.trajectories import Snapshots
+from openmm_neuralmd.model import Model, load_model
+from openmm_neuralmd.trajectory.snapshots import Snapshots
+from openmm_neuralmd.utils.progress import progress_bar
 from result_files import save
 from runs import read_run
 

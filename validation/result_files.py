@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from openmm_neuralmd.files import complete
-from openmm_neuralmd.provenance import provenance
+from openmm_neuralmd.utils.files import complete
+from openmm_neuralmd.utils.provenance import provenance
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "validation" / "results"

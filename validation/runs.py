@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from openmm_neuralmd.complexes import Complex
 from openmm_neuralmd.errors import InputError
-from openmm_neuralmd.trajectories import Snapshots, read_snapshots
+from openmm_neuralmd.structure.complex import Complex
+from openmm_neuralmd.trajectory.snapshots import Snapshots, read_snapshots
 
 
 def trajectory_of(folder: Path) -> Path:

@@ -23,22 +23,21 @@ from typing import Any
 
 import openmm
 
-from openmm_neuralmd.errors import NeuralMDError
-from openmm_neuralmd.hybrid import JumpSettings
-from openmm_neuralmd.messages import one_line
-from openmm_neuralmd.mm.backends import BACKENDS
-from openmm_neuralmd.mm.start import known_snapshots
-from openmm_neuralmd.progress import progress_bar
-from openmm_neuralmd.reference import ComplexFolder
-from openmm_neuralmd.reference.md import MDSettings
-from openmm_neuralmd.timing import in_turn, spread
-from openmm_neuralmd.training import load_model
+from openmm_neuralmd.errors import NeuralMDError, one_line
+from openmm_neuralmd.hybrid.settings import JumpSettings
+from openmm_neuralmd.md.folder import ComplexFolder
+from openmm_neuralmd.md.settings import MDSettings
+from openmm_neuralmd.model import load_model
+from openmm_neuralmd.simulation.backends import BACKENDS
+from openmm_neuralmd.simulation.start import known_snapshots
+from openmm_neuralmd.utils.progress import progress_bar
 from result_files import save
 from speed.all_atom import ENGINES, Contestant, Pace, Variant, ready, threads_of, working_platform
 from speed.comparison import in_words, ratios, read_validity, verdict, with_samples
 from speed.learned import Learned
 from speed.parts import Hybrid, hybrid, starting
 from speed.samples import memories, open_run
+from speed.timing import in_turn, spread
 from speed.variants import CUTOFFS, variants
 from t4_lysozyme import explicit, implicit
 

@@ -12,9 +12,10 @@ from tempfile import TemporaryDirectory
 import openmm
 from openmm import app
 
-from openmm_neuralmd.reference import ComplexFolder, PrepareSettings, import_openmm, prepare
-from openmm_neuralmd.reference.folder import LIGAND, TOPOLOGY
-from openmm_neuralmd.residues import WATER
+from openmm_neuralmd.md.folder import LIGAND, TOPOLOGY, ComplexFolder
+from openmm_neuralmd.prepare.imports import import_openmm
+from openmm_neuralmd.prepare.pipeline import PrepareSettings, prepare
+from openmm_neuralmd.structure.residues import WATER
 
 NAME = "t4l-p-xylene"
 RELAX_PS = 20.0

@@ -16,12 +16,12 @@ from typing import Any
 import numpy as np
 import torch
 
-from openmm_neuralmd.bindingnet import BindingNetSettings
-from openmm_neuralmd.complexes import Complex
+from openmm_neuralmd.bindingnet.settings import BindingNetSettings
 from openmm_neuralmd.dynamics.ode import NeuralODE, NeuralODESettings
-from openmm_neuralmd.files import complete
-from openmm_neuralmd.provenance import provenance
-from openmm_neuralmd.training.checkpoints import Model, ModelCard
+from openmm_neuralmd.model import Model, ModelCard
+from openmm_neuralmd.structure.complex import Complex
+from openmm_neuralmd.utils.files import complete
+from openmm_neuralmd.utils.provenance import provenance
 
 RESULTS = Path(__file__).resolve().parents[1] / "results"
 NETWORKS = {

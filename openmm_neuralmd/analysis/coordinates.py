@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from openmm_neuralmd.errors import InputError
+from ..errors import InputError
 
 Array = NDArray[np.float64]
 

@@ -14,11 +14,11 @@ from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 from scipy.spatial.distance import jensenshannon
 
-from openmm_neuralmd.analysis.coordinates import Array, checked
-from openmm_neuralmd.analysis.fluctuation import correlation, rmsf
-from openmm_neuralmd.analysis.metrics import pair_distances
-from openmm_neuralmd.analysis.statistics import autocorrelation, integrated_time
-from openmm_neuralmd.errors import InputError
+from ..errors import InputError
+from .coordinates import Array, checked
+from .fluctuation import correlation, rmsf
+from .metrics import pair_distances
+from .statistics import autocorrelation, integrated_time
 
 TORSION_BINS = 36
 """Of 10° each."""

@@ -9,13 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 from rdkit import Chem
 
-from openmm_neuralmd.analysis.coordinates import Array
-from openmm_neuralmd.analysis.ensemble import ensemble_table
-from openmm_neuralmd.analysis.geometry import bond_angle_validity
-from openmm_neuralmd.analysis.interactions import Occupancies, occupancies, recovery
-from openmm_neuralmd.analysis.metrics import metrics_table
-from openmm_neuralmd.analysis.poses import pass_rates, pose_checks
-from openmm_neuralmd.analysis.statistics import bootstrap_mean
+from .coordinates import Array
+from .ensemble import ensemble_table
+from .geometry import bond_angle_validity
+from .interactions import Occupancies, occupancies, recovery
+from .metrics import metrics_table
+from .poses import pass_rates, pose_checks
+from .statistics import bootstrap_mean
 
 if TYPE_CHECKING:
     import prolif

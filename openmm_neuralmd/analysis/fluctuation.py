@@ -9,8 +9,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from openmm_neuralmd.analysis.coordinates import Array, both, checked
-from openmm_neuralmd.errors import InputError
+from ..errors import InputError
+from .coordinates import Array, both, checked
 
 WINDOW = 5
 """Snapshots in a window of RMSF-ligand, as in the paper."""

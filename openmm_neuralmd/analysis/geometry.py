@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from openmm_neuralmd.analysis.coordinates import Array, checked
-from openmm_neuralmd.bonded import bonded_pairs, checked_bonds
-from openmm_neuralmd.errors import InputError
+from ..errors import InputError
+from ..structure.pairs import bonded_pairs, checked_bonds
+from .coordinates import Array, checked
 
 
 def covalent_radii(atomic_numbers: ArrayLike) -> Array:

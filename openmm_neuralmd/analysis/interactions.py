@@ -14,17 +14,17 @@ from numpy.typing import ArrayLike
 from rdkit import Chem
 from scipy.spatial import cKDTree
 
-from openmm_neuralmd.analysis.coordinates import checked
-from openmm_neuralmd.analysis.poses import posed
-from openmm_neuralmd.errors import InputError
-from openmm_neuralmd.imaging import superpose
-from openmm_neuralmd.residues import WATER, describe
-from openmm_neuralmd.units import to_angstrom
+from ..errors import InputError
+from ..structure.imaging import superpose
+from ..structure.residues import WATER, describe
+from ..units import to_angstrom
+from .coordinates import checked
+from .poses import posed
 
 if TYPE_CHECKING:
     import prolif
 
-    from openmm_neuralmd.complexes import Complex
+    from ..structure.complex import Complex
 
 REACH = 8.0
 """Å from the ligand: farther residues have no part in any interaction."""

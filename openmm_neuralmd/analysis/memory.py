@@ -13,10 +13,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from openmm_neuralmd.analysis.coordinates import Array, checked
-from openmm_neuralmd.analysis.ensemble import correlation_time
-from openmm_neuralmd.analysis.statistics import consecutive_clusters, integrated_time
-from openmm_neuralmd.errors import InputError
+from ..errors import InputError
+from .coordinates import Array, checked
+from .ensemble import correlation_time
+from .statistics import consecutive_clusters, integrated_time
 
 FEW = 10.0
 """Independent samples: a trajectory with fewer is too short to tell its autocorrelation time."""

@@ -9,9 +9,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from openmm_neuralmd.analysis.coordinates import Array, both, checked
-from openmm_neuralmd.analysis.fluctuation import WINDOW, rmsf_agreement
-from openmm_neuralmd.analysis.geometry import bond_angle_validity, collisions
+from .coordinates import Array, both, checked
+from .fluctuation import WINDOW, rmsf_agreement
+from .geometry import bond_angle_validity, collisions
 
 
 def mae(truth: ArrayLike, prediction: ArrayLike) -> float:

@@ -10,8 +10,8 @@ from numpy.typing import ArrayLike, NDArray
 from rdkit import Chem
 from rdkit.Geometry import Point3D
 
-from openmm_neuralmd.analysis.coordinates import Array, checked
-from openmm_neuralmd.errors import InputError
+from ..errors import InputError
+from .coordinates import Array, checked
 
 CONFIGURATION = "mol_fast"
 """PoseBusters' checks of a molecule by itself, but for the energy, which takes seconds a pose."""

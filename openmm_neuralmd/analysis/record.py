@@ -7,8 +7,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from openmm_neuralmd.analysis.coordinates import Array
-from openmm_neuralmd.analysis.evaluation import Made, mean_interval
+from .coordinates import Array
+from .evaluation import Made, mean_interval
 
 
 class Origin(NamedTuple):

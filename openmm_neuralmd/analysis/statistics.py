@@ -8,8 +8,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from openmm_neuralmd.analysis.coordinates import Array, checked
-from openmm_neuralmd.errors import InputError
+from ..errors import InputError
+from .coordinates import Array, checked
 
 
 class Interval(NamedTuple):

@@ -1,9 +1,14 @@
 """BindingNet: the network.  Lengths in Å, masses in amu, time in snapshot intervals Δ."""
 
-from .frames import frame_atoms
 from .inputs import ComplexTensors, collate, complex_tensors
-from .network import BindingNet, LigandScalarNet, LigandVectorNet, Protein
+from .network import (
+    BindingNet,
+    LigandScalarNet,
+    LigandVectorNet,
+    Protein,
+)
 from .settings import BindingNetSettings
+from .vector_frames import frame_atoms
 
 __all__ = [
     "BindingNet",

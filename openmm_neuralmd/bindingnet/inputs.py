@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, NamedTuple
 import torch
 from torch import Tensor
 
-from ..bonded import bonded_pairs
+from ..structure.pairs import bonded_pairs
 from ..units import to_angstrom
-from .frames import frame_atoms
+from .vector_frames import frame_atoms
 
 if TYPE_CHECKING:
-    from ..complexes import Complex
+    from ..structure.complex import Complex
 
 
 class ComplexTensors(NamedTuple):

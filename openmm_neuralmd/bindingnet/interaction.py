@@ -5,10 +5,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from .frames import length
 from .layers import VectorUpdate, gather_rows
 from .radial import ExpNorm, envelope
 from .settings import BindingNetSettings
+from .vector_frames import length
 
 
 class ResidueNeighbours(nn.Module):
@@ -34,7 +34,8 @@ class ResidueNeighbours(nn.Module):
 
         The poison is 0, or NaN for an atom that has more than K residues within the cutoff:
         an answer that silently leaves residues out would be worse, and an exception would force
-        a GPU to synchronise at every step.  `ForceModule` (mm/export.py) words it for people.
+        a GPU to synchronise at every step.  `ForceModule`
+        (simulation/export.py) words it for people.
         """
         # Detached rather than under no_grad: torch.jit.freeze (torch 2.9) merges equal expressions
         # inside and outside a no_grad block, and the distances' own gradient would be lost.

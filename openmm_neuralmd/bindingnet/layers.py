@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from .frames import length
+from .vector_frames import length
 
 
 def mlp(inputs: int, hidden: int, outputs: int) -> nn.Sequential:

@@ -10,10 +10,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from .frames import atom_frames, length
 from .layers import EdgeLinear, VectorUpdate, mlp
 from .radial import ExpNorm, envelope
 from .settings import BindingNetSettings
+from .vector_frames import atom_frames, length
 
 MAX_ATOMIC_NUMBER = 118
 

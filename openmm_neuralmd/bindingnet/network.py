@@ -7,7 +7,6 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from .frames import residue_frames
 from .heads import HEADS
 from .inputs import ComplexTensors
 from .interaction import InteractionNet
@@ -15,6 +14,7 @@ from .layers import VectorHead, mlp
 from .ligand import LigandNet
 from .protein import ProteinNet
 from .settings import BindingNetSettings
+from .vector_frames import residue_frames
 
 
 class Protein(NamedTuple):

@@ -8,10 +8,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from .frames import backbone_frames, unit
 from .layers import gather_rows, mlp
 from .radial import ExpNorm, envelope
 from .settings import BindingNetSettings
+from .vector_frames import backbone_frames, unit
 
 NUM_RESIDUE_TYPES = 21
 NUM_BACKBONE_ATOMS = 3

@@ -23,14 +23,14 @@ def campaign(
     targets: Annotated[Path, typer.Argument(metavar="TARGETS.yaml", help="Settings of it all.")],
 ) -> None:
     """Check everything, do everything, list what failed."""
-    from ..progress import progress_bar
-    from ..reference.campaign import (
+    from ..campaign.run import (
         count_snapshots,
         failures,
-        read_campaign,
         report_path,
         run_campaign,
     )
+    from ..campaign.settings import read_campaign
+    from ..utils.progress import progress_bar
 
     settings = read_campaign(targets)
     total = count_snapshots(settings)

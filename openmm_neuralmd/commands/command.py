@@ -6,8 +6,10 @@ import errno
 import logging
 import os
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, nullcontext
+from itertools import count
+from pathlib import Path
 from typing import Any
 
 import typer
@@ -83,3 +85,22 @@ def _only_our_warnings() -> Iterator[None]:
             yield
     finally:
         logging.disable(before)
+
+
+def set_aside(files: Iterable[Path], folder: Path) -> Path | None:
+    """Move what exists of `files` into the first unused of `folder`-1, `folder`-2, ...
+
+    Returns
+    -------
+    Path or None
+        The new folder; None if there was nothing to move.
+    """
+    present = [file for file in files if file.exists()]
+    if not present:
+        return None
+    names = (folder.with_name(f"{folder.name}-{number}") for number in count(1))
+    unused = next(name for name in names if not name.exists())
+    unused.mkdir(parents=True)
+    for file in present:
+        file.rename(unused / file.name)
+    return unused

@@ -43,8 +43,8 @@ def convert(
     ] = False,
 ) -> None:
     """Convert, and name what was written."""
-    from ..misato import convert as run
-    from ..misato import read_names
+    from ..misato.conversion import convert as run
+    from ..misato.reader import read_names
 
     if names is not None and entry:
         raise typer.BadParameter("--entry and --names exclude each other")

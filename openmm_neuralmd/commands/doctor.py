@@ -13,7 +13,7 @@ EXAMPLE = "Example: neuralmd doctor"
 
 def doctor() -> None:
     """Examine and show."""
-    from ..doctor import render, report
+    from ..doctor.report import render, report
 
     findings = report()
     render(findings)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ..times import show_time, whole_strides
+from ..utils.times import show_time, whole_strides
 from . import options
 from .command import resumable, say
 
@@ -44,8 +44,8 @@ def hybrid(
     """Check the request, run, report."""
     from ..hybrid.run import run_hybrid
     from ..hybrid.settings import HybridSettings, read_hybrid
-    from ..progress import progress_bar
-    from ..training import load_model
+    from ..model import load_model
+    from ..utils.progress import progress_bar
 
     chosen = HybridSettings() if settings is None else read_hybrid(settings)
     step = load_model(model).card.interval_ps

@@ -29,7 +29,7 @@ def info(
     from rich.console import Console
     from rich.table import Table
 
-    from ..information import describe_file
+    from .describe import describe_file
 
     complex = None
     if complex_file is not None:

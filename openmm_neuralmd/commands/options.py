@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from ..errors import InputError
-from ..times import parse_time
+from ..utils.times import parse_time
 
 _COMPLEX = "Complex"
 
@@ -106,3 +106,13 @@ def one_of(**given: object) -> None:
     if len(present) != 1:
         what = f"{' and '.join(present)} exclude each other" if present else "nothing to work on"
         raise typer.BadParameter(f"{what}; give one of: {', '.join(names)}")
+
+
+def read_properties(given: list[str] | None, platform: str | None) -> dict[str, str]:
+    """NAME=VALUE pairs as a dict; anything else, or no platform to go with it, is wrong usage."""
+    pairs = [text.partition("=") for text in given or []]
+    if any(not (name and equals and value) for name, equals, value in pairs):
+        raise typer.BadParameter("--property is NAME=VALUE, such as Precision=mixed")
+    if pairs and platform is None:
+        raise typer.BadParameter("--property needs --platform: properties differ between platforms")
+    return {name: value for name, _, value in pairs}

@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from . import options
-from .aside import set_aside
-from .command import say
+from .command import say, set_aside
 
 if TYPE_CHECKING:
-    from ..reference import ComplexFolder
+    from ..md.folder import ComplexFolder
 
 HELP = """Prepare a complex for simulation: complete the protein, parametrise the ligand, minimise.
 
@@ -191,8 +190,8 @@ def _prepare(
     name: str | None,
     given: dict[str, Any],
 ) -> ComplexFolder:
-    from ..reference import PrepareSettings
-    from ..reference import prepare as run
+    from ..prepare.pipeline import PrepareSettings
+    from ..prepare.pipeline import prepare as run
 
     settings = PrepareSettings(**given)
     return run(
@@ -201,7 +200,7 @@ def _prepare(
 
 
 def _import(kind: str, first: Path, second: Path, output: Path, **rest: Any) -> ComplexFolder:
-    from .. import reference
+    from .. import prepare as reference
 
     readers: dict[str, Callable[..., ComplexFolder]] = {
         "amber": reference.import_amber,

@@ -7,14 +7,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ..times import show_time
+from ..utils.times import show_time
 from . import options
-from .aside import set_aside
-from .command import resumable, say
-from .properties import read_properties
+from .command import resumable, say, set_aside
+from .options import read_properties
 
 if TYPE_CHECKING:
-    from ..reference.md import MDSettings
+    from ..md.settings import MDSettings
 
 HELP = """Run all-atom MD of a complex folder: minimise, equilibrate, then snapshots.
 
@@ -173,7 +172,7 @@ def reference(
         "properties": read_properties(platform_property, platform),
         "seed": seed,
     }
-    from ..reference.md import MDSettings
+    from ..md.settings import MDSettings
 
     given = {key: value for key, value in choices.items() if value is not None}
     settings = MDSettings(labels=labels, **given)
@@ -185,7 +184,7 @@ def reference(
 
 
 def _set_aside(target: Path) -> None:
-    from ..reference.md.partial import partial_folder
+    from ..utils.resume import partial_folder
 
     previous = target.with_name(f"{target.name}.previous")
     moved = set_aside([target, partial_folder(target)], previous)
@@ -195,8 +194,8 @@ def _set_aside(target: Path) -> None:
 def _run(
     engine: str, folder: Path, target: Path, time: float, settings: MDSettings, checkpoint: float
 ) -> None:
-    from ..progress import progress_bar
-    from ..reference.engines import choose_engine
+    from ..md.engines import choose_engine
+    from ..utils.progress import progress_bar
 
     total = settings.snapshots(time)
     say(f"{total} snapshots, {show_time(settings.interval_ps)} apart")

@@ -7,20 +7,19 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ..times import show_time, whole_strides
+from ..utils.times import show_time, whole_strides
 from . import options
-from .aside import set_aside
-from .command import resumable, say
-from .properties import read_properties
+from .command import resumable, say, set_aside
+from .options import read_properties
 from .sources import Source
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from ..complexes import Complex
-    from ..mm.run import RunSettings
-    from ..training import Model
-    from ..trajectories import Snapshots
+    from ..model import Model
+    from ..simulation.run import RunSettings
+    from ..structure.complex import Complex
+    from ..trajectory.snapshots import Snapshots
 
 HELP = """Simulate the ligand's motion with a trained model, through OpenMM.
 
@@ -101,8 +100,8 @@ def simulate(
     properties = read_properties(platform_property, platform)
     if output.suffix.lower() != ".dcd":
         raise typer.BadParameter(f"{output}: the trajectory is a DCD file; name it NAME.dcd")
-    from ..mm.run import RunSettings
-    from ..training import load_model
+    from ..model import load_model
+    from ..simulation.run import RunSettings
 
     loaded = load_model(model)
     complex, known = source.read()
@@ -164,8 +163,8 @@ def _run(
     output: Path,
     settings: RunSettings,
 ) -> None:
-    from ..mm.run import simulate as run_simulation
-    from ..progress import progress_bar
+    from ..simulation.run import simulate as run_simulation
+    from ..utils.progress import progress_bar
 
     hint = "run the same command again to go on from the last checkpoint"
     with resumable(hint), progress_bar(output.stem, count, "snapshots") as advance:

@@ -11,8 +11,8 @@ import typer
 from . import options
 
 if TYPE_CHECKING:
-    from ..complexes import Complex
-    from ..trajectories import Snapshots
+    from ..structure.complex import Complex
+    from ..trajectory.snapshots import Snapshots
 
 
 @dataclass(frozen=True)
@@ -47,8 +47,8 @@ class Source:
 
     def read(self) -> tuple[Complex, Snapshots | None]:
         """The complex, and its known snapshots where there is a trajectory."""
-        from ..complexes import Complex
-        from ..trajectories import read_snapshots
+        from ..structure.complex import Complex
+        from ..trajectory.snapshots import read_snapshots
 
         if self.example is not None:
             return _example(self.example)

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ..times import show_time
+from ..utils.times import show_time
 from . import options
-from .aside import set_aside
-from .command import resumable, say
+from .command import resumable, say, set_aside
 from .sources import Source
 
 if TYPE_CHECKING:
-    from ..training import Model, Trainer, TrainingSettings
-    from ..training.settings import DataSettings
+    from ..model import Model
+    from ..training.forecasting import Trainer
+    from ..training.settings import DataSettings, TrainingSettings
 
 HELP = """Train a learned dynamics on the first 80 % of a trajectory, or on many complexes.
 
@@ -95,7 +95,7 @@ def _set_aside(folder: Path) -> None:
 
 
 def _is_of_energies(file: Path) -> bool:
-    from ..settings_files import read_mapping
+    from ..utils.settings import read_mapping
 
     return "labels" in read_mapping(file, "examples/train.yaml")
 
@@ -104,9 +104,9 @@ def _train_energy(
     file: Path, overrides: dict[str, Any], output: Path | None, restart: bool
 ) -> None:
     """Force matching: the other thing that a model can learn."""
-    from ..energy_training import energy_trainer, force_scores
-    from ..progress import progress_bar
+    from ..training.energy import energy_trainer, force_scores
     from ..training.force_matching import read_energy_settings
+    from ..utils.progress import progress_bar
 
     settings = read_energy_settings(file, overrides)
     folder = output or Path("runs") / settings.name
@@ -124,8 +124,8 @@ def _train_energy(
 
 
 def _settings(file: Path | None, source: Source, overrides: dict[str, Any]) -> TrainingSettings:
-    from ..settings_files import validated
     from ..training.settings import TrainingSettings, read_settings
+    from ..utils.settings import validated
 
     if file is not None:
         return read_settings(file, overrides)
@@ -154,9 +154,10 @@ def _absolute(path: Path | None) -> Path | None:
 
 
 def _run(settings: TrainingSettings, folder: Path, accelerator: str, devices: int) -> None:
-    from ..progress import progress_bar, silent
-    from ..training import Trainer, make_fabric
     from ..training.data import read_trajectories
+    from ..training.forecasting import Trainer
+    from ..training.loop import make_fabric
+    from ..utils.progress import progress_bar, silent
 
     fabric = make_fabric(settings, accelerator, devices)
     validation = read_trajectories(settings.validation_data)

@@ -12,10 +12,10 @@ from .command import say
 from .sources import Source
 
 if TYPE_CHECKING:
-    from ..assessment import Stretch
-    from ..training import Model
-    from ..trajectories import Snapshots
-    from ..validation import Assessment
+    from ..assessment.run import Assessment
+    from ..assessment.stretch import Stretch
+    from ..model import Model
+    from ..trajectory.snapshots import Snapshots
 
 HELP = """How right a model is on a trajectory, beside the trivial forecasts, as a report.
 
@@ -78,10 +78,11 @@ def validate(
     )
     source.check()
     from ..errors import InputError
-    from ..report import Evidence, markdown, write_outputs
+    from ..model import load_model
     from ..report.checks import read_checks
+    from ..report.evidence import Evidence
+    from ..report.outputs import markdown, write_outputs
     from ..report.speed import read_speed
-    from ..training import load_model
 
     timed = read_speed(speed) if speed else None
     judged = read_checks(checks) if checks else []
@@ -114,7 +115,7 @@ def validate(
 
 def _learned(model: Model, source: Source) -> int:
     """Snapshots of this very trajectory that the model has learned from."""
-    from ..assessment import learned_snapshots
+    from ..assessment.stretch import learned_snapshots
 
     return learned_snapshots(model, source.trajectory_file)
 
@@ -125,7 +126,7 @@ def _stretches(
     """One for each replica that has enough to forecast, from `begin` on."""
     import torch
 
-    from ..assessment import Stretch, find_chemistry
+    from ..assessment.stretch import Stretch, find_chemistry
     from ..errors import InputError
 
     chemistry = find_chemistry(sdf, snapshots)
@@ -148,9 +149,9 @@ def _stretches(
 
 
 def _assess(model: Model, stretches: list[Stretch]) -> Assessment:
-    from ..assessment import steps
-    from ..progress import progress_bar
-    from ..validation import assess_all
+    from ..assessment.run import assess_all
+    from ..assessment.stretch import steps
+    from ..utils.progress import progress_bar
 
     total = sum(steps(s, m) for s in stretches for m in (None, model))
     with progress_bar(model.card.name, total, "forecasts") as advance:
@@ -159,9 +160,9 @@ def _assess(model: Model, stretches: list[Stretch]) -> Assessment:
 
 def _origin(source: Source, learned: int) -> dict[str, Any]:
     """What the result says of the trajectory, the seeds and the machine."""
-    from ..assessment import SEED
-    from ..files import sha256
-    from ..provenance import provenance
+    from ..assessment.stretch import SEED
+    from ..utils.files import sha256
+    from ..utils.provenance import provenance
 
     file = source.trajectory_file
     return {

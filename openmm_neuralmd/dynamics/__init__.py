@@ -1,34 +1,14 @@
-"""Ways to move a ligand, one file each, and the registry of their names."""
+"""Dynamics of a ligand from snapshot to snapshot, one file each, and their registry."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
-from ..errors import InputError
-from .learned import LEARNED, Learned, Propagator
+from .naive import TRIVIAL
 from .ode import NeuralODE, NeuralODESettings
-from .rollouts import rollout
+from .registry import LEARNED, Learned, Propagator
 from .sde import NeuralSDE, NeuralSDESettings
 from .state import State
-from .trivial import TRIVIAL
-
-DYNAMICS: dict[str, Callable[..., Any]] = {
-    **{name: kind.module for name, kind in LEARNED.items()},
-    **TRIVIAL,
-}
-"""Every way to move, by the name it has in settings files and tables."""
-
-
-def dynamics(name: str) -> Callable[..., Any]:
-    """The dynamics of that name, or an error that lists the names there are."""
-    if name not in DYNAMICS:
-        raise InputError(f"unknown dynamics '{name}'; choose one of: {', '.join(DYNAMICS)}")
-    return DYNAMICS[name]
-
 
 __all__ = [
-    "DYNAMICS",
     "LEARNED",
     "TRIVIAL",
     "Learned",
@@ -38,6 +18,4 @@ __all__ = [
     "NeuralSDESettings",
     "Propagator",
     "State",
-    "dynamics",
-    "rollout",
 ]

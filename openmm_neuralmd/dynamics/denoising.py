@@ -17,11 +17,18 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 
-from ..bindingnet import BindingNet, BindingNetSettings, ComplexTensors, Protein
+from ..bindingnet.inputs import ComplexTensors
+from ..bindingnet.network import BindingNet, Protein
+from ..bindingnet.settings import BindingNetSettings
 from ..errors import InputError
-from .gnn import GNNMD, GNNMDSettings, Position, last_position
-from .noise import unit_noise
+from .gnn import (
+    GNNMD,
+    GNNMDSettings,
+    Position,
+    last_position,
+)
 from .projection import project_batch
+from .state import unit_noise
 
 
 class DenoisingLDSettings(BaseModel):

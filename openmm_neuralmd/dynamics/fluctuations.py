@@ -14,7 +14,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from .noise import unit_noise
+from .state import unit_noise
 
 
 class Fluctuations(NamedTuple):

@@ -13,7 +13,9 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 
-from ..bindingnet import BindingNet, BindingNetSettings, ComplexTensors, Protein
+from ..bindingnet.inputs import ComplexTensors
+from ..bindingnet.network import BindingNet, Protein
+from ..bindingnet.settings import BindingNetSettings
 from .projection import project_batch
 from .state import mean_lengths
 

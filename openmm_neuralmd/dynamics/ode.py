@@ -24,7 +24,8 @@ from torch import Tensor, nn
 from torch.nn.functional import softplus
 from torchdiffeq import odeint, odeint_adjoint
 
-from ..bindingnet import ComplexTensors, LigandVectorNet, Protein
+from ..bindingnet.inputs import ComplexTensors
+from ..bindingnet.network import LigandVectorNet, Protein
 from .projection import project_batch
 from .second_order import SecondOrder, SecondOrderSettings, positive
 from .state import State, mean_lengths, remember

@@ -27,11 +27,23 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn.functional import softplus
 
-from ..bindingnet import ComplexTensors, LigandScalarNet, Protein
+from ..bindingnet.inputs import ComplexTensors
+from ..bindingnet.network import LigandScalarNet, Protein
 from ..errors import InputError
-from .fluctuations import Fluctuations, fluctuations, holding_time, local_means, spaced
+from .fluctuations import (
+    Fluctuations,
+    fluctuations,
+    holding_time,
+    local_means,
+    spaced,
+)
 from .projection import project_batch
-from .second_order import SecondOrder, SecondOrderSettings, inverse_softplus, positive
+from .second_order import (
+    SecondOrder,
+    SecondOrderSettings,
+    inverse_softplus,
+    positive,
+)
 from .state import mean_lengths, remember
 
 

@@ -9,7 +9,9 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 from torch import Tensor, nn
 from torch.nn.functional import softplus
 
-from ..bindingnet import BindingNet, BindingNetSettings, ComplexTensors, LigandVectorNet, Protein
+from ..bindingnet.inputs import ComplexTensors
+from ..bindingnet.network import BindingNet, LigandVectorNet, Protein
+from ..bindingnet.settings import BindingNetSettings
 from .state import last_step
 
 

@@ -12,8 +12,9 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 
-from ..bindingnet import BindingNet, BindingNetSettings, ComplexTensors, Protein
-from ..bindingnet.settings import EnergyNetwork
+from ..bindingnet.inputs import ComplexTensors
+from ..bindingnet.network import BindingNet, Protein
+from ..bindingnet.settings import BindingNetSettings, EnergyNetwork
 from ..units import NM_PER_ANGSTROM, acceleration_factor
 from .projection import project_batch
 from .state import State, last_step, mean_lengths

@@ -2,8 +2,8 @@
 
 from .hmc import NeuralMDHMCMove
 from .jump import Jump, NeuralMDJumpMove
-from .poses import JumpedPose, read_poses
 from .run import HybridRun, run_hybrid
+from .sdf import JumpedPose, read_poses
 from .settings import HybridSettings, JumpSettings, read_hybrid
 
 __all__ = [

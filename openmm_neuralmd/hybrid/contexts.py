@@ -9,8 +9,8 @@ import openmm
 from openmm import unit
 from openmmtools import cache
 
-from ..reference.md.platforms import find_platform
-from ..reference.md.settings import MDSettings
+from ..md.platforms import find_platform
+from ..md.settings import MDSettings
 from ..units import nanometers
 
 CHUNK = 250  # steps between looks at Ctrl-C

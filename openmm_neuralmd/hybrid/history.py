@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..complexes import Complex, whole_molecules
-from ..hydrogens import full_positions
-from ..imaging import superpose
+from ..structure.complex import Complex, whole_molecules
+from ..structure.hydrogens import full_positions
+from ..structure.imaging import superpose
 from ..units import to_angstrom, to_nm
 
 LONGEST = 256

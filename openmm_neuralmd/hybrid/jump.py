@@ -16,19 +16,18 @@ from openmmtools import states
 from openmmtools.mcmc import MCMCMove
 from rdkit import Chem
 
-from ..complexes import Complex
-from ..dynamics.rollouts import rollout
-from ..errors import InputError, ModelError
-from ..messages import one_line
-from ..reference.folder import LIGAND, ComplexFolder
-from ..reference.md.modes import Setup, build
-from ..reference.md.settings import MDSettings
-from ..timing import Stopwatch
-from ..training.checkpoints import load_model
+from ..errors import InputError, ModelError, one_line
+from ..md.folder import LIGAND, ComplexFolder
+from ..md.modes import Setup, build
+from ..md.settings import MDSettings
+from ..model import load_model
+from ..rollouts import rollout
+from ..structure.complex import Complex
 from ..units import nanometers
+from ..utils.progress import Stopwatch
+from .checks import Pose, fault
 from .contexts import langevin
 from .history import History
-from .pose import Pose, fault
 from .relaxation import Quench
 from .settings import JumpSettings
 

@@ -10,8 +10,8 @@ import openmm
 from openmm import unit
 from scipy.spatial import cKDTree
 
-from ..complexes import Complex
-from ..reference.md.masses import masses, without_constraints
+from ..md.masses import masses, without_constraints
+from ..structure.complex import Complex
 from ..units import nanometers
 from .contexts import context_like, kilojoules
 

@@ -19,22 +19,21 @@ import openmm
 from openmm import unit
 from openmmtools import cache
 
-from ..errors import SimulationError
-from ..messages import one_line
-from ..progress import Advance, silent
-from ..provenance import provenance
-from ..reference.folder import ComplexFolder, check_absent
-from ..reference.md.equilibration import equilibrate
-from ..reference.md.outcome import TOPOLOGY, publish
-from ..reference.md.partial import PartialRun
-from ..reference.md.platforms import describe_platform
-from ..reference.md.records import open_trajectory
-from ..reference.md.selection import part_of_topology, written_atoms
-from ..times import whole_strides
+from ..errors import SimulationError, one_line
+from ..md.equilibration import equilibrate
+from ..md.folder import ComplexFolder, check_absent
+from ..md.outcome import TOPOLOGY, publish
+from ..md.platforms import describe_platform
+from ..md.records import open_trajectory
+from ..md.selection import part_of_topology, written_atoms
 from ..units import nanometers
+from ..utils.progress import Advance, silent
+from ..utils.provenance import provenance
+from ..utils.resume import PartialRun
+from ..utils.times import whole_strides
 from .contexts import context_cache, kilojoules, put
 from .jump import NeuralMDJumpMove
-from .poses import POSES, pose_blocks
+from .sdf import POSES, pose_blocks
 from .settings import HybridSettings
 
 LOG = "hybrid.csv"

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InputError
-from ..reference.md.settings import MDSettings
-from ..settings_files import made, read_mapping
+from ..md.settings import MDSettings
+from ..utils.settings import made, read_mapping
 
 EXAMPLE = "examples/hybrid.yaml"
 

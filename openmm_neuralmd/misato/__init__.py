@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from openmm_neuralmd.misato.conversion import convert
-from openmm_neuralmd.misato.layout import LigandCodes
-from openmm_neuralmd.misato.reader import Entry, list_entries, read_entry, read_names
-from openmm_neuralmd.misato.structure import INTERVAL_PS, read_complex, read_misato
-from openmm_neuralmd.misato.writer import write_entry
+from .conversion import convert
+from .layout import LigandCodes
+from .reader import (
+    Entry,
+    list_entries,
+    read_entry,
+    read_names,
+)
+from .structure import INTERVAL_PS, read_complex, read_misato
+from .writer import write_entry
 
 __all__ = [
     "INTERVAL_PS",

@@ -9,10 +9,11 @@ from typing import Any
 import mdtraj
 import numpy as np
 
-from openmm_neuralmd.complexes import SMALLEST_BOX, Complex
-from openmm_neuralmd.errors import InputError
-from openmm_neuralmd.imaging import make_whole
-from openmm_neuralmd.misato.folder import (
+from ..errors import InputError
+from ..structure.complex import SMALLEST_BOX, Complex
+from ..structure.imaging import make_whole
+from ..trajectory.snapshots import read_snapshots
+from .folder import (
     PDB,
     SDF,
     TRAJECTORY,
@@ -20,11 +21,10 @@ from openmm_neuralmd.misato.folder import (
     settings_codes,
     write_folder,
 )
-from openmm_neuralmd.misato.layout import LigandCodes, solute
-from openmm_neuralmd.misato.reader import list_entries, read_entry
-from openmm_neuralmd.misato.whole import bond_tree
-from openmm_neuralmd.misato.writer import write_entry
-from openmm_neuralmd.trajectories import read_snapshots
+from .layout import LigandCodes, solute
+from .reader import list_entries, read_entry
+from .whole import bond_tree
+from .writer import write_entry
 
 _HDF5 = {".h5", ".hdf5", ".hdf"}
 _BLOCK = 20  # snapshots

@@ -10,19 +10,23 @@ import yaml
 from openmm import app, unit
 from rdkit import Chem
 
-from openmm_neuralmd.complexes import Complex
-from openmm_neuralmd.errors import InputError
-from openmm_neuralmd.files import complete
-from openmm_neuralmd.messages import one_line
-from openmm_neuralmd.misato.chemistry import Chemistry, known, perceive, single_bonds
-from openmm_neuralmd.misato.codes import LIGAND_RESIDUE, RESIDUES, TYPES
-from openmm_neuralmd.misato.layout import LigandCodes
-from openmm_neuralmd.misato.reader import Entry
-from openmm_neuralmd.misato.structure import entry_interval, read_complex
-from openmm_neuralmd.misato.topology import peptide_bonds, residues_of
-from openmm_neuralmd.structures import existing
-from openmm_neuralmd.trajectories import write_trajectory
-from openmm_neuralmd.units import to_angstrom, to_nm
+from ..errors import InputError, one_line
+from ..structure.complex import Complex
+from ..structure.readers import existing
+from ..trajectory.snapshots import write_trajectory
+from ..units import to_angstrom, to_nm
+from ..utils.files import complete
+from .chemistry import (
+    Chemistry,
+    known,
+    perceive,
+    single_bonds,
+)
+from .codes import LIGAND_RESIDUE, RESIDUES, TYPES
+from .layout import LigandCodes
+from .reader import Entry
+from .structure import entry_interval, read_complex
+from .topology import peptide_bonds, residues_of
 
 PDB, TRAJECTORY, SDF, SETTINGS = "topology.pdb", "trajectory.dcd", "ligand.sdf", "complex.yaml"
 

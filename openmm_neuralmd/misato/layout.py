@@ -8,16 +8,20 @@ from dataclasses import dataclass
 import numpy as np
 from openmm.app.topology import Residue
 
-from openmm_neuralmd.bonds import perceive_bonds
-from openmm_neuralmd.complexes import Complex
-from openmm_neuralmd.errors import InputError
-from openmm_neuralmd.messages import shown
-from openmm_neuralmd.misato.chemistry import perceive
-from openmm_neuralmd.misato.codes import element_code, residue_code, type_code
-from openmm_neuralmd.misato.gaff import approximate_types
-from openmm_neuralmd.misato.templates import Template, heavy_templates, templates
-from openmm_neuralmd.residues import IONS, PARENT, WATER, describe
-from openmm_neuralmd.units import to_angstrom
+from ..errors import InputError, shown
+from ..structure.bonds import perceive_bonds
+from ..structure.complex import Complex
+from ..structure.residues import (
+    IONS,
+    PARENT,
+    WATER,
+    describe,
+)
+from ..units import to_angstrom
+from .chemistry import perceive
+from .codes import element_code, residue_code, type_code
+from .gaff import approximate_types
+from .templates import Template, heavy_templates, templates
 
 SOLVENT = WATER | IONS
 _PEPTIDE = 0.2  # nm

@@ -10,8 +10,8 @@ import mdtraj
 import numpy as np
 from scipy.spatial import cKDTree
 
-from openmm_neuralmd.imaging import superpose
-from openmm_neuralmd.units import to_nm
+from ..structure.imaging import superpose
+from ..units import to_nm
 
 DEFINITIONS = {
     "frames_rmsd_ligand": "Å; ligand heavy atoms against the first snapshot, superposed on Cα",

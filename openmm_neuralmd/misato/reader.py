@@ -11,9 +11,9 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from openmm_neuralmd.errors import InputError
-from openmm_neuralmd.messages import one_line, shown
-from openmm_neuralmd.misato.codes import (
+from ..errors import InputError, one_line, shown
+from ..structure.readers import existing
+from .codes import (
     ATOM_ARRAYS,
     BEGINS,
     RESIDUES,
@@ -21,7 +21,6 @@ from openmm_neuralmd.misato.codes import (
     TRAJECTORY,
     TYPES,
 )
-from openmm_neuralmd.structures import existing
 
 _BLOCK_BYTES = 16 * 2**20
 

@@ -7,15 +7,15 @@ from typing import Any
 import numpy as np
 from scipy.spatial import cKDTree
 
-from openmm_neuralmd import trajectories
-from openmm_neuralmd.complexes import Complex
-from openmm_neuralmd.errors import InputError
-from openmm_neuralmd.frames import RawFrames
-from openmm_neuralmd.misato.reader import Entry
-from openmm_neuralmd.misato.topology import build_topology
-from openmm_neuralmd.residues import selection_of
-from openmm_neuralmd.trajectories import Snapshots
-from openmm_neuralmd.units import picoseconds, to_nm
+from ..errors import InputError
+from ..structure.complex import Complex
+from ..structure.residues import selection_of
+from ..trajectory import snapshots as trajectories
+from ..trajectory.readers import RawFrames
+from ..trajectory.snapshots import Snapshots
+from ..units import picoseconds, to_nm
+from .reader import Entry
+from .topology import build_topology
 
 INTERVAL_PS = 80.0
 """8 ns over 100 snapshots, as MISATO's paper says; a file of MISATO itself does not say it."""

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from openmm import app
 
-from openmm_neuralmd.misato.codes import RESIDUES, residue_code, type_code
+from .codes import RESIDUES, residue_code, type_code
 
 _LIBRARY = Path(app.__file__).parent / "data" / "amber14" / "protein.ff14SB.xml"
 _PREFIX = "protein-"

@@ -9,12 +9,12 @@ from openmm import app
 from openmm.app.topology import Atom, Chain
 from scipy.spatial import cKDTree
 
-from openmm_neuralmd.bonds import perceive_bonds
-from openmm_neuralmd.errors import InputError
-from openmm_neuralmd.misato.codes import LIGAND_RESIDUE
-from openmm_neuralmd.misato.reader import Entry
-from openmm_neuralmd.misato.templates import Template, match
-from openmm_neuralmd.units import to_nm
+from ..errors import InputError
+from ..structure.bonds import perceive_bonds
+from ..units import to_nm
+from .codes import LIGAND_RESIDUE
+from .reader import Entry
+from .templates import Template, match
 
 OTHER_RESIDUE = "COF"
 """A molecule that is neither protein nor the ligand: a second ligand, a cofactor."""

@@ -12,7 +12,7 @@ from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import breadth_first_order, connected_components
 from scipy.spatial import cKDTree
 
-from openmm_neuralmd.complexes import Complex
+from ..structure.complex import Complex
 
 
 def bond_tree(complex: Complex, atoms: np.ndarray) -> np.ndarray:

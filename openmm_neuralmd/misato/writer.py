@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterable
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -12,15 +13,13 @@ import mdtraj
 import numpy as np
 from openmm import unit
 
-from openmm_neuralmd import __version__
-from openmm_neuralmd.complexes import Complex
-from openmm_neuralmd.errors import InputError
-from openmm_neuralmd.files import complete
-from openmm_neuralmd.messages import one_line
-from openmm_neuralmd.misato import observables
-from openmm_neuralmd.misato.codes import BEGINS, TRAJECTORY
-from openmm_neuralmd.misato.layout import Layout, LigandCodes, layout_of
-from openmm_neuralmd.units import nanometers, picoseconds, to_angstrom
+from ..errors import InputError, one_line
+from ..structure.complex import Complex
+from ..units import nanometers, picoseconds, to_angstrom
+from ..utils.files import complete
+from . import observables
+from .codes import BEGINS, TRAJECTORY
+from .layout import Layout, LigandCodes, layout_of
 
 
 def write_entry(
@@ -87,7 +86,7 @@ def _write(
         group.create_dataset(f"atoms_{array}", data=codes, dtype="i8", compression="gzip")
     group.create_dataset(BEGINS, data=layout.begins, dtype="i8", compression="gzip")
     group.attrs.update(
-        written_by=f"openmm_neuralmd {__version__}",
+        written_by=f"openmm_neuralmd {version('openmm_neuralmd')}",
         interval_ps=interval_ps,
         ligand_types=layout.ligand_types,
     )

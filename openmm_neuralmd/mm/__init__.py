@@ -1,1 +1,1 @@
-"""NeuralMD inside OpenMM: everything that touches a Force, an Integrator or a Context."""
+"""The former place of `openmm_neuralmd.simulation`; kept for Systems that were stored with it."""

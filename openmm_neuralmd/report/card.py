@@ -7,8 +7,8 @@ from typing import Any
 from openmm.app import Element
 
 from ..analysis.markdown import ERRORS
-from ..residues import RESIDUE_TYPES
-from ..training import ModelCard
+from ..model import ModelCard
+from ..structure.residues import RESIDUE_TYPES
 from .checks import Check, own_checks
 from .evidence import Evidence
 from .verdict import verdict

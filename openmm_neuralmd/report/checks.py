@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import BaseModel
 
 from ..analysis.evaluation import HALVES
+from ..assessment.thresholds import Threshold, read_thresholds
 from ..errors import InputError
-from ..settings_files import validated
-from ..thresholds import Threshold, read_thresholds
+from ..utils.settings import validated
 
 if TYPE_CHECKING:
     from .evidence import Evidence

@@ -9,10 +9,20 @@ import numpy as np
 from markupsafe import Markup
 
 from ..analysis.coordinates import Array
-from ..analysis.ensemble import TORSION_BINS, divergence, rotatable_torsions, torsions
-from ..analysis.fluctuation import WINDOW, displacement, rmsf_curve, rmsf_windows
+from ..analysis.ensemble import (
+    TORSION_BINS,
+    divergence,
+    rotatable_torsions,
+    torsions,
+)
+from ..analysis.fluctuation import (
+    WINDOW,
+    displacement,
+    rmsf_curve,
+    rmsf_windows,
+)
 from ..analysis.record import Record
-from ..times import time_scale
+from ..utils.times import time_scale
 from .names import title
 from .svg import Series, histogram, line_chart
 

@@ -9,8 +9,8 @@ from typing import Any
 
 from ..analysis.evaluation import Chemistry
 from ..analysis.record import Record
-from ..complexes import Complex
-from ..training import ModelCard
+from ..model import ModelCard
+from ..structure.complex import Complex
 from .checks import Check
 from .names import trivial
 from .speed import Speed

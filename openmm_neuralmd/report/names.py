@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from ..assessment import MEAN
-from ..dynamics import TRIVIAL
+from ..assessment.stretch import MEAN
+from ..dynamics.naive import TRIVIAL
 
 _TITLES = {
     "neuralmd-ode": "NeuralMD-ODE",

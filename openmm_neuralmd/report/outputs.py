@@ -11,7 +11,7 @@ from typing import Any
 
 from ..analysis.evaluation import FEW
 from ..analysis.markdown import ENSEMBLES, ERRORS, metric_table
-from ..files import complete
+from ..utils.files import complete
 from .card import validity_card
 from .evidence import Evidence
 from .page import render

@@ -11,10 +11,21 @@ from markupsafe import Markup
 from ..analysis.evaluation import spaced
 from ..analysis.interactions import occupancies
 from ..analysis.markdown import rounded, significant
-from ..times import show_time
-from .bars import Bars, Pair, difference_bars, metric_bars, occupancy_pairs
+from ..utils.times import show_time
+from .bars import (
+    Bars,
+    Pair,
+    difference_bars,
+    metric_bars,
+    occupancy_pairs,
+)
 from .card import validity_card
-from .curves import departure, drift, fluctuation, torsion_histograms
+from .curves import (
+    departure,
+    drift,
+    fluctuation,
+    torsion_histograms,
+)
 from .evidence import Evidence
 from .names import title
 from .scene import scene

@@ -13,10 +13,10 @@ from scipy.spatial import cKDTree
 
 from ..analysis.coordinates import Array
 from ..analysis.record import Record
-from ..complexes import Complex
-from ..residues import WATER
-from ..times import show_time
+from ..structure.complex import Complex
+from ..structure.residues import WATER
 from ..units import to_angstrom
+from ..utils.times import show_time
 from .names import title
 
 POCKET, AROUND = 5.0, 20.0

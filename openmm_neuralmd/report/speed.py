@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from ..errors import InputError
-from ..settings_files import validated
+from ..utils.settings import validated
 
 
 class Repeats(BaseModel):

@@ -7,8 +7,8 @@ from typing import Literal, NamedTuple
 
 from ..analysis.evaluation import FEW
 from ..analysis.markdown import interval
-from ..assessment import FUTURES, MEAN
-from ..times import show_time
+from ..assessment.stretch import FUTURES, MEAN
+from ..utils.times import show_time
 from .bars import outcome
 from .checks import NO_CHEMISTRY
 from .evidence import Evidence

@@ -1,10 +1,10 @@
 """Training on one trajectory or many, and model files."""
 
-from .checkpoints import Model, ModelCard, load_model
+from ..model import Model, ModelCard, load_model
 from .forecasting import Trainer, training_parts
 from .loop import make_fabric
 from .settings import TrainingSettings, read_settings
-from .trajectory import Trajectory
+from .windows import Trajectory
 
 __all__ = [
     "Model",

@@ -7,15 +7,15 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from ..complexes import Complex
 from ..errors import InputError
 from ..examples import example, example_trajectory
-from ..files import sha256
-from ..misato import list_entries, read_entry, read_misato, read_names
-from ..misato.structure import entry_interval
-from ..trajectories import Snapshots, read_snapshots
+from ..misato.reader import list_entries, read_entry, read_names
+from ..misato.structure import entry_interval, read_misato
+from ..structure.complex import Complex
+from ..trajectory.snapshots import Snapshots, read_snapshots
+from ..utils.files import sha256
 from .settings import DataSettings
-from .trajectory import Trajectory
+from .windows import Trajectory
 
 
 def read_trajectories(data: Sequence[DataSettings]) -> list[Trajectory]:

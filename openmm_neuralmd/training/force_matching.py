@@ -12,16 +12,14 @@ from lightning_fabric import Fabric
 from pydantic import Field
 from torch import Tensor, nn
 
-from ..bindingnet import BindingNetSettings
-from ..bindingnet.settings import EnergyNetwork
-from ..dynamics.energy import EnergyModel, EnergyModelSettings
-from ..dynamics.terms import BondedTerms, Counts, counts
+from ..bindingnet.settings import BindingNetSettings, EnergyNetwork
+from ..dynamics.energy import BondedTerms, Counts, EnergyModel, EnergyModelSettings, counts
 from ..errors import InputError
-from ..nested import rows
-from ..provenance import package_versions
-from ..settings_files import read_mapping, validated
+from ..model import ModelCard
 from ..units import ANGSTROM_PER_NM, NM_PER_ANGSTROM
-from .checkpoints import ModelCard
+from ..utils.nested import rows
+from ..utils.provenance import package_versions
+from ..utils.settings import read_mapping, validated
 from .labels import LabelBatch, LabelItems, Labels
 from .loop import Loop
 from .settings import LoopSettings

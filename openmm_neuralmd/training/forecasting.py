@@ -9,14 +9,13 @@ from typing import Any
 import torch
 from lightning_fabric import Fabric
 
-from ..dynamics import LEARNED
-from ..provenance import package_versions
-from .checkpoints import ModelCard
+from ..dynamics.registry import LEARNED
+from ..model import ModelCard
+from ..utils.provenance import package_versions
 from .loop import Loop
 from .objectives import WindowErrors
 from .settings import TrainingSettings
-from .trajectory import Trajectory
-from .windows import Windows
+from .windows import Trajectory, Windows
 
 
 def training_parts(settings: TrainingSettings, snapshots: int) -> tuple[range, range, range]:

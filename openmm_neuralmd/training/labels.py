@@ -10,10 +10,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..bindingnet import ComplexTensors, collate, complex_tensors
-from ..bindingnet.inputs import species
-from ..complexes import Complex
-from ..dynamics.terms import BondedTerms
+from ..bindingnet.inputs import ComplexTensors, collate, complex_tensors, species
+from ..dynamics.energy import BondedTerms
+from ..structure.complex import Complex
 from ..units import ANGSTROM_PER_NM
 
 

@@ -18,11 +18,16 @@ from torch import Tensor, nn
 from torch.utils.tensorboard import SummaryWriter
 
 from ..errors import ModelError
-from ..files import complete
-from ..progress import Advance, silent
-from .checkpoints import Model, ModelCard
+from ..model import Model, ModelCard
+from ..utils.files import complete
+from ..utils.progress import Advance, silent
 from .settings import LoopSettings
-from .state import Counters, copy_weights, load_state, save_state
+from .state import (
+    Counters,
+    copy_weights,
+    load_state,
+    save_state,
+)
 
 SAVE_EVERY = 25
 """Updates between two saved states: what a kill -9 can cost at most."""

@@ -8,9 +8,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ..bindingnet import ComplexTensors
-from ..dynamics import Propagator
-from ..nested import rows
+from ..bindingnet.inputs import ComplexTensors
+from ..dynamics.registry import Propagator
+from ..utils.nested import rows
 from .settings import ObjectiveSettings
 from .windows import Batch
 

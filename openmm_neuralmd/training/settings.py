@@ -15,8 +15,8 @@ from pydantic import (
     model_validator,
 )
 
-from ..dynamics import LEARNED
-from ..settings_files import read_mapping, validated
+from ..dynamics.registry import LEARNED
+from ..utils.settings import read_mapping, validated
 
 PATHS = ("topology", "trajectory", "coordinates", "sdf", "misato", "entries", "without")
 """The settings of data that are files."""

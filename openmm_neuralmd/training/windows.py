@@ -7,16 +7,16 @@ Trajectories are read when a batch needs them, and only so many are kept.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
-from ..bindingnet import ComplexTensors, collate, complex_tensors
-from ..bindingnet.inputs import species
+from ..bindingnet.inputs import ComplexTensors, collate, complex_tensors, species
 from ..errors import InputError
-from .trajectory import Trajectory
+from ..trajectory.snapshots import Snapshots
 
 BUCKET = 16
 """Batches whose windows are sorted by the size of their ligands before they are cut."""
@@ -201,3 +201,46 @@ def _shuffled(count: int, generator: torch.Generator) -> list[int]:
 def _pad(ligand: Tensor, atoms: int) -> Tensor:
     missing = ligand.new_zeros(ligand.shape[0], atoms - ligand.shape[1], 3)
     return torch.cat((ligand, missing), dim=1)
+
+
+@dataclass(frozen=True)
+class Trajectory:
+    """One trajectory of one complex.
+
+    Attributes
+    ----------
+    name : str
+        For messages and the model card.
+    segments : tuple of range
+        Snapshots of each replica.
+    interval_ps : float
+        Δ.
+    atoms : int
+        Of the ligand, about: complexes of like size go into one batch.
+    load : callable
+        Gives the Snapshots; may read a file each time.
+    identity : dict
+        What tells this trajectory from others: name and hash.
+    """
+
+    name: str
+    segments: tuple[range, ...]
+    interval_ps: float
+    atoms: int
+    load: Callable[[], Snapshots] = field(repr=False)
+    identity: dict[str, Any] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return self.segments[-1].stop
+
+    @classmethod
+    def of(cls, snapshots: Snapshots, identity: dict[str, Any] | None = None) -> Trajectory:
+        """Snapshots that are in memory already."""
+        return cls(
+            name=snapshots.complex.name,
+            segments=tuple(snapshots.segments),
+            interval_ps=snapshots.interval_ps,
+            atoms=snapshots.ligand.shape[1],
+            load=lambda: snapshots,
+            identity=identity or {"name": snapshots.complex.name},
+        )

@@ -17,8 +17,8 @@ from typing import Any
 
 import yaml
 
-from openmm_neuralmd.files import complete
-from openmm_neuralmd.reference.compact import compact
+from openmm_neuralmd.md.compact import compact
+from openmm_neuralmd.utils.files import complete
 
 HERE = Path(__file__).parent
 RUNS = HERE.parent.parent / "runs"

@@ -31,10 +31,11 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 from many_statistics import pack
 
 from openmm_neuralmd.errors import NeuralMDError
-from openmm_neuralmd.files import complete, sha256
-from openmm_neuralmd.reference import ComplexFolder, PrepareSettings, prepare
-from openmm_neuralmd.reference.gromacs import run_gromacs
-from openmm_neuralmd.reference.md import MDSettings
+from openmm_neuralmd.md.folder import ComplexFolder
+from openmm_neuralmd.md.gromacs.production import run_gromacs
+from openmm_neuralmd.md.settings import MDSettings
+from openmm_neuralmd.prepare.pipeline import PrepareSettings, prepare
+from openmm_neuralmd.utils.files import complete, sha256
 
 HERE = Path(__file__).parent
 SET = HERE / "many"

@@ -31,11 +31,11 @@ import yaml
 from openmm import app, unit
 from scipy.spatial import cKDTree
 
-from openmm_neuralmd.complexes import Complex
-from openmm_neuralmd.files import complete
-from openmm_neuralmd.reference.compact import motion
-from openmm_neuralmd.reference.md.selection import part_of_topology
-from openmm_neuralmd.trajectories import Snapshots, read_snapshots
+from openmm_neuralmd.md.compact import motion
+from openmm_neuralmd.md.selection import part_of_topology
+from openmm_neuralmd.structure.complex import Complex
+from openmm_neuralmd.trajectory.snapshots import Snapshots, read_snapshots
+from openmm_neuralmd.utils.files import complete
 
 NEAR = 0.8
 """nm from a heavy atom of the ligand to the pocket atoms that have statistics."""

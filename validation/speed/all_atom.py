@@ -11,25 +11,25 @@ from pathlib import Path
 import numpy as np
 import openmm
 
-from openmm_neuralmd.errors import NeuralMDError
-from openmm_neuralmd.messages import one_line
-from openmm_neuralmd.reference import ComplexFolder
-from openmm_neuralmd.reference.gromacs import find_gmx
-from openmm_neuralmd.reference.gromacs import parameters as mdp
-from openmm_neuralmd.reference.gromacs.energies import extent
-from openmm_neuralmd.reference.gromacs.production import check as check_gromacs
-from openmm_neuralmd.reference.gromacs.run import DEVICES, Work, grompp
-from openmm_neuralmd.reference.gromacs.topology import export
-from openmm_neuralmd.reference.md import MDSettings, Setup, build
-from openmm_neuralmd.reference.md.field import running_system
-from openmm_neuralmd.reference.md.platforms import (
+from openmm_neuralmd.errors import NeuralMDError, one_line
+from openmm_neuralmd.md.field import running_system
+from openmm_neuralmd.md.folder import ComplexFolder
+from openmm_neuralmd.md.gromacs import parameters as mdp
+from openmm_neuralmd.md.gromacs.energies import extent
+from openmm_neuralmd.md.gromacs.production import check as check_gromacs
+from openmm_neuralmd.md.gromacs.program import find_gmx
+from openmm_neuralmd.md.gromacs.run import DEVICES, Work, grompp
+from openmm_neuralmd.md.gromacs.topology import export
+from openmm_neuralmd.md.modes import Setup, build
+from openmm_neuralmd.md.platforms import (
     describe_platform,
     fastest_platform,
     find_platform,
     make_context,
 )
-from openmm_neuralmd.reference.md.subsystem import IMPLICIT_SOLVENTS, nonbonded_force
-from openmm_neuralmd.timing import SECONDS_PER_DAY, paced
+from openmm_neuralmd.md.settings import MDSettings
+from openmm_neuralmd.md.subsystem import IMPLICIT_SOLVENTS, nonbonded_force
+from speed.timing import SECONDS_PER_DAY, paced
 
 ENGINES = {"openmm": "OpenMM", "gromacs": "GROMACS"}
 FEWEST = 200

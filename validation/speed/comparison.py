@@ -9,8 +9,8 @@ from typing import Any
 
 from openmm_neuralmd.analysis.memory import FEW, independent_per_day
 from openmm_neuralmd.errors import InputError
-from openmm_neuralmd.times import show_time
-from openmm_neuralmd.training import Model
+from openmm_neuralmd.model import Model
+from openmm_neuralmd.utils.times import show_time
 
 MISATO_INTERVAL_PS = 80.0
 Rows = Mapping[str, Mapping[str, Any]]

@@ -8,15 +8,16 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from openmm_neuralmd.bindingnet import complex_tensors
-from openmm_neuralmd.complexes import Complex
-from openmm_neuralmd.dynamics import LEARNED, rollout
-from openmm_neuralmd.mm.run import RunSettings, make_simulation
-from openmm_neuralmd.mm.start import initialise
-from openmm_neuralmd.reference.md.field import ON_CPU
-from openmm_neuralmd.timing import paced
-from openmm_neuralmd.training import Model
+from openmm_neuralmd.bindingnet.inputs import complex_tensors
+from openmm_neuralmd.dynamics.registry import LEARNED
+from openmm_neuralmd.md.field import ON_CPU
+from openmm_neuralmd.model import Model
+from openmm_neuralmd.rollouts import rollout
+from openmm_neuralmd.simulation.run import RunSettings, make_simulation
+from openmm_neuralmd.simulation.start import initialise
+from openmm_neuralmd.structure.complex import Complex
 from speed.all_atom import Contestant, threads_of
+from speed.timing import paced
 
 FIRST = 10
 """Snapshots of the first repeat."""

@@ -6,15 +6,20 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from openmm_neuralmd.hybrid import JumpSettings, NeuralMDJumpMove
 from openmm_neuralmd.hybrid.contexts import context_cache
-from openmm_neuralmd.hybrid.jump import JUMPED, PARTS, Jump
-from openmm_neuralmd.mm.export import ForceModule, export
-from openmm_neuralmd.reference import ComplexFolder
-from openmm_neuralmd.reference.md import MDSettings
-from openmm_neuralmd.timing import elapsed, in_turn, ns_per_day, spread
-from openmm_neuralmd.training import load_model
+from openmm_neuralmd.hybrid.jump import JUMPED, PARTS, Jump, NeuralMDJumpMove
+from openmm_neuralmd.hybrid.settings import JumpSettings
+from openmm_neuralmd.md.folder import ComplexFolder
+from openmm_neuralmd.md.settings import MDSettings
+from openmm_neuralmd.model import load_model
+from openmm_neuralmd.simulation.export import ForceModule, export
 from speed.learned import Learned
+from speed.timing import (
+    elapsed,
+    in_turn,
+    ns_per_day,
+    spread,
+)
 
 
 class Hybrid(NamedTuple):

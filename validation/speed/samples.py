@@ -8,12 +8,12 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from openmm_neuralmd.analysis.memory import Memory, trajectory_memory
-from openmm_neuralmd.assessment import learned_forecasts, learned_samplers
-from openmm_neuralmd.complexes import Complex
+from openmm_neuralmd.assessment.stretch import learned_forecasts, learned_samplers
 from openmm_neuralmd.errors import InputError
-from openmm_neuralmd.times import show_time
-from openmm_neuralmd.training import Model
-from openmm_neuralmd.trajectories import Snapshots
+from openmm_neuralmd.model import Model
+from openmm_neuralmd.structure.complex import Complex
+from openmm_neuralmd.trajectory.snapshots import Snapshots
+from openmm_neuralmd.utils.times import show_time
 from runs import read_run
 
 KNOWN = 30

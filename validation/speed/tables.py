@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import partial
 
 from openmm_neuralmd.analysis.markdown import rounded, table
-from openmm_neuralmd.times import show_time
+from openmm_neuralmd.utils.times import show_time
 from result_files import machine, measured, missing, read
 from speed.comparison import counts, verdict
 

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from openmm_neuralmd.errors import InputError
-from openmm_neuralmd.reference import ComplexFolder
-from openmm_neuralmd.reference.md import MDSettings
+from openmm_neuralmd.md.folder import ComplexFolder
+from openmm_neuralmd.md.settings import MDSettings
 from speed.all_atom import ENGINES, Variant
 
 CUTOFFS = (1.2, 2.0, None)

@@ -1,7 +1,7 @@
 """Superposition and RMSF of coordinates: NumPy alone.
 
 The definitions are those of `openmm_neuralmd` (`imaging.superpose`, `analysis.fluctuation.rmsf`),
-which PyMOL's Python does not have; tests/test_pymol_plugin.py compares the numbers.
+which PyMOL's Python does not have; tests/plugins/test_pymol_plugin.py compares the numbers.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ import numpy as np
 import openmm
 
 from openmm_neuralmd import Complex, InputError
-from openmm_neuralmd.reference.md.subsystem import (
+from openmm_neuralmd.md.subsystem import (
     BONDED,
     COUPLINGS,
     IMPLICIT_SOLVENTS,

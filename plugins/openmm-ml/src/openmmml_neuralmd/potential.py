@@ -15,8 +15,8 @@ from openmm import app
 from openmmml.mlpotential import MLPotentialImpl, MLPotentialImplFactory
 
 if TYPE_CHECKING:
-    from openmm_neuralmd.complexes import Complex
-    from openmm_neuralmd.training.checkpoints import Model
+    from openmm_neuralmd.model import Model
+    from openmm_neuralmd.structure.complex import Complex
 
 EMBEDDING = "neuralmd"
 OPENMMML_DEFAULT = "mechanical"

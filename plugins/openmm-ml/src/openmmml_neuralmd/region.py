@@ -10,14 +10,14 @@ import openmm
 from openmm import app
 
 from openmm_neuralmd import Complex, InputError, ModelError
-from openmm_neuralmd.messages import shown
-from openmm_neuralmd.mm.backends import torch_force_crashes
-from openmm_neuralmd.reference.md import MDSettings
-from openmm_neuralmd.reference.md.selection import around_ligand
-from openmm_neuralmd.residues import describe, selection_of
+from openmm_neuralmd.errors import shown
+from openmm_neuralmd.md.selection import around_ligand
+from openmm_neuralmd.md.settings import MDSettings
+from openmm_neuralmd.simulation.backends import torch_force_crashes
+from openmm_neuralmd.structure.residues import describe, selection_of
 
 if TYPE_CHECKING:
-    from openmm_neuralmd.training.checkpoints import Model
+    from openmm_neuralmd.model import Model
 
 
 def complex_of(topology: app.Topology, positions: Any, atoms: Sequence[int]) -> Complex:

@@ -11,12 +11,12 @@ from openmm import app
 from scipy.spatial import cKDTree
 
 from openmm_neuralmd import Complex
-from openmm_neuralmd.messages import shown
-from openmm_neuralmd.reference.md.subsystem import IMPLICIT_SOLVENTS
-from openmm_neuralmd.residues import WATER, describe
+from openmm_neuralmd.errors import shown
+from openmm_neuralmd.md.subsystem import IMPLICIT_SOLVENTS
+from openmm_neuralmd.structure.residues import WATER, describe
 
 if TYPE_CHECKING:
-    from openmm_neuralmd.training.checkpoints import Model
+    from openmm_neuralmd.model import Model
 
 CONTACT = 0.5  # nm
 BACKBONE = frozenset("N CA C O OXT".split())

@@ -1,0 +1,1 @@
+"""How a model is judged: stretches of trajectory, checks and thresholds."""

@@ -1,0 +1,180 @@
+"""The checks of a model's mechanics: one function each, and all that a model can be asked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ...analysis.coordinates import Array
+from ...dynamics.energy import EnergyModel
+from ...dynamics.registry import LEARNED, Propagator
+from ...dynamics.second_order import SecondOrder
+from ...dynamics.verlet import VerletMD
+from ...model import Model
+from ...structure.complex import Complex
+from ...units import BOLTZMANN, velocity_factor
+from ..check import (
+    Check,
+    judged,
+    reported,
+    skipped,
+)
+from .derivatives import asymmetry, derivatives_of, gradient_error
+from .field import LigandField, has_field
+from .solvers import (
+    VERLET_ORDER,
+    Convergence,
+    convergence,
+    model_convergence,
+    nominal_order,
+    reversal_error,
+    velocity_verlet,
+)
+from .symmetry import field_errors, forecast_error
+
+TEMPERATURE = 300.0
+"""K, of the velocities that an energy model is run with."""
+FEMTOSECOND = 1e-3
+"""ps."""
+LONG_FS = 4
+"""Length of the solutions that the order of velocity Verlet is fitted to, the first by 1 fs."""
+REVERSED_STEPS = 10
+"""Of half a femtosecond, or of half a snapshot interval."""
+
+
+def conservation(
+    model: Model,
+    complex: Complex,
+    known: Array,
+    advance: Callable[[int, str], None] | None = None,
+) -> list[Check]:
+    """Every check that needs nothing but the model and a complex.
+
+    Parameters
+    ----------
+    model : Model
+        Loaded in double precision: what is asked is whether the equations hold.
+    complex : Complex
+    known : array (T, n, 3)
+        Snapshots of the ligand's `sites`, Å, that a forecast starts from.
+    advance : callable, optional
+        Told about each of the `PARTS`.
+    """
+    checks: list[Check] = []
+    for part in PARTS:
+        checks += part(model, complex, known)
+        if advance is not None:
+            advance(1, checks[-1].name)
+    return checks
+
+
+def equivariance(model: Model, complex: Complex, known: Array) -> list[Check]:
+    """Forces, energy and forecast of the turned complex."""
+    names = "force-equivariance", "energy-invariance", "forecast-equivariance"
+    if has_field(model):
+        force, energy = field_errors(model, complex)
+        checks = [judged(names[0], force)]
+        conservative = LigandField(model, complex).conservative
+        checks += [judged(names[1], energy) if conservative else skipped(names[1], NO_ENERGY)]
+    else:
+        checks = [skipped(name, "more than one network: see its forecast") for name in names[:2]]
+    return [*checks, _of_forecast(names[2], model, complex, known)]
+
+
+NO_ENERGY = "no energy: a force is predicted directly"
+
+
+def _of_forecast(name: str, model: Model, complex: Complex, known: Array) -> Check:
+    if not isinstance(model.dynamics, Propagator):
+        return skipped(name, "does not jump")
+    if LEARNED[model.card.kind].stochastic:
+        return skipped(name, "draws noise, which does not turn with the complex")
+    return judged(name, forecast_error(model, complex, known))
+
+
+def derivatives(model: Model, complex: Complex, known: Array) -> list[Check]:
+    """Forces against the energy's slope, and the symmetry of their own derivative."""
+    names = "energy-gradient", "jacobian-asymmetry"
+    if not has_field(model):
+        return [skipped(name, "no force") for name in names]
+    field = LigandField(model, complex)
+    slope, jacobian = derivatives_of(field.evaluate, field.start)
+    asymmetric = asymmetry(jacobian)
+    if not field.conservative:
+        note = "a direct force need not be the slope of an energy: it says how far from one it is"
+        return [skipped(names[0], NO_ENERGY), reported(names[1], asymmetric, note)]
+    error = gradient_error(field.forces(field.start), slope)
+    return [judged(names[0], error), judged(names[1], asymmetric)]
+
+
+def solver_order(model: Model, complex: Complex, known: Array) -> list[Check]:
+    """The fitted order of the solver that the model is run with."""
+    name = "solver-order"
+    order = VERLET_ORDER if isinstance(model.dynamics, EnergyModel) else nominal_order(model)
+    if order is None:
+        return [skipped(name, _without_order(model))]
+    if isinstance(model.dynamics, EnergyModel):
+        found, told = _verlet_convergence(LigandField(model, complex)), ""
+    else:
+        found = model_convergence(model, complex, known)
+        told = (
+            f"; its own {found.steps[0]} steps in an interval are {found.first_error:.2g} Å from "
+            f"{found.steps[-1]} steps, without the projection"
+        )
+    note = f"fitted {found.order:.3f}, should be {order}{told}"
+    return [judged(name, abs(found.order - order), note)]
+
+
+def _without_order(model: Model) -> str:
+    if LEARNED[model.card.kind].stochastic:
+        return "draws noise: tests measure its order where a solution is known"
+    solver: Any = getattr(model.dynamics, "settings", None)
+    if isinstance(model.dynamics, SecondOrder):
+        return f"'{solver.solver}' chooses its own steps"
+    return "no differential equation: a snapshot is one step"
+
+
+def _verlet_convergence(field: LigandField) -> Convergence:
+    v = thermal_velocities(field.masses)
+
+    def end(steps: int) -> Array:
+        step = LONG_FS * FEMTOSECOND / steps
+        return velocity_verlet(field.acceleration, field.start, v, step, steps)[0]
+
+    way = float(np.linalg.norm(v, axis=-1).max()) * LONG_FS * FEMTOSECOND
+    return convergence(end, way, first=LONG_FS)
+
+
+def reversibility(model: Model, complex: Complex, known: Array) -> list[Check]:
+    """Velocity Verlet under the model's force, there and back."""
+    name = "reversibility"
+    if not isinstance(model.dynamics, (EnergyModel, SecondOrder, VerletMD)):
+        return [skipped(name, "gives no acceleration")]
+    field = LigandField(model, complex)
+    if isinstance(model.dynamics, EnergyModel):
+        v, step = thermal_velocities(field.masses), 0.5 * FEMTOSECOND
+        note = f"{REVERSED_STEPS} steps of 0.5 fs"
+    else:
+        interval = model.card.interval_ps
+        v = velocity_factor(interval) * np.random.default_rng(0).normal(size=field.start.shape)
+        step = 0.5 * interval
+        note = f"{REVERSED_STEPS} steps of half an interval, from 1 Å in an interval"
+    error = reversal_error(field.acceleration, field.start, v, step, REVERSED_STEPS)
+    return [judged(name, error, note)]
+
+
+def thermal_velocities(masses: Array, seed: int = 0) -> Array:
+    """Maxwell's velocities (n, 3) in nm/ps at `TEMPERATURE`, of masses in amu."""
+    scale = np.sqrt(BOLTZMANN * TEMPERATURE / masses)[:, None]
+    return scale * np.random.default_rng(seed).normal(size=(len(masses), 3))
+
+
+PARTS: tuple[Callable[[Model, Complex, Array], list[Check]], ...] = (
+    equivariance,
+    derivatives,
+    solver_order,
+    reversibility,
+)
+"""The parts of `conservation`, in order."""

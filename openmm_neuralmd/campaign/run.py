@@ -1,0 +1,149 @@
+"""`run_campaign`: prepare many complexes and run each, whatever happens to some of them."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from distributed import Client, Future, as_completed
+from distributed.scheduler import KilledWorker
+
+from ..utils.files import complete
+from ..utils.progress import Advance, silent
+from ..utils.provenance import provenance
+from .cluster import LOST, connected
+from .settings import CampaignSettings
+from .tasks import (
+    TOPIC,
+    Existing,
+    Outcome,
+    Preparation,
+    Run,
+    Task,
+    carry_out,
+)
+
+COMPLEX, REPORT, LOG = "complex", "campaign.json", "errors"
+
+
+def run_campaign(campaign: CampaignSettings, *, progress: Advance = silent) -> tuple[Outcome, ...]:
+    """Do every task of a campaign that is not done yet.
+
+    Each complex is prepared, then its runs begin; what fails does not keep the others from going
+    on.  A task is resumed where an interrupted campaign left it.  Writes campaign.json.
+
+    Parameters
+    ----------
+    campaign : CampaignSettings
+    progress : callable, optional
+        See `progress.Advance`; counts snapshots.
+
+    Returns
+    -------
+    tuple of Outcome
+        One for every task, in the order of the settings.
+
+    Raises
+    ------
+    InputError
+        The cluster cannot be made.
+    """
+    campaign.output.mkdir(parents=True, exist_ok=True)
+    ended: dict[str, Outcome] = {}
+    with connected(campaign.cluster) as client:
+        client.subscribe_topic(TOPIC, lambda event: _forward(event, progress))
+        futures = _submit(client, campaign)
+        for future in as_completed(futures):
+            outcome = _outcome(futures[future], future)
+            ended[outcome.task] = outcome
+            progress(0, outcome.task)
+            _write_report(campaign, futures, ended)
+    return tuple(ended[name] for name in futures.values())
+
+
+def tasks_of(campaign: CampaignSettings, target: str) -> tuple[Task, tuple[Run, ...]]:
+    """The preparation of a target, and its runs."""
+    source, home = campaign.targets[target], campaign.output / target
+    name, folder = f"{target}/{COMPLEX}", source.complex or home / COMPLEX
+    first: Task
+    if source.protein is None or source.ligand is None:
+        first = Existing(name, folder)
+    else:
+        settings = campaign.preparation(target, name)
+        first = Preparation(name, folder, source.protein, source.ligand, source.molecule, settings)
+    runs = []
+    for run, chosen in campaign.runs_of(target).items():
+        md = chosen.md(f"runs.{run}.settings")
+        snapshots = md.snapshots(chosen.time)
+        task = f"{target}/{run}"
+        runs.append(
+            Run(
+                task,
+                folder,
+                home / run,
+                chosen.engine,
+                chosen.time,
+                md,
+                snapshots,
+                chosen.checkpoint_seconds,
+            )
+        )
+    return first, tuple(runs)
+
+
+def count_snapshots(campaign: CampaignSettings) -> int:
+    """Of all runs together."""
+    return sum(run.snapshots for name in campaign.targets for run in tasks_of(campaign, name)[1])
+
+
+def _submit(client: Client, campaign: CampaignSettings) -> dict[Future, str]:
+    log = campaign.output / LOG
+    options: dict[str, Any] = {"pure": False, "retries": 0}
+    futures = {}
+    for rank, name in enumerate(campaign.targets):
+        first, runs = tasks_of(campaign, name)
+        options["priority"] = -rank  # a complex is finished before another is begun
+        prepared = client.submit(carry_out, first, log, key=first.task, **options)
+        futures[prepared] = first.task
+        for run in runs:
+            made = client.submit(carry_out, run, log, prepared, key=run.task, **options)
+            futures[made] = run.task
+    return futures
+
+
+def _outcome(task: str, future: Future) -> Outcome:
+    """A task's own word, or what became of its worker."""
+    error = future.exception()
+    if error is None:
+        result: Outcome = future.result()
+        return result
+    if isinstance(error, KilledWorker):
+        why = f"its worker died {LOST + 1} times (out of memory? a crash?)"
+        return Outcome(task, "failed", why)
+    return Outcome(task, "failed", f"unexpected {type(error).__name__}: {error}")
+
+
+def _forward(event: tuple[float, dict[str, Any]], progress: Advance) -> None:
+    _, told = event
+    progress(told["units"], told["note"])
+
+
+def _write_report(
+    campaign: CampaignSettings, futures: dict[Future, str], ended: dict[str, Outcome]
+) -> None:
+    outcomes = [asdict(ended[name]) for name in futures.values() if name in ended]
+    report = {"outcomes": outcomes, "waiting": len(futures) - len(ended), **provenance()}
+    with complete(campaign.output / REPORT) as temporary:
+        temporary.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+
+
+def failures(outcomes: tuple[Outcome, ...]) -> list[str]:
+    """A line for every task that did not end well."""
+    return [f"{o.task}: {o.state}: {o.why}" for o in outcomes if not o.ok]
+
+
+def report_path(campaign: CampaignSettings) -> Path:
+    """Where the report is."""
+    return campaign.output / REPORT

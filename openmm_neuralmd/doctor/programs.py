@@ -1,0 +1,31 @@
+"""What `doctor` runs in a process of its own to find AmberTools and GROMACS.
+
+Finding them loads OpenMM, which a bad installation answers with a crash.  The last line on
+standard output is JSON: version by name, null where a program is missing.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from contextlib import suppress
+
+
+def programs() -> dict[str, str | None]:
+    """Versions of the programs that this package calls."""
+    from ..errors import ProgramError
+    from ..md.gromacs.program import find_gmx
+    from ..prepare.programs import find_ambertools
+
+    found: dict[str, str | None] = {"antechamber": None, "gmx": None}
+    with suppress(ProgramError):
+        tools = find_ambertools()
+        found["antechamber"] = f"{tools.version()} ({tools.source})"
+    with suppress(ProgramError):
+        gmx = find_gmx()
+        found["gmx"] = f"{gmx.version} ({gmx.simd})"
+    return found
+
+
+if __name__ == "__main__":
+    sys.stdout.write("\n" + json.dumps(programs()) + "\n")

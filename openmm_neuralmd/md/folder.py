@@ -1,0 +1,246 @@
+"""The complex folder: everything that a simulation of a complex starts from, on disk."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import openmm
+import yaml
+from openmm import app, unit
+
+from ..errors import InputError, one_line
+from ..structure.complex import Complex
+from ..utils.files import sha256
+from ..utils.provenance import provenance
+from .minimise import make_context
+
+TOPOLOGY, LIGAND, SYSTEM, STATE, RECORD = (
+    "topology.pdb",
+    "ligand.sdf",
+    "system.xml",
+    "state.xml",
+    "complex.yaml",
+)
+FORMAT = 1
+PLATFORM = "Reference"
+"""Whose energy the record keeps: double precision, the same on every machine."""
+
+
+@dataclass(frozen=True, eq=False)
+class ComplexFolder:
+    """A prepared complex on disk, opened.
+
+    `topology.pdb`, `ligand.sdf`, `system.xml` (all parameters, no repartitioned masses),
+    `state.xml` (positions, in nm and double precision; box) and `complex.yaml` (the record).
+
+    Attributes
+    ----------
+    path : Path
+    record : dict
+        complex.yaml: name, ligand, parameters, solvent, notes, checks, energy, hashes, versions.
+    """
+
+    path: Path
+    record: dict[str, Any]
+
+    @classmethod
+    def open(cls, path: str | Path) -> ComplexFolder:
+        """Open a folder; every file must be as it was written.
+
+        Raises
+        ------
+        InputError
+            No such folder, a file is missing or changed, or a newer version wrote it.
+        """
+        path = Path(path)
+        if not (path / RECORD).is_file():
+            raise InputError(
+                f"{path}: no complex folder (it has no {RECORD}); see neuralmd prepare"
+            )
+        try:
+            record = yaml.safe_load((path / RECORD).read_text(encoding="utf-8"))
+            version, hashes = record["format"], record["files"]
+        except (yaml.YAMLError, KeyError, TypeError) as error:
+            raise InputError(f"cannot read {path / RECORD}: {one_line(error)}") from error
+        if version != FORMAT:
+            raise InputError(f"{path}: folder format {version}, this version reads {FORMAT}")
+        for name, expected in hashes.items():
+            if not (path / name).is_file():
+                raise InputError(f"{path}: {name} is missing; prepare the complex again")
+            if sha256(path / name) != expected:
+                raise InputError(
+                    f"{path}: {name} is not the file that {RECORD} names (its SHA-256 differs); "
+                    "restore it or prepare the complex again"
+                )
+        return cls(path, record)
+
+    @classmethod
+    def of(cls, folder: ComplexFolder | str | Path) -> ComplexFolder:
+        """A folder that may be open already."""
+        return folder if isinstance(folder, ComplexFolder) else cls.open(folder)
+
+    @property
+    def name(self) -> str:
+        """For messages and file names."""
+        return str(self.record["name"])
+
+    @cached_property
+    def topology(self) -> app.Topology:
+        """Atoms and bonds, with the box."""
+        topology = app.PDBFile(str(self.path / TOPOLOGY)).topology
+        topology.setPeriodicBoxVectors(self.box)
+        return topology
+
+    @cached_property
+    def state(self) -> openmm.State:
+        """Positions, velocities (none yet: zero) and box."""
+        return openmm.XmlSerializer.deserialize((self.path / STATE).read_text())
+
+    @property
+    def positions(self) -> np.ndarray:
+        """(N, 3) float64, nm."""
+        return np.array(
+            self.state.getPositions(asNumpy=True).value_in_unit(unit.nanometer), dtype=np.float64
+        )
+
+    @property
+    def box(self) -> unit.Quantity | None:
+        """Box vectors, or None when the System is not periodic."""
+        periodic = self.record["periodic"]
+        return self.state.getPeriodicBoxVectors() if periodic else None
+
+    def system(self) -> openmm.System:
+        """A new copy of the System."""
+        return openmm.XmlSerializer.deserialize((self.path / SYSTEM).read_text())
+
+    def complex(self) -> Complex:
+        """The complex as the network sees it."""
+        built = Complex.from_openmm(
+            self.topology, self.positions, ligand=self.record["ligand"]["residue"], name=self.name
+        )
+        return built
+
+    def energy(self, platform: str = PLATFORM) -> float:
+        """Potential energy in kJ/mol, computed now from the files."""
+        return potential_energy(self.system(), self.positions, self.box, platform)
+
+
+def potential_energy(
+    system: openmm.System,
+    positions: np.ndarray,
+    box: unit.Quantity | None = None,
+    platform: str = PLATFORM,
+) -> float:
+    """Potential energy of a System in kJ/mol at positions (N, 3) in nm."""
+    context = make_context(system, positions, platform)
+    if box is not None:
+        context.setPeriodicBoxVectors(*box)
+    energy = context.getState(energy=True).getPotentialEnergy()
+    return float(energy.value_in_unit(unit.kilojoule_per_mole))
+
+
+def check_absent(path: Path) -> None:
+    """Nothing that is there is overwritten.
+
+    Raises
+    ------
+    InputError
+    """
+    if path.exists():
+        raise InputError(f"{path}: exists; choose another name or move it away")
+
+
+def write_folder(
+    path: str | Path,
+    topology: app.Topology,
+    system: openmm.System,
+    positions: np.ndarray,
+    ligand_sdf: str,
+    record: dict[str, Any],
+) -> ComplexFolder:
+    """Write a complex folder, which appears under its name only when it is complete.
+
+    Parameters
+    ----------
+    path : path
+        Must not exist.
+    topology : Topology
+        Box included, where the System is periodic.
+    system : System
+    positions : (N, 3) float64, nm
+    ligand_sdf : str
+        The ligand as an SDF of one molecule.
+    record : dict
+        What complex.yaml is to hold besides format, energy, hashes and provenance.
+
+    Raises
+    ------
+    InputError
+        The folder exists, or the topology does not survive as a PDB file.
+    """
+    path = Path(path)
+    check_absent(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    temporary.mkdir()
+    try:
+        _write_files(temporary, topology, system, positions, ligand_sdf)
+        names = (TOPOLOGY, LIGAND, SYSTEM, STATE)
+        box = topology.getPeriodicBoxVectors() if system.usesPeriodicBoundaryConditions() else None
+        whole = {
+            "format": FORMAT,
+            **record,
+            "atoms": system.getNumParticles(),
+            "periodic": system.usesPeriodicBoundaryConditions(),
+            "energy": {"kj_mol": potential_energy(system, positions, box), "platform": PLATFORM},
+            "files": {name: sha256(temporary / name) for name in names},
+            "provenance": provenance(),
+        }
+        text = yaml.safe_dump(whole, sort_keys=False, allow_unicode=True, width=100)
+        (temporary / RECORD).write_text(text, encoding="utf-8")
+        check_absent(path)
+        temporary.rename(path)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+    return ComplexFolder.open(path)
+
+
+def _write_files(
+    folder: Path,
+    topology: app.Topology,
+    system: openmm.System,
+    positions: np.ndarray,
+    ligand_sdf: str,
+) -> None:
+    with (folder / TOPOLOGY).open("w") as file:
+        app.PDBFile.writeFile(topology, positions * unit.nanometer, file, keepIds=True)
+    _check_topology(folder / TOPOLOGY, topology)
+    (folder / LIGAND).write_text(ligand_sdf, encoding="utf-8")
+    (folder / SYSTEM).write_text(openmm.XmlSerializer.serialize(system))
+    context = make_context(system, positions, PLATFORM)
+    if system.usesPeriodicBoundaryConditions():
+        context.setPeriodicBoxVectors(*topology.getPeriodicBoxVectors())
+    state = context.getState(positions=True, velocities=True)
+    (folder / STATE).write_text(openmm.XmlSerializer.serialize(state))
+
+
+def _check_topology(pdb: Path, topology: app.Topology) -> None:
+    """PDB cannot hold every topology: names may be too long, bonds of unknown residues lost."""
+    written = app.PDBFile(str(pdb)).topology
+    if _identity(written) != _identity(topology):
+        raise InputError(
+            f"the topology ({topology.getNumAtoms()} atoms, {topology.getNumBonds()} bonds) does "
+            f"not survive as a PDB file ({written.getNumAtoms()} atoms, {written.getNumBonds()} "
+            "bonds); give residues and atoms short, unique names"
+        )
+
+
+def _identity(topology: app.Topology) -> tuple[list[str | None], set[frozenset[int]]]:
+    elements = [a.element.symbol if a.element is not None else None for a in topology.atoms()]
+    return elements, {frozenset((a.index, b.index)) for a, b in topology.bonds()}

@@ -1,0 +1,166 @@
+"""Run parameters (mdp) that make GROMACS compute what a System of OpenMM computes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import openmm
+from openmm import unit
+
+from ..platforms import seed_for
+from ..settings import MDSettings
+
+FRICTION = 5.0  # 1/ps while equilibrating, as with OpenMM
+COMPRESSIBILITY = 4.5e-5  # 1/bar, of water
+_RANDOM, _VELOCITIES = 11, 12  # purposes of random numbers
+Parameters = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Nonbonded:
+    """How the NonbondedForce of a System cuts its forces.
+
+    Attributes
+    ----------
+    parameters : dict
+        Of mdp.
+    cutoff : float, nm
+    """
+
+    parameters: Parameters
+    cutoff: float
+
+
+def nonbonded(force: openmm.NonbondedForce, extent: float) -> Nonbonded:
+    """The same cutoff, without modification of the Lennard-Jones energy.
+
+    Parameters
+    ----------
+    force : NonbondedForce
+    extent : float, nm
+        Largest distance of two particles; a force without a cutoff gets one beyond it.
+    """
+    method = force.getNonbondedMethod()
+    if method == openmm.NonbondedForce.NoCutoff:
+        cutoff = extent + 1.0
+        coulomb: Parameters = {"coulombtype": "Cut-off", "coulomb-modifier": "None"}
+        coulomb["epsilon-rf"] = 1
+    else:
+        cutoff = force.getCutoffDistance().value_in_unit(unit.nanometer)
+        if method in (openmm.NonbondedForce.PME, openmm.NonbondedForce.LJPME):
+            coulomb = {"coulombtype": "PME", "coulomb-modifier": "None"}
+            coulomb |= {"fourierspacing": 0.12, "pme-order": 4, "ewald-rtol": 1e-5}
+        else:
+            coulomb = {"coulombtype": "Reaction-Field"}
+            coulomb["epsilon-rf"] = force.getReactionFieldDielectric()
+    dispersion = force.getUseDispersionCorrection() and method == openmm.NonbondedForce.PME
+    lennard_jones: Parameters = {"vdwtype": "Cut-off", "vdw-modifier": "None"}
+    if force.getUseSwitchingFunction() and method != openmm.NonbondedForce.NoCutoff:
+        begin = force.getSwitchingDistance().value_in_unit(unit.nanometer)
+        lennard_jones = {"vdwtype": "Cut-off", "vdw-modifier": "Potential-switch"}
+        lennard_jones["rvdw-switch"] = begin
+    common = {"cutoff-scheme": "Verlet", "pbc": "xyz", "nstlist": 20}
+    common |= {"rcoulomb": cutoff, "rvdw": cutoff, "DispCorr": "EnerPres" if dispersion else "no"}
+    return Nonbonded(common | coulomb | lennard_jones, cutoff)
+
+
+def single_point(forces: Nonbonded) -> Parameters:
+    """One energy evaluation, every bond a harmonic one, with fine electrostatics."""
+    fine = {"nsteps": 0, "integrator": "md", "define": "-DFLEXIBLE", "constraints": "none"}
+    fine |= {"continuation": "yes", "nstenergy": 1, "nstcalcenergy": 1, "nstlist": 1}
+    if forces.parameters["coulombtype"] == "PME":
+        fine |= {"fourierspacing": 0.06, "pme-order": 6, "ewald-rtol": 1e-6}
+    return forces.parameters | fine
+
+
+def minimisation(forces: Nonbonded, frozen: bool) -> Parameters:
+    """Steepest descent; what was minimised already ends soon."""
+    descent = {"integrator": "steep", "nsteps": 500, "emtol": 200.0, "emstep": 0.01}
+    return forces.parameters | descent | _constraints() | _frozen(frozen)
+
+
+def restrained(
+    forces: Nonbonded, settings: MDSettings, groups: tuple[str, ...], steps: int, periodic: bool
+) -> Parameters:
+    """Half the time step, heavy atoms of the solute held, from Maxwell's velocities."""
+    chosen = _dynamics(settings, groups, settings.timestep_fs / 2, steps, 1, FRICTION)
+    chosen |= {"define": "-DPOSRES", "refcoord-scaling": "com", "continuation": "no"}
+    chosen |= {"gen-vel": "yes", "gen-temp": settings.temperature}
+    chosen["gen-seed"] = seed_for(settings, _VELOCITIES)
+    return forces.parameters | chosen | _pressure(settings, periodic)
+
+
+def free(
+    forces: Nonbonded, settings: MDSettings, groups: tuple[str, ...], steps: int, periodic: bool
+) -> Parameters:
+    """The second half of the equilibration."""
+    chosen = _dynamics(settings, groups, settings.timestep_fs, steps, 2, FRICTION)
+    chosen |= {"continuation": "yes", "gen-vel": "no"}
+    return forces.parameters | chosen | _pressure(settings, periodic)
+
+
+def production(
+    forces: Nonbonded, settings: MDSettings, groups: tuple[str, ...], steps: int, periodic: bool
+) -> Parameters:
+    """Snapshots and energies at every interval."""
+    every = settings.steps_per_snapshot()
+    chosen = _dynamics(settings, groups, settings.timestep_fs, steps, 3, settings.friction)
+    chosen |= {"continuation": "yes", "gen-vel": "no", "nstxout-compressed": every}
+    chosen |= {"compressed-x-grps": "Written", "nstenergy": every, "nstcalcenergy": every}
+    constant_pressure = periodic and settings.ensemble == "npt"
+    return forces.parameters | chosen | _pressure(settings, constant_pressure)
+
+
+def _dynamics(
+    settings: MDSettings,
+    groups: tuple[str, ...],
+    timestep_fs: float,
+    steps: int,
+    stage: int,
+    friction: float,
+) -> Parameters:
+    """Langevin dynamics; every group at the same temperature."""
+    many = len(groups)
+    chosen: Parameters = {
+        "integrator": "sd",
+        "dt": timestep_fs / 1000,
+        "nsteps": steps,
+        "ld-seed": seed_for(settings, _RANDOM, stage),
+        "tc-grps": " ".join(groups),
+        "tau-t": " ".join([f"{1 / friction:g}"] * many),
+        "ref-t": " ".join([f"{settings.temperature:g}"] * many),
+        "comm-mode": "None" if "Fixed" in groups else "Linear",
+        "nstlog": 0,
+    }
+    return chosen | _constraints() | _frozen("Fixed" in groups)
+
+
+def _constraints() -> Parameters:
+    return {
+        "constraints": "h-bonds",
+        "constraint-algorithm": "lincs",
+        "lincs-order": 4,
+        "lincs-iter": 2,
+    }
+
+
+def _frozen(frozen: bool) -> Parameters:
+    return {"freezegrps": "Fixed", "freezedim": "Y Y Y", "comm-mode": "None"} if frozen else {}
+
+
+def _pressure(settings: MDSettings, constant: bool) -> Parameters:
+    if not constant:
+        return {"pcoupl": "no"}
+    return {
+        "pcoupl": "C-rescale",
+        "pcoupltype": "isotropic",
+        "tau-p": 2.0,
+        "ref-p": settings.pressure,
+        "compressibility": COMPRESSIBILITY,
+    }
+
+
+def written(parameters: Parameters) -> str:
+    """An mdp file."""
+    return "".join(f"{name:24s} = {value}\n" for name, value in parameters.items())

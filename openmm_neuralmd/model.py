@@ -1,0 +1,210 @@
+"""Model files: safetensors with a card as JSON metadata; nothing is ever unpickled."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import torch
+from openmm.app import Element
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import nn
+
+from .dynamics.energy import EnergyModel, EnergyModelSettings
+from .dynamics.registry import LEARNED
+from .errors import ModelError
+from .structure.complex import Complex
+from .utils.files import complete, sha256
+
+FORMAT = 1
+"""Version of the file format and of the architecture; another one is refused."""
+
+
+def _made_by(module: Callable[[Any], nn.Module], settings: type[BaseModel]) -> Any:
+    return lambda content: module(settings.model_validate(content))
+
+
+def kinds() -> dict[str, Callable[[dict[str, Any]], nn.Module]]:
+    """What a model file may hold, by name: everything in `LEARNED` now, and energy models."""
+    return {
+        **{name: _made_by(kind.module, kind.settings) for name, kind in LEARNED.items()},
+        "bindingnet-energy": _made_by(EnergyModel, EnergyModelSettings),
+    }
+
+
+class ModelCard(BaseModel):
+    """What a model is and on what it was trained; stored in its file.
+
+    Attributes
+    ----------
+    format : int
+        Version of format and architecture.
+    name, kind : str
+        Name and dynamics.
+    settings : dict
+        Architecture and dynamics, as the kind's settings class writes it.
+    interval_ps : float
+        Snapshot interval Δ it was trained at; a run at another one is refused.
+    temperature_K : float or None
+        Of the reference simulation, None where unknown.
+    elements, residue_types : list of int
+        Atomic numbers and residue types seen in training.
+    ligand : str or None
+        `Complex.ligand_fingerprint` of the only ligand it is of: one whose bonded terms it has.
+    data : list of dict
+        Name, SHA-256 and snapshot range of each training trajectory.
+    training, metrics, versions : dict
+        Training settings with the seed, validation metrics, package versions.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    format: int = FORMAT
+    name: str
+    kind: str
+    settings: dict[str, Any]
+    interval_ps: float = Field(gt=0)
+    temperature_K: float | None = None
+    elements: list[int]
+    residue_types: list[int]
+    ligand: str | None = None
+    data: list[dict[str, Any]] = []
+    training: dict[str, Any] = {}
+    metrics: dict[str, float] = {}
+    versions: dict[str, str] = {}
+
+
+@dataclass(frozen=True)
+class Model:
+    """A dynamics with its card.
+
+    Attributes
+    ----------
+    dynamics : torch.nn.Module
+        The network and its dynamics, in evaluation mode.
+    card : ModelCard
+    sha256 : str
+        Of the file it came from; empty for a model that was never saved.
+    """
+
+    dynamics: nn.Module
+    card: ModelCard
+    sha256: str = ""
+
+    def save(self, path: str | Path) -> Model:
+        """Write the model file; returns the model with its hash."""
+        tensors = {k: v.detach().cpu().contiguous() for k, v in self.dynamics.state_dict().items()}
+        with complete(path) as temporary:
+            save_file(tensors, str(temporary), {"neuralmd": self.card.model_dump_json()})
+        return Model(self.dynamics, self.card, sha256(path))
+
+    @property
+    def hydrogens(self) -> bool:
+        """Whether it was trained on ligands with their hydrogens."""
+        return 1 in self.card.elements
+
+    def fitted(self, complex: Complex) -> Complex:
+        """The complex with the atoms of the ligand that this model reads, checked."""
+        complex = complex.with_hydrogens(self.hydrogens)
+        self.check(complex)
+        return complex
+
+    def check(self, complex: Complex, interval_ps: float | None = None) -> None:
+        """Refuse a complex or a stride that the model does not know.
+
+        Raises
+        ------
+        ModelError
+            Naming both values.
+        """
+        numbers = complex.ligand_atomic_numbers[complex.sites]
+        unseen = sorted(set(numbers.tolist()) - set(self.card.elements))
+        if unseen:
+            symbols = ", ".join(Element.getByAtomicNumber(z).symbol for z in unseen)
+            known = ", ".join(Element.getByAtomicNumber(z).symbol for z in self.card.elements)
+            raise ModelError(
+                f"{complex.name}: the ligand has {symbols}, but model '{self.card.name}' was "
+                f"trained on {known} only; train on a complex that has it"
+            )
+        if self.card.ligand not in (None, complex.ligand_fingerprint()):
+            raise ModelError(
+                f"{complex.name}: model '{self.card.name}' holds the bonded terms of another "
+                "ligand, or of this one with its atoms in another order; train one for it"
+            )
+        if self.hydrogens and not complex.hydrogens:
+            raise ModelError(
+                f"model '{self.card.name}' was trained on ligands with their hydrogens, but "
+                f"{complex.name} was read without; use its with_hydrogens()"
+            )
+        if interval_ps is not None and abs(interval_ps / self.card.interval_ps - 1) > 1e-3:
+            raise ModelError(
+                f"{complex.name}: snapshots every {interval_ps:g} ps, but model "
+                f"'{self.card.name}' was trained at {self.card.interval_ps:g} ps; use that stride"
+            )
+
+
+def bundled_models() -> dict[str, Path]:
+    """The models that come with the package, by name."""
+    folder = Path(str(resources.files("openmm_neuralmd") / "models"))
+    return {file.stem: file for file in sorted(folder.glob("*.safetensors"))}
+
+
+def read_card(path: str | Path) -> ModelCard:
+    """The card of a model file, without its weights.
+
+    Raises
+    ------
+    ModelError
+        If the file is missing, damaged, or of another version.
+    """
+    path = Path(path)
+    if not path.is_file():
+        names = ", ".join(bundled_models()) or "none"
+        raise ModelError(f"{path}: no such model file, and no bundled model (these are: {names})")
+    try:
+        with safe_open(str(path), "pt") as file:
+            raw = (file.metadata() or {}).get("neuralmd")
+    except (SafetensorError, OSError) as error:
+        raise ModelError(f"{path}: not a model file, or damaged: {error}") from error
+    if raw is None:
+        raise ModelError(f"{path}: a safetensors file, but not of this package (no model card)")
+    content = json.loads(raw)
+    if content.get("format") != FORMAT:
+        raise ModelError(
+            f"{path}: model format {content.get('format')}, this version reads {FORMAT}; "
+            "retrain it or install the version that wrote it"
+        )
+    try:
+        return ModelCard.model_validate(content)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise ModelError(f"{path}: bad model card: {first['loc']}: {first['msg']}") from error
+
+
+def load_model(name_or_path: str | Path, dtype: torch.dtype = torch.float32) -> Model:
+    """Load a bundled model by name, or a model file.
+
+    Raises
+    ------
+    ModelError
+        If the file is missing, damaged, of another version or of an unknown kind.
+    """
+    path = bundled_models().get(str(name_or_path), Path(name_or_path))
+    card = read_card(path)
+    known = kinds()
+    if card.kind not in known:
+        raise ModelError(f"{path}: unknown kind '{card.kind}'; known are: {', '.join(known)}")
+    dynamics = known[card.kind](card.settings)
+    try:
+        with safe_open(str(path), "pt") as file:
+            dynamics.load_state_dict({key: file.get_tensor(key) for key in file.keys()})
+    except (SafetensorError, RuntimeError, ValidationError) as error:
+        reason = " ".join(str(error).split())
+        raise ModelError(f"{path}: weights do not fit the model card: {reason}") from error
+    return Model(dynamics.to(dtype).eval(), card, sha256(path))

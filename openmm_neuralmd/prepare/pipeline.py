@@ -1,0 +1,305 @@
+"""From a protein structure and a ligand's SDF to a complex folder that can be simulated."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import openmm
+from openmm import app, unit
+
+from ..errors import InputError
+from ..md.engines import choose_engine
+from ..md.folder import ComplexFolder, check_absent, write_folder
+from ..md.masses import repartition
+from ..md.minimise import make_context, minimise
+from ..md.modes import Setup
+from ..md.settings import MDSettings
+from ..structure.complex import Complex
+from ..structure.residues import selection_of
+from ..units import nanometers, to_angstrom
+from ..utils.files import sha256
+from . import soundness
+from .assembly import assemble, ligand_atoms, ligand_sdf
+from .charges import METHODS, assign_charges, default_method
+from .chemistry import RESIDUE, Ligand, read_ligand
+from .forcefield import (
+    Parameters,
+    check_matched,
+    choose_parameters,
+    make_forcefield,
+)
+from .gaff import gaff_template
+from .programs import AmberTools, find_ambertools
+from .protein import ProteinOptions, positions_of
+from .solvents import (
+    Solvent,
+    add_water,
+    build_system,
+    choose_solvent,
+)
+
+Note = Callable[[str], None]
+
+
+def _silent(line: str) -> None:
+    """Show nothing."""
+
+
+@dataclass(frozen=True)
+class PrepareSettings:
+    """Choices of `prepare`.
+
+    Attributes
+    ----------
+    ph : float
+        For residues of the protein that have no hydrogens in the file.  The ligand is taken as its
+        SDF has it.
+    charges : str, optional
+        'am1bcc', 'am1bcc-sp', 'mmff94', 'gasteiger' or 'sdf' (those that the SDF carries); by
+        default 'am1bcc-sp' where sqm is found, else 'mmff94'.
+    solvent : str
+        'vacuum', 'obc2', 'gbn2' or 'explicit'.
+    waters : 'keep' or 'drop', optional
+        Water of the file; by default kept in explicit solvent and dropped otherwise.
+    nonstandard : 'replace' or 'refuse'
+        Modified residues without parameters.
+    drop : names of residues to leave out.
+    platform : str, optional
+        OpenMM's, for the minimisation; its fastest by default.
+    relax_ps : float
+        Explicit solvent: so long at 300 K and 1 bar, with the solute's heavy atoms held, until
+        the water has its density; 0 leaves the box as it was filled.
+    engine : str
+        What does that: 'openmm' or 'gromacs'.
+    """
+
+    ph: float = 7.4
+    charges: str | None = None
+    solvent: str = "obc2"
+    waters: str | None = None
+    nonstandard: str = "replace"
+    drop: tuple[str, ...] = ()
+    platform: str | None = None
+    relax_ps: float = 0.0
+    engine: str = "openmm"
+
+    def check(self) -> None:
+        """Refuse what is no choice, before any work.
+
+        Raises
+        ------
+        InputError
+        """
+        solvent = choose_solvent(self.solvent)
+        choose_engine(self.engine)
+        if self.relax_ps < 0 or (self.relax_ps and not solvent.explicit):
+            raise InputError("the box is relaxed for a positive time, and in explicit solvent only")
+        if self.charges not in (None, *METHODS):
+            known = ", ".join(METHODS)
+            raise InputError(f"unknown charge method {self.charges!r}; known: {known}")
+        if self.waters not in (None, "keep", "drop"):
+            raise InputError(f"waters is 'keep' or 'drop', not {self.waters!r}")
+        if self.nonstandard not in ("replace", "refuse"):
+            raise InputError(f"nonstandard is 'replace' or 'refuse', not {self.nonstandard!r}")
+        if not 0 <= self.ph <= 14:
+            raise InputError(f"pH {self.ph:g} is not between 0 and 14")
+
+    def protein_options(self) -> ProteinOptions:
+        """What concerns the protein.  A ligand that the structure holds gives way to the SDF's."""
+        explicit = choose_solvent(self.solvent).explicit
+        waters = self.waters or ("keep" if explicit else "drop")
+        drop = (*self.drop, RESIDUE)
+        return ProteinOptions(self.ph, waters == "keep", self.nonstandard, drop)
+
+
+def prepare(
+    protein: str | Path,
+    ligand: str | Path,
+    output: str | Path,
+    *,
+    molecule: str | None = None,
+    name: str | None = None,
+    settings: PrepareSettings | None = None,
+    note: Note = _silent,
+) -> ComplexFolder:
+    """Prepare a complex for simulation.
+
+    Parameters
+    ----------
+    protein : path
+        PDB or mmCIF.
+    ligand : path
+        SDF with the ligand's pose in the protein's frame.
+    output : path
+        The complex folder to write; must not exist.
+    molecule : str, optional
+        Title or number (from 1) of the molecule in the SDF, where it holds several.
+    name : str, optional
+        Of the complex; the folder's by default.
+    settings : PrepareSettings, optional
+    note : callable
+        Given one line for everything that was chosen, added, replaced or left out.
+
+    Raises
+    ------
+    InputError
+        One line that says what is wrong with which file or atom.
+    ProgramError
+        AmberTools are missing or failed.
+    """
+    settings = settings or PrepareSettings()
+    settings.check()
+    check_absent(Path(output))
+    notes: list[str] = []
+
+    def tell(line: str) -> None:
+        notes.append(line)
+        note(line)
+
+    solvent = choose_solvent(settings.solvent)
+    small = read_ligand(ligand, molecule)
+    tools = find_ambertools()
+    modeller, complex = assemble(protein, small, settings.protein_options(), tell)
+    parameters = choose_parameters(modeller.topology)
+    template, charges = _parametrise(small, tools, settings, tell)
+    tell(f"protein {parameters.protein}, water {parameters.water}, solvent {solvent.description}")
+    system = _build(modeller, template, parameters, solvent, Path(protein).name)
+    before = positions_of(modeller)
+    positions = minimise(system, modeller.topology, before, settings.platform)
+    if settings.relax_ps:
+        positions = _at_pressure(modeller, complex, system, positions, settings, tell)
+    checks = _check(modeller, complex, system, small, before, positions, settings.platform)
+    record = {
+        "name": name or Path(output).name,
+        "ligand": describe_ligand(small, Path(ligand)),
+        "protein": {"source": Path(protein).name, "sha256": sha256(protein)},
+        "parameters": {
+            "protein": parameters.protein,
+            "water": parameters.water,
+            "ligand": "GAFF2",
+            "charges": charges,
+            "tools": {"source": tools.source, "antechamber": tools.version(), **_versions()},
+        },
+        "solvent": solvent.name,
+        "settings": {
+            "ph": settings.ph,
+            "nonstandard": settings.nonstandard,
+            "relax_ps": settings.relax_ps,
+            "engine": settings.engine,
+        },
+        "notes": notes,
+        "checks": checks,
+    }
+    sdf = ligand_sdf(small, positions[ligand_atoms(modeller.topology)])
+    return write_folder(output, modeller.topology, system, positions, sdf, record)
+
+
+def describe_ligand(ligand: Ligand, source: Path) -> dict[str, Any]:
+    """The ligand's part of the record."""
+    return {
+        "residue": RESIDUE,
+        "molecule": ligand.name,
+        "formula": ligand.formula,
+        "smiles": ligand.smiles,
+        "charge": ligand.charge,
+        "atoms": ligand.molecule.GetNumAtoms(),
+        "heavy_atoms": ligand.molecule.GetNumHeavyAtoms(),
+        "added_hydrogens": ligand.added_hydrogens,
+        "source": source.name,
+        "sha256": sha256(source),
+    }
+
+
+def _versions() -> dict[str, str]:
+    """Of what decides chemistry and parameters, beside OpenMM; what is not installed left out."""
+    found = {}
+    for package in ("pdbfixer", "rdkit", "acpype", "openmmforcefields"):
+        with suppress(metadata.PackageNotFoundError):
+            found[package] = metadata.version(package)
+    return found
+
+
+def _parametrise(
+    ligand: Ligand, tools: AmberTools, settings: PrepareSettings, tell: Note
+) -> tuple[str, str]:
+    """ForceField XML of the ligand, and how its charges were made."""
+    method = settings.charges or default_method(tools)
+    charges = assign_charges(ligand, method, tools)
+    why = "" if settings.charges else " (by default)"
+    rough = " (rough: 0.1 to 0.2 e from AM1-BCC)" if method in ("mmff94", "gasteiger") else ""
+    tell(
+        f"ligand {ligand.name!r}: {ligand.formula}, charge {ligand.charge:+d}; GAFF2, charges "
+        f"{method}{why}{rough}, by {tools.source}"
+    )
+    return gaff_template(ligand, charges, tools), method
+
+
+def _build(
+    modeller: app.Modeller, template: str, parameters: Parameters, solvent: Solvent, name: str
+) -> openmm.System:
+    forcefield = make_forcefield(parameters, (template,), solvent.files)
+    check_matched(forcefield, modeller.topology, name)
+    if solvent.explicit:
+        add_water(modeller, forcefield)
+    return build_system(forcefield, modeller.topology, solvent)
+
+
+def _at_pressure(
+    modeller: app.Modeller,
+    complex: Complex,
+    system: openmm.System,
+    positions: np.ndarray,
+    settings: PrepareSettings,
+    tell: Note,
+) -> np.ndarray:
+    """Positions in a box whose water has its density; topology and System get that box."""
+    md = MDSettings(platform=settings.platform)
+    topology = modeller.topology
+    atoms = list(topology.atoms())
+    ligand = selection_of(atoms[complex.ligand[0]].residue)
+    whole = Complex.from_openmm(topology, positions, ligand=ligand, name=complex.name)
+    own = openmm.XmlSerializer.clone(system)
+    repartition(own, topology, md.hydrogen_mass)
+    setup = Setup(own, whole, np.arange(len(atoms)), ())
+    relaxed, box = choose_engine(settings.engine).relax_box(setup, md, settings.relax_ps)
+    vectors = [openmm.Vec3(*row) for row in box] * unit.nanometer
+    topology.setPeriodicBoxVectors(vectors)
+    system.setDefaultPeriodicBoxVectors(*vectors)
+    tell(f"box at 1 bar for {settings.relax_ps:g} ps, solute held, by {settings.engine}")
+    context = make_context(system, relaxed, settings.platform)
+    context.setPeriodicBoxVectors(*vectors)
+    context.applyConstraints(1e-6)
+    return nanometers(context.getState(positions=True).getPositions(asNumpy=True))
+
+
+def _check(
+    modeller: app.Modeller,
+    complex: Complex,
+    system: openmm.System,
+    ligand: Ligand,
+    before: np.ndarray,
+    after: np.ndarray,
+    platform: str | None,
+) -> dict[str, float]:
+    """What was found when the final positions were checked."""
+    topology = modeller.topology
+    context = make_context(system, after, platform)
+    state = context.getState(energy=True, forces=True)
+    forces = np.array(state.getForces(asNumpy=True))
+    soundness.check_finite(float(state.getPotentialEnergy()._value), forces, topology)
+    shortest = soundness.check_clashes(topology, after)
+    # Water that was added comes last: the complex's indices still hold.
+    soundness.check_chirality(topology, before, after, ligand.molecule, complex.ligand)
+    shift = soundness.ligand_shift(complex, after)
+    soundness.check_stayed(shift)
+    return {
+        "ligand_moved_angstrom": round(float(to_angstrom(np.asarray(shift))), 3),
+        "shortest_contact_angstrom": round(float(to_angstrom(np.asarray(shortest))), 3),
+        "largest_force_kj_mol_nm": round(float(np.linalg.norm(forces, axis=1).max()), 1),
+    }

@@ -1,0 +1,166 @@
+"""What a relaxed complex must satisfy: finite, without clashes, chirality kept, ligand in place.
+
+Positions are (N, 3) in nm throughout.  Each check raises `InputError` in one line, or returns the
+number that the record keeps.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from openmm import app
+from rdkit import Chem
+from rdkit.Geometry import Point3D
+from scipy.spatial import cKDTree
+
+from ..errors import InputError, shown
+from ..structure.complex import Complex
+from ..structure.residues import describe
+from ..units import to_angstrom
+from .protein import METALS
+
+POCKET = 0.5  # nm from a heavy atom of the ligand to the nearest of the protein
+FARTHEST = 0.2  # nm RMS that a ligand may move while minimised
+_CLASH = 0.20  # nm between heavy atoms that are neither bonded nor share a neighbour
+_CLASH_HYDROGEN = 0.13  # nm, of which one is hydrogen
+
+
+def check_in_pocket(protein: app.Topology, positions: np.ndarray, ligand: np.ndarray) -> None:
+    """The ligand's heavy atoms (n, 3) touch the protein, at least somewhere."""
+    heavy = [a.index for a in protein.atoms() if a.element is not None and a.element.symbol != "H"]
+    nearest = float(cKDTree(positions[heavy]).query(ligand)[0].min())
+    if nearest > POCKET:
+        raise InputError(
+            f"the ligand is {_angstrom(nearest):.1f} Å from the protein; "
+            "are both files in one frame of coordinates? dock or align first"
+        )
+
+
+def check_finite(energy: float, forces: np.ndarray, topology: app.Topology) -> None:
+    """Energy in kJ/mol and forces (N, 3) are numbers."""
+    bad = np.flatnonzero(~np.isfinite(forces).all(axis=1))
+    if len(bad):
+        atom = list(topology.atoms())[bad[0]]
+        raise InputError(
+            f"the force on {atom.name} of {describe(atom.residue)} is not a number; "
+            "atoms lie upon each other there"
+        )
+    if not np.isfinite(energy):
+        raise InputError("the energy is not a number; atoms lie upon each other")
+
+
+def check_clashes(topology: app.Topology, positions: np.ndarray) -> float:
+    """No two atoms too close; the shortest distance in nm between heavy atoms (see below)."""
+    atoms = list(topology.atoms())
+    close = cKDTree(positions).query_pairs(_CLASH, output_type="ndarray")
+    light = np.array([a.element is not None and a.element.symbol == "H" for a in atoms])
+    ions = np.array([a.element is None or a.element.symbol in METALS for a in atoms])
+    distance = np.linalg.norm(positions[close[:, 0]] - positions[close[:, 1]], axis=1)
+    limit = np.where(light[close].any(axis=1), _CLASH_HYDROGEN, _CLASH)
+    suspects = close[(distance < limit) & ~ions[close].any(axis=1)]
+    near = _neighbours(topology)
+    clashes = [(i, j) for i, j in suspects if j not in near[i]]
+    if clashes:
+        i, j = clashes[0]
+        gap = _angstrom(float(np.linalg.norm(positions[i] - positions[j])))
+        raise InputError(
+            f"{len(clashes)} clashes stay after minimisation: {atoms[i].name} of "
+            f"{describe(atoms[i].residue)} and {atoms[j].name} of {describe(atoms[j].residue)} "
+            f"are {gap:.2f} Å apart; mend the pose or the side chain"
+        )
+    return _shortest(topology, positions, near)
+
+
+def check_chirality(
+    topology: app.Topology, before: np.ndarray, after: np.ndarray, ligand: Chem.Mol, own: np.ndarray
+) -> None:
+    """Handedness of every amino acid and every stereo centre of the ligand; `own` its particles."""
+    flipped = [
+        describe(residue)
+        for residue, corners in _alpha_carbons(topology)
+        if _handedness(before[corners]) * _handedness(after[corners]) < 0
+    ]
+    first, last = _stereo(ligand, before[own]), _stereo(ligand, after[own])
+    flipped += [f"atom {i + 1} of the ligand" for i in sorted(first) if first[i] != last.get(i)]
+    if flipped:
+        raise InputError(f"chirality changed while minimising: {shown(flipped)}; mend the input")
+
+
+def ligand_shift(complex: Complex, after: np.ndarray) -> float:
+    """RMS displacement in nm of the ligand's heavy atoms, Cα superposed."""
+    alpha = complex.backbone[:, 1]
+    turned = superposed(after, after[alpha], complex.positions[alpha])
+    moved = turned[complex.ligand_heavy] - complex.positions[complex.ligand_heavy]
+    return float(np.sqrt((moved**2).sum(axis=1).mean()))
+
+
+def check_stayed(shift: float) -> None:
+    """The ligand is where it was put."""
+    if shift > FARTHEST:
+        raise InputError(
+            f"the ligand moved {_angstrom(shift):.1f} Å while minimised: "
+            "its pose clashes; dock it again"
+        )
+
+
+def superposed(points: np.ndarray, mobile: np.ndarray, target: np.ndarray) -> np.ndarray:
+    """Points (N, 3) moved rigidly so that `mobile` (M, 3) lies best on `target` (Kabsch)."""
+    centre, goal = mobile.mean(axis=0), target.mean(axis=0)
+    u, _, vt = np.linalg.svd((mobile - centre).T @ (target - goal))
+    sign = np.sign(np.linalg.det(u @ vt))
+    return (points - centre) @ (u * [1.0, 1.0, sign]) @ vt + goal
+
+
+def _angstrom(distance: float) -> float:
+    return float(to_angstrom(np.asarray(distance)))
+
+
+def _neighbours(topology: app.Topology) -> list[set[int]]:
+    """Atoms one or two bonds away."""
+    bonded: list[set[int]] = [set() for _ in range(topology.getNumAtoms())]
+    for a, b in topology.bonds():
+        bonded[a.index].add(b.index)
+        bonded[b.index].add(a.index)
+    return [set().union(first, *(bonded[j] for j in first)) for first in bonded]
+
+
+def _shortest(topology: app.Topology, positions: np.ndarray, near: list[set[int]]) -> float:
+    """The shortest distance in nm between heavy atoms more than two bonds apart."""
+    heavy = [a.index for a in topology.atoms() if a.element is not None and a.element.symbol != "H"]
+    pairs = cKDTree(positions[heavy]).query_pairs(0.35, output_type="ndarray")
+    index = np.array(heavy)[pairs]
+    distance = np.linalg.norm(positions[index[:, 0]] - positions[index[:, 1]], axis=1)
+    for n in np.argsort(distance):
+        if index[n, 1] not in near[index[n, 0]]:
+            return float(distance[n])
+    return float("inf")
+
+
+def _alpha_carbons(topology: app.Topology) -> list[tuple[app.topology.Residue, list[int]]]:
+    found = []
+    for residue in topology.residues():
+        index = {atom.name: atom.index for atom in residue.atoms()}
+        if all(name in index for name in ("N", "CA", "C", "CB")):
+            found.append((residue, [index[name] for name in ("CA", "N", "C", "CB")]))
+    return found
+
+
+def _handedness(corners: np.ndarray) -> float:
+    """Signed volume spanned by three neighbours seen from the first point; (4, 3)."""
+    return float(np.linalg.det(corners[1:] - corners[0]))
+
+
+def _stereo(ligand: Chem.Mol, positions: np.ndarray) -> dict[int, str]:
+    """Atom to CIP label, and double bond (by its first atom, negative) to Z or E."""
+    molecule = Chem.Mol(ligand)
+    conformer = molecule.GetConformer()
+    for i, point in enumerate(to_angstrom(positions)):
+        conformer.SetAtomPosition(i, Point3D(*map(float, point)))
+    Chem.AssignStereochemistryFrom3D(molecule)
+    labels = {
+        a.GetIdx(): a.GetProp("_CIPCode") for a in molecule.GetAtoms() if a.HasProp("_CIPCode")
+    }
+    return labels | {
+        b.GetBeginAtomIdx(): str(b.GetStereo())
+        for b in molecule.GetBonds()
+        if b.GetStereo() not in (Chem.BondStereo.STEREONONE, Chem.BondStereo.STEREOANY)
+    }

@@ -1,0 +1,1 @@
+"""NeuralMD inside OpenMM: everything that touches a Force, an Integrator or a Context."""

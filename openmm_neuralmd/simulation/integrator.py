@@ -1,0 +1,97 @@
+"""`NeuralMDIntegrator`: a learned dynamics as an openmm.CustomIntegrator, on any platform.
+
+One step of the dynamics (`ode_step`, `sde_step`), then the sweeps of the projection on bonds and
+angles, whose displacements come from a force group of their own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import openmm
+from openmm import unit
+
+from ..dynamics.ode import NeuralODE
+from ..dynamics.sde import NeuralSDE
+from ..errors import ModelError
+from ..units import strip
+from .steps import REFINEMENT_OFFSET, write_ode_step, write_sde_step
+
+if TYPE_CHECKING:
+    from ..model import Model
+
+PROJECTION_OFFSET = REFINEMENT_OFFSET + 1
+"""Force group of the projection, counted from that of the learned force."""
+
+STEPS: dict[type, Callable[..., None]] = {NeuralODE: write_ode_step, NeuralSDE: write_sde_step}
+"""How the step of a dynamics is written; those that are not here do not run inside OpenMM."""
+
+
+class NeuralMDIntegrator(openmm.CustomIntegrator):
+    """Propagates a ligand by a model: `stepsPerSnapshot` steps make one snapshot of Δ.
+
+    It reads the forces of the groups that `create_system` uses.  Particles of mass 0 stay.  There
+    is no thermostat: the temperature is the one that the model was trained at.  NeuralMD-SDE draws
+    its noise from OpenMM: `setRandomNumberSeed` repeats a trajectory.
+
+    Parameters
+    ----------
+    model : Model
+        Of a NeuralMD-ODE or a NeuralMD-SDE.
+    temperature : Quantity or float in K, optional
+        Checked against the model's; an error if they differ.
+    solver : str, optional
+        Of a NeuralMD-ODE: 'euler', 'midpoint' or 'rk4'; the model's own by default.
+    forceGroup : int
+        Group of F; the velocity refinement is in the next, the projection in the one after.
+
+    Raises
+    ------
+    ModelError
+        Model of another kind, another temperature, or a solver that cannot run here.
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        temperature: Any = None,
+        solver: str | None = None,
+        *,
+        forceGroup: int = 1,
+    ) -> None:
+        dynamics: Any = model.dynamics
+        check_propagator(model)
+        _check_temperature(model, temperature)
+        self._steps = dynamics.settings.steps
+        interval = model.card.interval_ps
+        super().__init__(interval / self._steps)
+        STEPS[type(dynamics)](self, dynamics, interval, forceGroup, solver)
+        for _ in range(dynamics.settings.sweeps):
+            self.addComputePerDof("x", f"x+f{forceGroup + PROJECTION_OFFSET}")
+
+    @property
+    def stepsPerSnapshot(self) -> int:
+        """Steps that make one snapshot interval Δ; what a reporter's interval has to be."""
+        return self._steps
+
+
+def check_propagator(model: Model) -> None:
+    """Refuse a model whose steps are not written for OpenMM."""
+    if type(model.dynamics) not in STEPS:
+        names = " or ".join(kind.__name__ for kind in STEPS)
+        raise ModelError(
+            f"model '{model.card.name}' is a '{model.card.kind}', not a {names}: it does not jump "
+            "inside OpenMM; use NeuralMDForce with one of OpenMM's integrators, or rollout()"
+        )
+
+
+def _check_temperature(model: Model, temperature: Any) -> None:
+    if temperature is None or model.card.temperature_K is None:
+        return
+    given, trained = float(strip(temperature, unit.kelvin)), model.card.temperature_K
+    if abs(given - trained) > 0.5:
+        raise ModelError(
+            f"model '{model.card.name}' was trained at {trained:g} K, not {given:g} K; "
+            "it has no thermostat: use its own temperature"
+        )

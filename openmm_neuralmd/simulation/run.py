@@ -1,0 +1,241 @@
+"""`simulate`: a whole run from known snapshots to a DCD, resumable, with its provenance."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import time
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import openmm
+import yaml
+from openmm import app
+
+from ..errors import InputError
+from ..structure.complex import Complex
+from ..units import to_angstrom
+from ..utils.files import complete
+from ..utils.progress import Advance, silent
+from ..utils.provenance import provenance
+from ..utils.resume import PartialTrajectory
+from .backends import choose_backend
+from .guard import check_pocket, guard
+from .integrator import NeuralMDIntegrator
+from .start import initialise, known_snapshots
+from .system import create_system
+
+if TYPE_CHECKING:
+    from ..model import Model
+
+
+SEED = 1
+"""OpenMM takes another seed each time for 0, so that a run could not be resumed exactly."""
+
+
+@dataclass(frozen=True)
+class RunSettings:
+    """How to run; everything that can change a number.
+
+    Attributes
+    ----------
+    platform : str or None
+        OpenMM platform; the fastest one by default.
+    properties : dict
+        Platform properties, such as {'Precision': 'mixed', 'DeviceIndex': '1', 'Threads': '2'}.
+    backend, precision : see `NeuralMDForce`
+    solver, temperature : see `NeuralMDIntegrator`
+    seed : int or None
+        Of the noise of NeuralMD-SDE; NeuralMD-ODE is deterministic.  `SEED` by default.
+    """
+
+    platform: str | None = None
+    properties: dict[str, str] = field(default_factory=dict)
+    backend: str | None = None
+    precision: str = "single"
+    solver: str | None = None
+    temperature: float | None = None
+    seed: int | None = None
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a finished run left behind.
+
+    Attributes
+    ----------
+    trajectory, topology, provenance : Path
+        DCD, PDB that matches it atom for atom, and run.yaml.
+    snapshots : int
+    resumed_from : int
+        Snapshots that an interrupted run had already made; 0 for none.
+    seconds : float
+        Wall time of the snapshots made now.
+    """
+
+    trajectory: Path
+    topology: Path
+    provenance: Path
+    snapshots: int
+    resumed_from: int
+    seconds: float
+
+
+def simulate(
+    model: Model,
+    complex: Complex,
+    known: Any,
+    snapshots: int,
+    output: str | Path,
+    *,
+    settings: RunSettings | None = None,
+    checkpoint_every: int = 10,
+    pocket_limit: float | None = 1.0,
+    progress: Advance = silent,
+) -> Run:
+    """Run a model through OpenMM and write `output` (DCD), a PDB and a run.yaml beside it.
+
+    Until it is complete everything is in the hidden folder '.NAME.partial'; called again after
+    an interruption it continues from the last checkpoint, exactly.
+
+    Parameters
+    ----------
+    known : Snapshots, array (T, n, 3) in Å, or None
+        See `initialise`.
+    snapshots : int
+        How many to make; the first is one Δ after the last known one.
+    checkpoint_every : int
+        Snapshots between checkpoints.
+    pocket_limit : float or None
+        nm from the ligand to the nearest Cα beyond which the run stops; None never stops it.
+    progress : callable, optional
+        See `progress.Advance`; called for every snapshot, and once for those of an earlier run.
+
+    Raises
+    ------
+    SimulationError
+        Not a number, or the ligand left the pocket; the snapshots before it are kept.
+    """
+    if snapshots < 1:
+        raise InputError(f"{snapshots} snapshots were asked for; 1 is the least")
+    settings, output = settings or RunSettings(), Path(output)
+    complex = model.fitted(complex)
+    run_identity = identity(model, complex, known, settings)
+    partial = PartialTrajectory(output, complex.topology, model.card.interval_ps, run_identity)
+    simulation = make_simulation(model, complex, settings, partial.folder / "force.pt")
+    initialise(simulation, model, complex, known)
+    first = partial.resume(simulation.context)
+    if first > 0:
+        progress(first, "resumed")
+    began = time.perf_counter()
+    with partial.open() as trajectory:
+        for done in range(first + 1, snapshots + 1):
+            _next_snapshot(simulation, complex, pocket_limit, trajectory)
+            if done % checkpoint_every == 0 or done == snapshots:
+                partial.commit(simulation.context, done)
+            progress(1, "")
+    names = (output, output.with_suffix(".pdb"), output.with_suffix(".run.yaml"))
+    run = Run(*names, snapshots, first, time.perf_counter() - began)
+    _publish(partial, complex, run, _provenance(model, complex, settings, simulation, run))
+    return run
+
+
+def make_simulation(
+    model: Model, complex: Complex, settings: RunSettings, file: Path | None = None
+) -> app.Simulation:
+    """An app.Simulation of the model on the complex, not yet initialised.
+
+    A PythonForce computes where the platform does: on its GPU, or on the CPU.
+    """
+    chosen = _platform(settings.platform)
+    on_gpu = chosen is None or chosen.getName() not in ("CPU", "Reference")
+    system = create_system(
+        model,
+        complex,
+        backend=settings.backend,
+        precision=settings.precision,
+        device=_device(settings) if on_gpu else "cpu",
+        file=file,
+    )
+    integrator = NeuralMDIntegrator(model, settings.temperature, settings.solver)
+    integrator.setRandomNumberSeed(SEED if settings.seed is None else settings.seed)
+    arguments = (chosen, settings.properties) if chosen and settings.properties else (chosen,)
+    return app.Simulation(complex.topology, system, integrator, *arguments)
+
+
+def _platform(name: str | None) -> openmm.Platform | None:
+    if name is None:
+        return None
+    known = [openmm.Platform.getPlatform(i) for i in range(openmm.Platform.getNumPlatforms())]
+    for platform in known:
+        if platform.getName() == name:
+            return platform
+    raise InputError(
+        f"platform '{name}' is not installed; there are: {', '.join(p.getName() for p in known)}"
+    )
+
+
+def _device(settings: RunSettings) -> str:
+    import torch
+
+    index = settings.properties.get("DeviceIndex", "")
+    return f"cuda:{index}" if index.isdigit() and torch.cuda.is_available() else "auto"
+
+
+def _next_snapshot(
+    simulation: app.Simulation, complex: Complex, limit: float | None, trajectory: app.DCDFile
+) -> None:
+    """One Δ further, checked, and written."""
+    with guard(simulation, complex):
+        simulation.step(simulation.integrator.stepsPerSnapshot)
+    check_pocket(simulation, complex, np.inf if limit is None else limit)
+    state = simulation.context.getState(positions=True)
+    box = state.getPeriodicBoxVectors() if complex.box is not None else None
+    trajectory.writeModel(state.getPositions(asNumpy=True), periodicBoxVectors=box)
+
+
+def identity(model: Model, complex: Complex, known: Any, settings: RunSettings) -> str:
+    """SHA-256 of everything that decides the trajectory: a run is resumed only by its own kind."""
+    digest = hashlib.sha256()
+    for name, tensor in sorted(model.dynamics.state_dict().items()):
+        digest.update(name.encode() + tensor.detach().cpu().numpy().tobytes())
+    digest.update(model.card.model_dump_json().encode())
+    digest.update(complex.fingerprint().encode() + complex.positions.tobytes())
+    digest.update(known_snapshots(known, complex).tobytes())
+    digest.update(json.dumps(asdict(settings), sort_keys=True).encode())
+    return digest.hexdigest()
+
+
+def _provenance(
+    model: Model, complex: Complex, settings: RunSettings, simulation: app.Simulation, run: Run
+) -> dict[str, Any]:
+    context = simulation.context
+    platform = context.getPlatform()
+    used = {name: platform.getPropertyValue(context, name) for name in platform.getPropertyNames()}
+    return {
+        "model": {"name": model.card.name, "kind": model.card.kind, "sha256": model.sha256},
+        "complex": {"name": complex.name, "fingerprint": complex.fingerprint()},
+        "settings": {**asdict(settings), "backend": choose_backend(settings.backend)},
+        "platform": {"name": platform.getName(), "properties": used},
+        "interval_ps": model.card.interval_ps,
+        "snapshots": run.snapshots,
+        "resumed_from": run.resumed_from,
+        "seconds": round(run.seconds, 3),
+        **provenance(),
+    }
+
+
+def _publish(
+    partial: PartialTrajectory, complex: Complex, run: Run, provenance: dict[str, Any]
+) -> None:
+    """Give every file its final name; the trajectory comes last."""
+    with complete(run.topology) as temporary, temporary.open("w") as file:
+        positions = to_angstrom(complex.positions)
+        app.PDBFile.writeFile(complex.topology, positions, file, keepIds=True)
+    with complete(run.provenance) as temporary:
+        temporary.write_text(yaml.safe_dump(provenance, sort_keys=False))
+    partial.trajectory.replace(run.trajectory)
+    shutil.rmtree(partial.folder)

@@ -1,0 +1,129 @@
+"""The state a simulation starts from: known snapshots, or the Context's own positions."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import openmm
+import torch
+from openmm import unit
+from torch import Tensor
+
+from ..bindingnet.inputs import complex_tensors
+from ..dynamics.sde import SDEState
+from ..dynamics.state import State
+from ..errors import InputError
+from ..structure.complex import Complex
+from ..units import (
+    nanometers,
+    to_angstrom,
+    to_nm,
+    velocity_factor,
+)
+from ..utils.nested import mapped
+from .projection import set_lengths
+
+if TYPE_CHECKING:
+    from ..model import Model
+
+
+def initialise(
+    context: openmm.Context | openmm.app.Simulation,
+    model: Model,
+    complex: Complex,
+    known: Any = None,
+) -> None:
+    """Set positions, velocities, what else the dynamics remembers, time 0 and step 0.
+
+    Parameters
+    ----------
+    context : Context or Simulation
+        With a `NeuralMDIntegrator`, or the CustomIntegrator that XML made of one.
+    known : Snapshots or array (T, n, 3) in Å, optional
+        Ligand heavy atoms up to the present, the present last, superposed on the complex.  Two
+        or more give a velocity, all of them the memory.  Without it the Context's own positions
+        are the only known snapshot, or the complex's if the Context has none.
+
+    Raises
+    ------
+    InputError
+        Another number of atoms, or values that are not numbers.
+    """
+    context, complex = getattr(context, "context", context), model.fitted(complex)
+    if known is None:
+        complex = complex.with_positions(current_positions(context, complex))
+    state = start_state(model, complex, known_snapshots(known, complex))
+    positions = complex.positions.copy()
+    positions[complex.ligand_sites] = to_nm(state.x[0].numpy())
+    velocities = np.zeros_like(positions)
+    velocities[complex.ligand_sites] = state.v[0].numpy() * velocity_factor(model.card.interval_ps)
+    context.setPositions(positions)
+    context.computeVirtualSites()
+    context.setVelocities(velocities)
+    for name, values in per_atom(state).items():
+        variable = np.zeros_like(positions)
+        variable[complex.ligand_sites] = to_nm(values.numpy())
+        context.getIntegrator().setPerDofVariableByName(name, variable)
+    if isinstance(state, SDEState):
+        tau = state.tau.item() * model.card.interval_ps
+        context.getIntegrator().setGlobalVariableByName("tau", tau)
+    set_lengths(context, state.lengths[0].numpy())
+    context.setTime(0.0)
+    context.setStepCount(0)
+
+
+def current_positions(context: openmm.Context, complex: Complex) -> np.ndarray:
+    """Positions (N, 3) in nm of a Context; the complex's where none were set."""
+    positions = nanometers(context.getState(positions=True).getPositions(asNumpy=True))
+    return positions if positions.any() else complex.positions  # a new Context has zeros
+
+
+def known_snapshots(known: Any, complex: Complex) -> np.ndarray:
+    """Known snapshots as (T, n, 3) float64 Å, checked; the complex's own ligand for None.
+
+    Of Snapshots with several replicas the last one counts: nothing crosses a break.
+    """
+    if known is None:
+        return to_angstrom(complex.positions[complex.ligand_sites])[None]
+    snapshots = known.ligand[known.segments[-1].start :] if hasattr(known, "segments") else known
+    if unit.is_quantity(snapshots):
+        snapshots = snapshots.value_in_unit(unit.angstrom)
+    snapshots = np.asarray(snapshots, dtype=np.float64)
+    n = len(complex.ligand_sites)
+    if snapshots.ndim != 3 or snapshots.shape[0] < 1 or snapshots.shape[1:] != (n, 3):
+        raise InputError(
+            f"{complex.name}: known snapshots have shape {snapshots.shape}, expected (T, {n}, 3): "
+            "the ligand's heavy atoms in Å"
+        )
+    if not np.isfinite(snapshots).all():
+        raise InputError(f"{complex.name}: known snapshots hold values that are not numbers")
+    return snapshots
+
+
+def start_state(model: Model, complex: Complex, snapshots: np.ndarray) -> State | SDEState:
+    """State (B = 1, float64) that the known snapshots (T, n, 3) in Å leave behind.
+
+    The model's precision is that of its weights; positions keep double precision.
+    """
+    dynamics: Any = model.dynamics
+    dtype = next(dynamics.parameters()).dtype
+    c = complex_tensors(complex, dtype)
+    known = torch.as_tensor(snapshots, dtype=dtype).unsqueeze(0)
+    valid = torch.ones(known.shape[:2], dtype=torch.bool)
+    with torch.no_grad():
+        state: State | SDEState = mapped(dynamics.start(c, known, valid), Tensor.double)
+    return state._replace(x=torch.as_tensor(snapshots[-1:], dtype=torch.float64))
+
+
+def per_atom(state: State | SDEState) -> dict[str, Tensor]:
+    """What the integrator keeps for each coordinate beside x and v, (n, 3) in Å, by its name."""
+    if isinstance(state, State):
+        return {f"y{p}": y for p, y in enumerate(state.y[0])}
+    rest = state.noise.rest[0].unsqueeze(-1).expand(-1, 3)
+    return {
+        "y": state.y[0],
+        "rest": rest,
+        **{f"mode{k}": mode for k, mode in enumerate(state.noise.modes[0])},
+        **{f"pose{m}": pose for m, pose in enumerate(state.poses[0])},
+    }

@@ -1,0 +1,175 @@
+"""A step of NeuralMD-ODE as CustomIntegrator computations: an explicit Runge–Kutta method.
+
+    dx/dt = v + α R,    dv/dt = F/m − γ v − Σ_p k_p (x − y_p),    dy_p/dt = (x − y_p)/τ_p
+
+written out from the solver's Butcher tableau.  F and α R come from two force groups.
+"""
+
+from __future__ import annotations
+
+import math
+from fractions import Fraction
+from typing import NamedTuple
+
+import openmm
+
+from ..dynamics.ode import NeuralODE
+from ..dynamics.sde import NeuralSDE
+from ..errors import ModelError
+
+REFINEMENT_OFFSET = 1
+"""Force group of α R, counted from that of the learned force."""
+
+
+class Tableau(NamedTuple):
+    """Butcher tableau of an explicit method: rows of `a` for each stage, and the weights `b`."""
+
+    a: tuple[tuple[Fraction, ...], ...]
+    b: tuple[Fraction, ...]
+
+
+def _fractions(text: str) -> tuple[Fraction, ...]:
+    return tuple(Fraction(word) for word in text.split())
+
+
+TABLEAUS: dict[str, Tableau] = {
+    "euler": Tableau((_fractions(""),), _fractions("1")),
+    "midpoint": Tableau((_fractions(""), _fractions("1/2")), _fractions("0 1")),
+    # Kutta's 3/8 rule, which is what torchdiffeq calls 'rk4'.
+    "rk4": Tableau(
+        (_fractions(""), _fractions("1/3"), _fractions("-1/3 1"), _fractions("1 -1 1")),
+        _fractions("1/8 3/8 3/8 1/8"),
+    ),
+}
+"""The solvers, by torchdiffeq's names."""
+
+
+def write_ode_step(
+    integrator: openmm.CustomIntegrator,
+    dynamics: NeuralODE,
+    interval: float,
+    force_group: int,
+    solver: str | None,
+) -> None:
+    """Add the variables and one step.
+
+    Parameters
+    ----------
+    interval : float
+        Δ, ps.
+    force_group : int
+        Group of F.
+    solver : str or None
+        The model's own by default.
+
+    Raises
+    ------
+    ModelError
+        A solver that cannot run here.
+    """
+    tableau = _tableau(solver or dynamics.settings.solver)
+    coupling, memory = dynamics.coupling.tolist(), dynamics.memory.tolist()
+    integrator.addGlobalVariable("gamma", dynamics.friction.item() / interval)
+    for p, (k, tau) in enumerate(zip(coupling, memory, strict=True)):
+        integrator.addGlobalVariable(f"k{p}", k / interval**2)
+        integrator.addGlobalVariable(f"tau{p}", tau * interval)
+        integrator.addPerDofVariable(f"y{p}", 0.0)
+    refined = dynamics.refinement is not None
+    _write_step(integrator, tableau, derivatives(len(memory), force_group, refined))
+
+
+def derivatives(memory: int, force_group: int, refined: bool) -> dict[str, str]:
+    """Time derivative of each variable of the state, as CustomIntegrator expressions."""
+    pull = "".join(f"-k{p}*(x-y{p})" for p in range(memory))
+    return {
+        "x": f"v+f{force_group + REFINEMENT_OFFSET}" if refined else "v",
+        "v": f"f{force_group}/m-gamma*v{pull}",
+        **{f"y{p}": f"(x-y{p})/tau{p}" for p in range(memory)},
+    }
+
+
+def _write_step(
+    integrator: openmm.CustomIntegrator, tableau: Tableau, rates: dict[str, str]
+) -> None:
+    """Write one explicit Runge–Kutta step: all slopes of a stage, then the next stage's state."""
+    for name in rates:
+        integrator.addPerDofVariable(f"{name}_start", 0.0)
+        for stage in range(len(tableau.b)):
+            integrator.addPerDofVariable(f"{name}_slope{stage}", 0.0)
+    for name in rates:
+        integrator.addComputePerDof(f"{name}_start", name)
+    for stage, row in enumerate(tableau.a):
+        if stage > 0:
+            _advance(integrator, rates, row)
+        for name, rate in rates.items():
+            integrator.addComputePerDof(f"{name}_slope{stage}", rate)
+    _advance(integrator, rates, tableau.b)
+
+
+def _advance(
+    integrator: openmm.CustomIntegrator, rates: dict[str, str], weights: tuple[Fraction, ...]
+) -> None:
+    for name in rates:
+        terms = [
+            f"{w.numerator}/{w.denominator}*{name}_slope{stage}"
+            for stage, w in enumerate(weights)
+            if w != 0
+        ]
+        integrator.addComputePerDof(name, f"{name}_start+dt*({'+'.join(terms)})")
+
+
+def _tableau(solver: str) -> Tableau:
+    if solver not in TABLEAUS:
+        raise ModelError(
+            f"solver '{solver}' does not run inside OpenMM; choose solver= one of: "
+            f"{', '.join(TABLEAUS)} (or use rollout(), which runs every solver)"
+        )
+    return TABLEAUS[solver]
+
+
+def write_sde_step(
+    integrator: openmm.CustomIntegrator,
+    dynamics: NeuralSDE,
+    interval: float,
+    force_group: int,
+    solver: str | None,
+) -> None:
+    """Add the variables and one step; the arguments are those of `write_ode_step`.
+
+    Raises
+    ------
+    ModelError
+        If a solver was chosen: NeuralMD-SDE has its own splitting.
+    """
+    if solver is not None:
+        raise ModelError(f"NeuralMD-SDE has a splitting of its own; leave solver='{solver}' out")
+    settings, amplitude = dynamics.settings, dynamics.amplitude.item()
+    kept = math.exp(-dynamics.friction.item() * settings.step)
+    stiffness = dynamics.coupling.item() / interval**2
+    modes = [f"mode{k}" for k in range(settings.modes)]
+    poses = [f"pose{m}" for m in range(settings.poses)]
+    integrator.addGlobalVariable("k", stiffness)
+    integrator.addGlobalVariable("kept", kept)
+    integrator.addGlobalVariable("size", amplitude * math.sqrt(stiffness * (1 - kept**2)))
+    integrator.addGlobalVariable("tau", interval)  # of this complex: `initialise` sets it
+    integrator.addGlobalVariable("hop", 0.0)
+    for name in ("y", "rest", *modes, *poses):
+        integrator.addPerDofVariable(name, 0.0)
+    for k in range(settings.modes):
+        integrator.addGlobalVariable(f"draw{k}", 0.0)
+
+    integrator.addComputePerDof("v", f"v+dt*(f{force_group}/m-k*(x-y))")
+    integrator.addComputePerDof("x", "x+0.5*dt*v")
+    for k in range(settings.modes):
+        integrator.addComputeGlobal(f"draw{k}", "gaussian")
+    noise = "+".join([*(f"{mode}*draw{k}" for k, mode in enumerate(modes)), "rest*gaussian"])
+    integrator.addComputePerDof("v", f"kept*v+size*({noise})")
+    integrator.addComputePerDof("x", "x+0.5*dt*v")
+    integrator.addComputeGlobal("hop", "step(1-exp(-dt/tau)-uniform)")
+    integrator.beginIfBlock("hop > 0.5")
+    # A number that stays: "uniform" inside the sum would be another one in every term.
+    integrator.addComputeGlobal("hop", f"floor({settings.poses}*uniform)")
+    chosen = "+".join(f"delta(hop-{m})*{pose}" for m, pose in enumerate(poses))
+    integrator.addComputePerDof("x", f"x-y+{chosen}")
+    integrator.addComputePerDof("y", chosen)
+    integrator.endBlock()

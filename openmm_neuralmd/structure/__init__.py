@@ -1,0 +1,1 @@
+"""The structure of a complex: readers, the ligand, bonds, checks and imaging."""

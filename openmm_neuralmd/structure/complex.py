@@ -1,0 +1,248 @@
+"""A protein–ligand complex: what the network has to know of a structure, checked once."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from openmm import app, unit
+from openmm.app.topology import Atom
+
+from ..units import nanometers
+from . import checks
+from .bonds import find_bonds
+from .imaging import make_whole, minimum_image, spanning_tree
+from .ligand import find_ligand
+from .readers import Structure, read_structure
+from .residues import RESIDUE_TYPES, find_backbone
+
+__all__ = ["RESIDUE_TYPES", "Complex"]
+
+SMALLEST_BOX = 1.0  # nm; a shorter vector is a placeholder such as CRYST1 1 1 1
+
+
+@dataclass(frozen=True, eq=False)
+class Complex:
+    """A rigid protein and a ligand that moves.
+
+    Make one with `from_files` or `from_openmm`, which check the structure; the constructor
+    does not.
+
+    Attributes
+    ----------
+    name : str
+        For messages and file names.
+    topology : Topology
+    positions : (N, 3) float64, nm
+    ligand : (L,) int64
+        Particle indices of the ligand's atoms, hydrogens included, increasing.
+    ligand_bonds : (b, 2) int64
+        Local indices into `ligand`, i < j.
+    backbone : (R, 3) int64
+        Particle indices of N, CA, C of each amino acid, in sequence order.
+    residue_types : (R,) int64
+        Index into `RESIDUE_TYPES`.
+    linked : (R,) bool
+        Residue r is peptide-bonded to residue r + 1.
+    hydrogens : bool
+        Whether the ligand's hydrogens are seen and moved by the network too, see
+        `with_hydrogens`; its heavy atoms alone by default.
+    """
+
+    name: str
+    topology: app.Topology
+    positions: np.ndarray
+    ligand: np.ndarray
+    ligand_bonds: np.ndarray
+    backbone: np.ndarray
+    residue_types: np.ndarray
+    linked: np.ndarray
+    hydrogens: bool = False
+
+    @classmethod
+    def from_files(
+        cls,
+        path: str | Path,
+        *,
+        ligand: str | None = None,
+        sdf: str | Path | None = None,
+        coordinates: str | Path | None = None,
+        name: str | None = None,
+    ) -> Complex:
+        """Read a complex from disk.
+
+        Parameters
+        ----------
+        path : path
+            PDB, mmCIF, or Amber prmtop file.
+        ligand : str, optional
+            Residue name ('LIG'), 'CHAIN:NUMBER' or 'CHAIN:NUMBER:NAME'.  Without it the only
+            residue that can be a ligand is taken.
+        sdf : path, optional
+            The ligand with its bonds.  Without it they come from the topology, or, when that has
+            none, from the distances between atoms.
+        coordinates : path, optional
+            For prmtop: inpcrd, rst7, PDB or mmCIF.
+        name : str, optional
+            The file's name by default.
+
+        Raises
+        ------
+        InputError
+            One line that says what is wrong with which file or atom.  See docs/errors.md.
+        """
+        structure = read_structure(path, coordinates)
+        return _build(structure, ligand, sdf, name or Path(path).stem)
+
+    @classmethod
+    def from_openmm(
+        cls,
+        topology: app.Topology,
+        positions: Any,
+        *,
+        ligand: str | None = None,
+        name: str = "complex",
+    ) -> Complex:
+        """Take a complex from OpenMM: a Topology and positions (Quantity, or numbers in nm)."""
+        return _build(Structure(topology, nanometers(positions)), ligand, None, name)
+
+    def with_positions(self, positions: Any) -> Complex:
+        """The same complex in other positions, (N, 3), Quantity or nm."""
+        positions = nanometers(positions)
+        checks.check_shape(self.topology, positions, self.name)
+        checks.check_finite(self.topology, positions, self.name)
+        checks.check_units(self.backbone, positions, self.name)
+        return replace(self, positions=positions)
+
+    def with_hydrogens(self, hydrogens: bool = True) -> Complex:
+        """The same complex, whose ligand the network sees with its hydrogens (or without)."""
+        return self if hydrogens == self.hydrogens else replace(self, hydrogens=hydrogens)
+
+    def fingerprint(self) -> str:
+        """SHA-256 of the topology's identity: elements, ligand bonds, residue types, links."""
+        sites = (self.sites,) if self.hydrogens else ()
+        return _sha256(
+            self.ligand_atomic_numbers, self.ligand_bonds, self.residue_types, self.linked, *sites
+        )
+
+    def ligand_fingerprint(self) -> str:
+        """SHA-256 of the ligand's elements and bonds, in its atoms' order."""
+        return _sha256(self.ligand_atomic_numbers, self.ligand_bonds)
+
+    @cached_property
+    def ligand_atomic_numbers(self) -> np.ndarray:
+        """(L,) int64."""
+        return np.array([a.element.atomic_number for a in self._ligand_atoms], dtype=np.int64)
+
+    @cached_property
+    def ligand_masses(self) -> np.ndarray:
+        """(L,) float64, amu, of the elements; no hydrogen mass repartitioning."""
+        masses = [a.element.mass.value_in_unit(unit.dalton) for a in self._ligand_atoms]
+        return np.array(masses, dtype=np.float64)
+
+    @cached_property
+    def heavy(self) -> np.ndarray:
+        """(n,) int64, local indices into `ligand` of its heavy atoms."""
+        return np.flatnonzero(self.ligand_atomic_numbers > 1)
+
+    @cached_property
+    def ligand_heavy(self) -> np.ndarray:
+        """(n,) int64, particle indices of the ligand's heavy atoms."""
+        return self.ligand[self.heavy]
+
+    @cached_property
+    def sites(self) -> np.ndarray:
+        """(n,) int64, local indices into `ligand` of what the network sees: heavy atoms, or all."""
+        return np.arange(len(self.ligand)) if self.hydrogens else self.heavy
+
+    @cached_property
+    def ligand_sites(self) -> np.ndarray:
+        """(n,) int64, particle indices of `sites`."""
+        return self.ligand[self.sites]
+
+    @cached_property
+    def site_bonds(self) -> np.ndarray:
+        """(b', 2) int64, bonds between `sites`, local to them."""
+        place = np.full(len(self.ligand), -1)
+        place[self.sites] = np.arange(len(self.sites))
+        bonds = place[self.ligand_bonds]
+        return bonds[(bonds >= 0).all(axis=1)]
+
+    @property
+    def n_residues(self) -> int:
+        """Number of amino acids, R."""
+        return len(self.backbone)
+
+    @cached_property
+    def box(self) -> np.ndarray | None:
+        """Box vectors as rows, (3, 3) float64 nm, or None when the complex is not periodic."""
+        return _box(self.topology)
+
+    @cached_property
+    def _ligand_atoms(self) -> list[Atom]:
+        atoms = list(self.topology.atoms())
+        return [atoms[i] for i in self.ligand]
+
+
+def _sha256(*arrays: np.ndarray) -> str:
+    digest = hashlib.sha256()
+    for array in arrays:
+        data = np.ascontiguousarray(array, dtype="<i8")
+        digest.update(np.array(data.shape, dtype="<i8").tobytes() + data.tobytes())
+    return digest.hexdigest()
+
+
+def _box(topology: app.Topology) -> np.ndarray | None:
+    vectors = topology.getPeriodicBoxVectors()
+    if vectors is None:
+        return None
+    box = np.array(vectors.value_in_unit(unit.nanometer), dtype=np.float64)
+    return box if np.linalg.norm(box, axis=1).min() >= SMALLEST_BOX else None
+
+
+def _build(
+    structure: Structure, selection: str | None, sdf: str | Path | None, name: str
+) -> Complex:
+    """Find the parts and check them, coarse faults first, so that the message names the cause."""
+    topology, positions = structure.topology, structure.positions
+    checks.check_shape(topology, positions, name)
+    checks.check_finite(topology, positions, name)
+    box = _box(topology)
+    residue = find_ligand(topology, positions, selection, box)
+    checks.check_alternates(residue, structure.alternates)
+    checks.check_ligand_atoms(residue)
+    backbone = find_backbone(topology, positions, residue.index, box)
+    ligand = np.array([atom.index for atom in residue.atoms()], dtype=np.int64)
+    if box is not None:
+        positions = whole_molecules(topology, positions, backbone.atoms, ligand, box)
+    checks.check_units(backbone.atoms, positions, name)
+    checks.check_overlaps(topology, positions, name)
+    bonds = find_bonds(topology, residue, positions[ligand], sdf)
+    checks.check_not_covalent(topology, positions, residue)
+    checks.warn_pocket(topology, positions, residue, backbone)
+    return Complex(
+        name, topology, positions, ligand, bonds, backbone.atoms, backbone.types, backbone.linked
+    )
+
+
+def whole_molecules(
+    topology: app.Topology,
+    positions: np.ndarray,
+    backbone: np.ndarray,
+    ligand: np.ndarray,
+    box: np.ndarray,
+) -> np.ndarray:
+    """Protein and ligand in one piece; every atom of an amino acid beside its own CA."""
+    points = np.concatenate([backbone[:, 1], ligand])
+    tree = spanning_tree(positions[points], box)
+    whole = positions.copy()
+    whole[points] = make_whole(positions[points][None], tree, box)[0]
+    residue_of = [atom.residue for atom in topology.atoms()]
+    for alpha in backbone[:, 1]:
+        atoms = [atom.index for atom in residue_of[alpha].atoms()]
+        whole[atoms] = whole[alpha] + minimum_image(whole[atoms] - whole[alpha], box)
+    return whole

@@ -1,0 +1,96 @@
+"""Which residue is the ligand."""
+
+from __future__ import annotations
+
+import numpy as np
+from openmm import app
+from openmm.app.topology import Residue
+
+from ..errors import InputError, shown
+from .imaging import minimum_image
+from .residues import (
+    BUFFERS,
+    NEVER_A_LIGAND,
+    PARENT,
+    backbone_of,
+    describe,
+    residue_key,
+    selection_of,
+)
+
+MINIMUM_HEAVY_ATOMS = 3
+"""Fewer atoms span no frame, so neither a force nor a hydrogen could be placed on them."""
+
+
+def find_ligand(
+    topology: app.Topology, positions: np.ndarray, selection: str | None, box: np.ndarray | None
+) -> Residue:
+    """The ligand's residue.
+
+    Parameters
+    ----------
+    topology : Topology
+    positions : (N, 3) float64, nm
+    selection : str, optional
+        A residue name ('LIG'), 'CHAIN:NUMBER' or 'CHAIN:NUMBER:NAME', the number with its
+        insertion code if it has one.  None takes the only residue that can be a ligand.
+    box : (3, 3) float64 nm, optional
+
+    Raises
+    ------
+    InputError
+        Nothing fits, or more than one residue does.
+    """
+    residues = list(topology.residues())
+    if selection is None:
+        found = [r for r in residues if _may_be_ligand(r, residues, positions, box)]
+        additives = shown(describe(r) for r in residues if r.name in BUFFERS) or "none"
+        what = (
+            "no ligand found: every residue is protein, water, ion, cap or additive "
+            f"(additives here: {additives})"
+        )
+    else:
+        found = [r for r in residues if _selected(r, selection)]
+        candidates = [r for r in residues if _may_be_ligand(r, residues, positions, box)]
+        hint = shown(map(describe, candidates)) or "none"
+        what = f"no residue fits ligand={selection!r}; candidates here: {hint}"
+    if not found:
+        raise InputError(f"{what}; name it with ligand='NAME' or ligand='CHAIN:NUMBER'")
+    if len(found) > 1:
+        distinct = len({selection_of(r) for r in found}) == len(found)
+        way = f"choose one with ligand='{selection_of(found[0])}'" if distinct else "renumber them"
+        raise InputError(
+            f"{len(found)} residues can be the ligand: {shown(map(describe, found))}; {way}"
+        )
+    return found[0]
+
+
+def _selected(residue: Residue, selection: str) -> bool:
+    return selection in (residue.name, residue_key(residue), selection_of(residue))
+
+
+def _may_be_ligand(
+    residue: Residue, residues: list[Residue], positions: np.ndarray, box: np.ndarray | None
+) -> bool:
+    if residue.name in NEVER_A_LIGAND or residue.name in PARENT:
+        return False
+    heavy = sum(a.element is None or a.element.atomic_number > 1 for a in residue.atoms())
+    return heavy >= MINIMUM_HEAVY_ATOMS and not _in_chain(residue, residues, positions, box)
+
+
+def _in_chain(
+    residue: Residue, residues: list[Residue], positions: np.ndarray, box: np.ndarray | None
+) -> bool:
+    """Whether a residue of unknown name is peptide-bonded to a neighbour: a modified residue."""
+    own = backbone_of(residue)
+    if own is None:
+        return False
+    for step, mine, theirs in ((-1, 0, "C"), (1, 2, "N")):
+        index = residue.index + step
+        if not 0 <= index < len(residues):
+            continue
+        partners = [a.index for a in residues[index].atoms() if a.name == theirs]
+        bond = minimum_image(positions[partners] - positions[own[mine]], box)
+        if (np.linalg.norm(bond, axis=-1) < 0.2).any():
+            return True
+    return False

@@ -1,0 +1,267 @@
+"""Structure files: PDB, mmCIF and Amber prmtop + coordinates to Topology and positions."""
+
+from __future__ import annotations
+
+import io
+import warnings
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from openmm import app, unit
+
+from ..errors import InputError, NeuralMDError, one_line, shown
+
+_PDB = {".pdb", ".ent"}
+_MMCIF = {".cif", ".mmcif", ".pdbx"}
+_AMBER = {".prmtop", ".parm7"}
+
+
+@dataclass(frozen=True, eq=False)
+class Structure:
+    """What a structure file holds.
+
+    Attributes
+    ----------
+    topology : Topology
+    positions : (N, 3) float64, nm
+    alternates : dict
+        Residue, as 'NAME CHAIN:NUMBER', to the names of its atoms with alternate locations.
+    """
+
+    topology: app.Topology
+    positions: np.ndarray
+    alternates: dict[str, list[str]] = field(default_factory=dict)
+
+
+def read_structure(path: str | Path, coordinates: str | Path | None = None) -> Structure:
+    """Read a structure from disk.
+
+    Parameters
+    ----------
+    path : path
+        PDB, mmCIF or Amber prmtop file.
+    coordinates : path, optional
+        inpcrd, rst7, restrt, PDB or mmCIF file; what a prmtop needs, and nothing else may have.
+
+    Raises
+    ------
+    InputError
+        File missing, of an unknown kind, not readable as what it claims to be, or at odds with
+        its coordinates.
+    """
+    path = existing(path)
+    kind = path.suffix.lower()
+    if kind in _AMBER:
+        return _read_amber(path, coordinates)
+    if coordinates is not None:
+        raise InputError(f"{path.name} has its own coordinates; coordinates= is for Amber prmtop")
+    if kind in _PDB | _MMCIF:
+        return _parse(path, _read_pdb if kind in _PDB else _read_mmcif)
+    known = " ".join(sorted(_PDB | _MMCIF | _AMBER))
+    raise InputError(f"{path.name}: unknown kind of structure file; known endings: {known}")
+
+
+def existing(path: str | Path) -> Path:
+    """The path, or an error that names it when there is no such file or it is empty."""
+    path = Path(path)
+    if not path.is_file():
+        raise InputError(f"no such file: {path}")
+    if path.stat().st_size == 0:
+        raise InputError(f"{path.name} is empty; write it again")
+    return path
+
+
+def _parse(path: Path, reader: Callable[[Path], Structure]) -> Structure:
+    try:
+        structure = reader(path)
+    except NeuralMDError:
+        raise
+    except Exception as error:  # the readers of OpenMM raise whatever a broken line leads to
+        raise InputError(f"cannot read {path.name}: {one_line(error)}") from error
+    if len(structure.positions) == 0:
+        raise InputError(f"cannot read {path.name}: it has no atoms")
+    return structure
+
+
+def _read_pdb(path: Path) -> Structure:
+    lines = _first_model(path.read_text(errors="replace").splitlines(keepends=True))
+    found = [pdb_location(line) for line in lines]
+    chosen = choose(path.name, [location for location in found if location is not None])
+    kept = [
+        line
+        for line, location in zip(lines, found, strict=True)
+        if location is None or location.label == chosen[location.residue]
+    ]
+    _refuse_duplicates(path, kept)
+    pdb = app.PDBFile(io.StringIO("".join(kept)))
+    return Structure(pdb.topology, _nm(pdb.positions), alternate_atoms(found))
+
+
+def _refuse_duplicates(path: Path, lines: list[str]) -> None:
+    """Two atoms of one name in a residue: OpenMM would drop the second and go on."""
+    current, names = "", set[str]()
+    for line in lines:
+        if line.startswith("TER"):  # a new chain for OpenMM
+            current = ""
+        if not line.startswith(("ATOM", "HETATM")):
+            continue
+        residue = f"{line[17:20].strip()} {line[21].strip()}:{line[22:27].strip()}"
+        if residue != current:  # large systems reuse residue numbers later on
+            current, names = residue, set()
+        atom = line[12:16].strip()
+        if atom in names:
+            raise InputError(
+                f"{path.name}: residue {residue} has two atoms named {atom}; "
+                "give every atom of a residue a name of its own"
+            )
+        names.add(atom)
+
+
+def _first_model(lines: list[str]) -> list[str]:
+    """The first model, with the records that follow all models (CONECT)."""
+    ends = [i for i, line in enumerate(lines) if line.startswith("ENDMDL")]
+    if not ends:
+        return lines
+    return lines[: ends[0] + 1] + lines[ends[-1] + 1 :]
+
+
+def _read_mmcif(path: Path) -> Structure:
+    from openmm.app.internal.pdbx.reader.PdbxReader import PdbxReader
+    from openmm.app.internal.pdbx.writer.PdbxWriter import PdbxWriter
+
+    blocks: list = []
+    with path.open() as file:
+        PdbxReader(file).read(blocks)
+    atoms = blocks[0].getObj("atom_site") if blocks else None
+    if atoms is None:
+        raise InputError(f"cannot read {path.name}: it has no _atom_site records")
+    column = {name: i for i, name in enumerate(atoms.getAttributeList())}
+    rows = atoms.getRowList()
+    found = [mmcif_location(row, column) for row in rows]
+    chosen = choose(path.name, [location for location in found if location is not None])
+    rows[:] = [
+        row
+        for row, location in zip(rows, found, strict=True)
+        if location is None or location.label == chosen[location.residue]
+    ]
+    text = io.StringIO()
+    PdbxWriter(text).write(blocks)
+    cif = app.PDBxFile(io.StringIO(text.getvalue()) if chosen else str(path))
+    return Structure(cif.topology, _nm(cif.positions), alternate_atoms(found))
+
+
+def _read_amber(path: Path, coordinates: str | Path | None) -> Structure:
+    if coordinates is None:
+        raise InputError(f"{path.name} has no coordinates; give coordinates= (inpcrd, rst7 or PDB)")
+    source = existing(coordinates)
+    if source.suffix.lower() in _PDB | _MMCIF:
+        read = _read_pdb if source.suffix.lower() in _PDB else _read_mmcif
+        positions, box = _parse(source, read).positions, None
+    else:
+        positions, box = _read_inpcrd(source)
+    try:
+        topology = app.AmberPrmtopFile(str(path), periodicBoxVectors=box).topology
+    except Exception as error:
+        raise InputError(f"cannot read {path.name}: {one_line(error)}") from error
+    if topology.getNumAtoms() != len(positions):
+        raise InputError(
+            f"{path.name} has {topology.getNumAtoms()} atoms, {source.name} has {len(positions)}; "
+            "give coordinates of the same system"
+        )
+    return Structure(topology, positions)
+
+
+def _read_inpcrd(source: Path) -> tuple[np.ndarray, object]:
+    try:
+        inpcrd = app.AmberInpcrdFile(str(source))
+    except Exception as error:
+        raise InputError(f"cannot read {source.name}: {one_line(error)}") from error
+    return _nm(inpcrd.positions), inpcrd.boxVectors
+
+
+def _nm(positions: unit.Quantity) -> np.ndarray:
+    return np.array(positions.value_in_unit(unit.nanometer), dtype=np.float64).reshape(-1, 3)
+
+
+class AlternateLocationWarning(UserWarning):
+    """Some atoms have alternate locations, and one of them was chosen."""
+
+
+@dataclass(frozen=True)
+class Location:
+    """One alternate location of one atom; a residue has several names where mmCIF has two ids."""
+
+    residue: str
+    names: tuple[str, ...]
+    atom: str
+    label: str
+    occupancy: float
+
+
+def pdb_location(line: str) -> Location | None:
+    """The alternate location an ATOM record stands for; None for every other record."""
+    if not line.startswith(("ATOM", "HETATM")) or not line[16:17].strip():
+        return None
+    return Location(
+        residue=f"{line[21].strip()}:{line[22:27].strip()}",
+        names=(f"{line[17:20].strip()} {line[21].strip()}:{line[22:27].strip()}",),
+        atom=line[12:16].strip(),
+        label=line[16],
+        occupancy=float(line[54:60].strip() or 1),
+    )
+
+
+def mmcif_location(row: list[str], column: dict[str, int]) -> Location | None:
+    """The alternate location a row of _atom_site stands for; None for an atom with one only."""
+
+    def value(*names: str) -> str:
+        cell = next((row[column[name]] for name in names if name in column), ".")
+        return "" if cell in (".", "?") else cell
+
+    label = value("label_alt_id")
+    if not label:
+        return None
+    number = value("auth_seq_id", "label_seq_id") + value("pdbx_PDB_ins_code")
+    name = value("auth_comp_id", "label_comp_id")
+    chains = (value("auth_asym_id", "label_asym_id"), value("label_asym_id"))
+    return Location(
+        residue=f"{chains[0]}:{number}",
+        names=tuple(f"{name} {chain}:{number}" for chain in chains),
+        atom=value("auth_atom_id", "label_atom_id"),
+        label=label,
+        occupancy=float(value("occupancy") or 1),
+    )
+
+
+def choose(file: str, found: list[Location]) -> dict[str, str]:
+    """One location per residue, so that its atoms fit each other: the highest mean occupancy."""
+    occupancies: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
+    for location in found:
+        occupancies[location.residue][location.label].append(location.occupancy)
+    chosen = {
+        residue: max(sorted(labels), key=lambda label: float(np.mean(labels[label])))
+        for residue, labels in occupancies.items()
+    }
+    if chosen:
+        warnings.warn(
+            f"{file}: alternate locations in {shown(chosen)}; "
+            "took the one of the highest occupancy in each residue",
+            AlternateLocationWarning,
+            stacklevel=2,
+        )
+    return chosen
+
+
+def alternate_atoms(found: Iterable[Location | None]) -> dict[str, list[str]]:
+    """Residue, as 'NAME CHAIN:NUMBER', to its atoms that have alternate locations."""
+    atoms: dict[str, list[str]] = defaultdict(list)
+    for location in found:
+        if location is None:
+            continue
+        for name in location.names:
+            if location.atom not in atoms[name]:
+                atoms[name].append(location.atom)
+    return dict(atoms)

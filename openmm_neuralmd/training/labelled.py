@@ -1,0 +1,158 @@
+"""A run of mode rigid with labels, as what an energy model learns from."""
+
+from __future__ import annotations
+
+import gzip
+import io
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import openmm
+from openmm import app, unit
+from scipy.spatial.transform import Rotation
+
+from ..errors import InputError
+from ..md.compact import PACKED_SYSTEM, START
+from ..md.folder import SYSTEM
+from ..md.interaction import dielectric_of
+from ..md.ligand_terms import ligand_terms
+from ..md.minimise import make_context
+from ..md.outcome import TOPOLOGY
+from ..md.records import LABELS
+from ..structure.complex import Complex
+from ..units import to_angstrom, to_nm
+from ..utils.files import sha256
+from .labels import Labels
+
+ATOMS, SHIFT, TURN = 0.03, 0.1, 0.03
+"""Standard deviations of a perturbation: Å of each coordinate of each atom and of the whole ligand,
+rad of its orientation about each axis."""
+
+
+@dataclass(frozen=True, eq=False)
+class LabelledRun:
+    """A finished run, or its folder in a reference set, opened.
+
+    Attributes
+    ----------
+    path : Path
+    complex : Complex
+        With the ligand's hydrogens; every atom that the System has.
+    system : System
+        That was simulated: only the ligand moves.
+    labels : Labels
+        At its snapshots.
+    """
+
+    path: Path
+    complex: Complex
+    system: openmm.System
+    labels: Labels
+
+    @classmethod
+    def open(cls, path: str | Path) -> LabelledRun:
+        """Open `reference --mode rigid --labels`' folder, or one that `compact` made of it.
+
+        Raises
+        ------
+        InputError
+            No labels there, or a run in which more than the ligand moved.
+        """
+        path = Path(path)
+        structure, system = _either(path, (TOPOLOGY, SYSTEM), (START, PACKED_SYSTEM))
+        pdb = app.PDBFile(io.StringIO(structure))
+        complex = Complex.from_openmm(
+            pdb.topology, pdb.getPositions(asNumpy=True), name=path.parent.name
+        ).with_hydrogens()
+        built = openmm.XmlSerializer.deserialize(system)
+        _check_rigid(path, built, complex)
+        with np.load(path / LABELS, allow_pickle=False) as found:
+            data = {name: found[name] for name in found.files}
+        forces = np.asarray(data["forces_kj_mol_nm"], dtype=np.float64)
+        if forces.ndim == 4:  # by force group; `compact` has added them up
+            forces = forces.sum(axis=1)
+        times = data["time_ps"]
+        identity = {
+            "name": f"{path.parent.name}/{path.name}",
+            "sha256": sha256(path / LABELS),
+            "dielectric": _dielectric(built),
+        }
+        labels = Labels(
+            complex=complex,
+            x=to_angstrom(np.asarray(data["positions_nm"], dtype=np.float64)),
+            forces=forces,
+            energies=data["energies_kj_mol"].sum(axis=1),
+            terms=ligand_terms(built, complex),
+            interval_ps=float(times[1] - times[0]),
+            identity=identity,
+        )
+        return cls(path, complex, built, labels)
+
+    def perturbed(self, of: Labels, count: int, seed: int) -> Labels:
+        """Labels of geometries that no snapshot has: a force has to know what it must undo.
+
+        Each is one of the geometries of `of`, drawn at random, with every atom displaced and the
+        whole ligand moved and turned.
+        """
+        random = np.random.default_rng([seed, 1])
+        start = of.x[random.integers(len(of), size=count)]
+        centre = start.mean(axis=1, keepdims=True)
+        turns = Rotation.from_rotvec(TURN * random.normal(size=(count, 3))).as_matrix()
+        turned = np.einsum("sij,slj->sli", turns, start - centre)
+        moved = turned + centre + SHIFT * random.normal(size=(count, 1, 3))
+        x = moved + ATOMS * random.normal(size=start.shape)
+        forces, energies = self.evaluate(x)
+        identity = {**of.identity, "perturbed": str(count)}
+        return Labels(self.complex, x, forces, energies, of.terms, of.interval_ps, identity)
+
+    def evaluate(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """All-atom forces (S, n, 3) in kJ/mol/nm and energies (S,) in kJ/mol at x (S, n, 3) Å."""
+        positions = np.array(self.complex.positions)
+        context = make_context(self.system, positions, "Reference")
+        forces, energies = [], []
+        for ligand in to_nm(x):
+            positions[self.complex.ligand] = ligand
+            context.setPositions(positions * unit.nanometer)
+            state = context.getState(forces=True, energy=True)
+            energies.append(state.getPotentialEnergy().value_in_unit(unit.kilojoule_per_mole))
+            force = state.getForces(asNumpy=True)
+            forces.append(force.value_in_unit(unit.kilojoule_per_mole / unit.nanometer))
+        return np.array(forces)[:, self.complex.ligand], np.array(energies)
+
+
+def _either(path: Path, *layouts: tuple[str, str]) -> tuple[str, str]:
+    """Texts of a structure and of a System, in the layout that the folder has."""
+    if not (path / LABELS).is_file():
+        raise InputError(f"{path}: no {LABELS}; make it with neuralmd reference --labels")
+    for names in layouts:
+        if all((path / name).is_file() for name in names):
+            structure, system = (_text(path / name) for name in names)
+            return structure, system
+    wanted = " or ".join(" and ".join(names) for names in layouts)
+    raise InputError(f"{path}: no {wanted}; is it the folder of a whole run?")
+
+
+def _text(path: Path) -> str:
+    content = path.read_bytes()
+    return (gzip.decompress(content) if path.suffix == ".gz" else content).decode()
+
+
+def _dielectric(system: openmm.System) -> str:
+    """Of the electrostatics between ligand and protein."""
+    pairs = (f for f in system.getForces() if isinstance(f, openmm.CustomNonbondedForce))
+    return dielectric_of(next(pairs))
+
+
+def _check_rigid(path: Path, system: openmm.System, complex: Complex) -> None:
+    if system.getNumParticles() != len(complex.positions):
+        raise InputError(
+            f"{path}: {system.getNumParticles()} particles in the System, "
+            f"{len(complex.positions)} in the structure; was water left out of it?"
+        )
+    masses = [system.getParticleMass(i)._value for i in range(system.getNumParticles())]
+    if set(np.flatnonzero(masses).tolist()) != set(complex.ligand.tolist()):
+        raise InputError(
+            f"{path}: more than the ligand moves; an energy of the ligand alone is learned from a "
+            "run of mode rigid"
+        )

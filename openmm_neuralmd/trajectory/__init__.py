@@ -1,0 +1,1 @@
+"""Trajectories: snapshots of a complex, their readers and timestamps."""

@@ -1,0 +1,1 @@
+"""Files, settings, progress and resumable runs, used by every room."""

@@ -1,0 +1,137 @@
+"""A model beside the trivial forecasts: what is written, and that nothing reads the future."""
+
+from __future__ import annotations
+
+import csv
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from typer.testing import CliRunner, Result
+
+from dynamics_cases import SMALL
+from openmm_neuralmd.analysis.evaluation import HALVES, Chemistry
+from openmm_neuralmd.analysis.markdown import ERRORS, metric_table
+from openmm_neuralmd.assessment.stretch import (
+    MEAN,
+    Stretch,
+    assess,
+    find_chemistry,
+    steps,
+)
+from openmm_neuralmd.cli import app
+from openmm_neuralmd.dynamics.naive import TRIVIAL
+from openmm_neuralmd.dynamics.registry import LEARNED
+from openmm_neuralmd.examples import example_trajectory
+from openmm_neuralmd.model import Model, ModelCard
+from openmm_neuralmd.structure.complex import Complex
+from openmm_neuralmd.trajectory.snapshots import Snapshots, read_snapshots
+from openmm_neuralmd.utils.files import sha256
+from reference_sets import TYK2
+
+
+def model(kind: str, snapshots: Snapshots, data: list[dict] | None = None) -> Model:
+    torch.manual_seed(0)
+    content = {"network": SMALL.model_dump(exclude={"head"})}
+    settings = LEARNED[kind].settings.model_validate(content)
+    card = ModelCard(
+        name="small",
+        kind=kind,
+        settings=settings.model_dump(mode="json"),
+        interval_ps=snapshots.interval_ps,
+        elements=[6, 7, 8, 9, 17],
+        residue_types=list(range(21)),
+        data=data or [],
+    )
+    return Model(LEARNED[kind].module(settings).eval(), card)
+
+
+@pytest.mark.parametrize("kind", [None, "neuralmd-ode", "neuralmd-sde"])
+def test_no_assessment_reads_the_future(gpcr: Snapshots, kind: str | None) -> None:
+    """Another future changes the errors of a forecast, but not what it was."""
+    stretch = Stretch(gpcr[:60], range(40, 60), ahead=5, every=10)
+    assessed = None if kind is None else model(kind, gpcr)
+    ligand = gpcr.ligand[:60].copy()
+    ligand[50:] += 3.0  # the second origin's own future
+    other = replace(stretch, snapshots=replace(gpcr[:60], ligand=ligand))
+    told: list[str] = []
+    here, there = (
+        assess(s, assessed, lambda n, note: told.append(note))[0] for s in (stretch, other)
+    )
+    assert len(told) == 2 * steps(stretch, assessed)
+    for name, rows in here.items():
+        assert len(rows) == 2
+        assert rows[0] == pytest.approx(there[name][0], nan_ok=True)
+        assert there[name][1]["rmse"] > rows[1]["rmse"] + 1.0
+
+
+def test_what_draws_noise_has_ensembles_beside_the_halves_of_the_truth(gpcr: Snapshots) -> None:
+    stretch = Stretch(gpcr[:60], range(40, 60), ahead=5, every=10)
+    trivial, learned = assess(stretch), assess(stretch, model("neuralmd-sde", gpcr))
+    assert set(trivial[0]) == set(TRIVIAL) and set(trivial[1]) == {"ar1", "replay", HALVES}
+    assert set(learned[0]) == {"neuralmd-sde", "neuralmd-sde" + MEAN}
+    assert set(learned[1]) == {"neuralmd-sde"}
+    replayed = trivial[1]["replay"][0]
+    assert replayed["valid"] == 100.0 and replayed["torsion_divergence"] < 0.3
+
+
+def test_poses_and_interactions_of_a_reference_set() -> None:
+    complex = Complex.from_files(TYK2 / "topology.pdb", sdf=TYK2 / "ligand.sdf")
+    snapshots = read_snapshots(TYK2 / "trajectory.xtc", complex, stride=25)
+    chemistry = find_chemistry(TYK2 / "ligand.sdf", snapshots)
+    assert isinstance(chemistry, Chemistry)
+    _, ensembles = assess(Stretch(snapshots, range(60, 120), 20, 40, chemistry))
+    truth, noise = ensembles[HALVES][0], ensembles["ar1"][0]
+    assert truth["posebusters"] > 90.0 and truth["interaction_recovery"] > 70.0
+    assert noise["posebusters"] < 20.0  # independent noise tears bonds
+    assert find_chemistry(None, snapshots) is None
+
+
+def call(*words: object) -> Result:
+    return CliRunner().invoke(app, ["validate", *map(str, words)])
+
+
+def test_the_command_writes_report_card_and_numbers(gpcr: Snapshots, tmp_path: Path) -> None:
+    file = tmp_path / "sde.safetensors"
+    own = sha256(example_trajectory("gpcr-ergotamine"))
+    learned = [{"name": "x", "sha256": own, "training_snapshots": [0, 210]}]
+    model("neuralmd-sde", gpcr, learned).save(file)
+    options = ["--example", "gpcr-ergotamine", "--ahead", 10, "--every", 20, "-o", tmp_path / "out"]
+    result = call(file, *options)
+    assert result.exit_code == 0, result.output
+    content = json.loads((tmp_path / "out" / "validation.json").read_text())
+    assert content["trajectory_seen_in_training"] is True
+    assert content["origins"] == 2  # from 210 and 230 of 250
+    assert list(content["trajectory"]) == ["file", "sha256"] and content["seed"] == 0
+    card = json.loads((tmp_path / "out" / "validity.json").read_text())
+    assert card["model"]["trained_on"] == learned
+    assert card["verdict"]["headline"] in (tmp_path / "out" / "report.html").read_text()
+    assert (tmp_path / "out" / "validation.md").read_text() in result.stdout
+    rows = list(csv.DictReader((tmp_path / "out" / "validation.csv").open()))
+    found = {row["metric"]: float(row["mean"]) for row in rows if row["method"] == "persistence"}
+    assert found["rmse"] == pytest.approx(content["errors"]["persistence"]["rmse"][0])
+    again = call(file, *options)
+    assert again.exit_code == 1 and "exists; choose another folder" in again.output
+    # whoever runs it again gets the same numbers
+    assert call(file, *options[:-1], tmp_path / "again").exit_code == 0
+    for name in ("validation.csv", "validation.md"):
+        assert (tmp_path / "again" / name).read_text() == (tmp_path / "out" / name).read_text()
+    repeated = json.loads((tmp_path / "again" / "validation.json").read_text())
+    assert {**repeated, "provenance": None} == {**content, "provenance": None}
+    repeated_card = json.loads((tmp_path / "again" / "validity.json").read_text())
+    assert repeated_card["verdict"] == card["verdict"]
+    assert repeated_card["counts"] == card["counts"]
+    early = call(file, *options[:-1], tmp_path / "early", "--from", 200)
+    assert "the model has learned from snapshots 0 to 209" in early.output
+    late = call(file, *options[:-1], tmp_path / "late", "--from", 245)
+    assert "no replica has 10 snapshots to forecast behind snapshot 245" in late.output
+
+
+def test_a_table_of_metrics() -> None:
+    rows = {"a": {"mae": [1.0, 0.5, 1.5], "rmse": [2.0]}, "b": {"mae": [3.0, 3.0, 3.0]}}
+    lines = metric_table(rows, ERRORS, {"b": "B", "a": "A"}, {"a": {"mae": 0.25}}).splitlines()
+    assert lines[0] == "|  | MAE, Å | RMSE, Å |"
+    assert lines[2] == "| B | 3.000 | – |"
+    assert lines[3] == "| A | 1.000 (0.500 to 1.500) ± 0.250 | 2.00 |"

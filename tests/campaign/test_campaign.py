@@ -1,0 +1,219 @@
+"""Campaigns: settings, tasks side by side, failures that stop nothing else, resumption."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import mdtraj
+import numpy as np
+import pytest
+import yaml
+from typer.testing import CliRunner
+
+import slurm
+from openmm_neuralmd.campaign.cluster import slurm_cluster
+from openmm_neuralmd.campaign.run import failures, run_campaign
+from openmm_neuralmd.campaign.settings import ClusterSettings, read_campaign
+from openmm_neuralmd.cli import app as cli
+from openmm_neuralmd.errors import InputError
+from openmm_neuralmd.md.folder import ComplexFolder
+from openmm_neuralmd.prepare.imports import import_amber
+from reference_cases import INPCRD, PRMTOP, kill_when
+
+QUICK = {
+    "mode": "rigid",
+    "rigid_radius": 0.6,
+    "interval_ps": 0.02,
+    "equilibration_ps": 0.2,
+    "platform": "Reference",
+}
+LIGANDS = Path(__file__).parents[1] / "data" / "t4_lysozyme" / "ligands.sdf"
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> ComplexFolder:
+    return import_amber(PRMTOP, INPCRD, tmp_path_factory.mktemp("amber") / "t4l")
+
+
+def written(place: Path, **content: Any) -> Path:
+    file = place / "targets.yaml"
+    file.write_text(yaml.safe_dump({"output": "out", **content}))
+    return file
+
+
+def two_targets(
+    folder: ComplexFolder, place: Path, snapshots: int, cluster: dict[str, Any] | None = None
+) -> Path:
+    run = {"time": f"{0.02 * snapshots}ps", "settings": QUICK, "checkpoint_seconds": 0}
+    targets = {"first": {"complex": str(folder.path)}, "second": {"complex": str(folder.path)}}
+    cluster = cluster or {"workers": 2}
+    return written(place, runs={"rigid": run}, targets=targets, cluster=cluster)
+
+
+@pytest.mark.slow
+def test_failures_do_not_stop_the_rest(folder: ComplexFolder, tmp_path: Path) -> None:
+    """A missing folder, an SDF that is none, and a good complex."""
+    runs = {"rigid": {"time": "0.1ps", "settings": QUICK}}
+    targets = {
+        "gone": {"complex": "nowhere"},
+        "bad": {"protein": str(LIGANDS), "ligand": str(LIGANDS), "molecule": 1},
+        "good": {"complex": str(folder.path)},
+    }
+    file = written(tmp_path, runs=runs, targets=targets, cluster={"workers": 2})
+    result = CliRunner().invoke(cli, ["campaign", str(file)])
+    assert result.exit_code == 1
+    assert "2 of 6 tasks done" in result.output
+    assert "gone/complex: failed: " in result.output and "no complex folder" in result.output
+    assert "bad/complex: failed: " in result.output
+    assert "bad/rigid: not tried: bad/complex failed" in result.output
+    assert (tmp_path / "out" / "good" / "rigid" / "trajectory.xtc").is_file()
+    report = json.loads((tmp_path / "out" / "campaign.json").read_text())
+    assert [o["state"] for o in report["outcomes"]] == [
+        "failed", "not tried", "failed", "not tried", "there already", "done",
+    ]  # fmt: skip
+    assert report["waiting"] == 0 and report["versions"]["openmm"]
+
+
+@pytest.mark.slow
+def test_kill_9_costs_nothing(folder: ComplexFolder, tmp_path: Path) -> None:
+    """Killed while two runs are at work, then resumed: every snapshot of both once, in order."""
+    file = two_targets(folder, tmp_path, 400)
+    command = [sys.executable, "-m", "openmm_neuralmd.cli", "campaign", str(file)]
+    kill_when(tmp_path / "out" / "second" / ".rigid.partial" / "checkpoint.npz", command)
+    out = tmp_path / "out"
+    assert not list(out.glob("*/rigid"))
+    wait_until_silent(out)
+    subprocess.run(command, check=True, capture_output=True)
+    for name in ("first", "second"):
+        run = out / name / "rigid"
+        trajectory = mdtraj.load(run / "trajectory.xtc", top=run / "topology.pdb")
+        np.testing.assert_allclose(trajectory.time, 0.02 * np.arange(1, 401), rtol=1e-5)
+        times = np.loadtxt(run / "energies.csv", delimiter=",", skiprows=1)[:, 0]
+        np.testing.assert_allclose(times, 0.02 * np.arange(1, 401))
+    record = yaml.safe_load((out / "second" / "rigid" / "run.yaml").read_text())
+    assert record["resumed_from"] > 0
+    states = {o.task: o.state for o in run_campaign(read_campaign(file))}
+    assert set(states.values()) == {"there already"}
+
+
+def wait_until_silent(out: Path) -> None:
+    """The workers of a killed campaign end with it: nothing is written any more."""
+    before: list[int] = []
+    for _ in range(20):
+        time.sleep(0.5)
+        now = [f.stat().st_size for f in sorted(out.rglob("*")) if f.is_file()]
+        if now == before:
+            return
+        before = now
+    pytest.fail("workers of a killed campaign go on writing")
+
+
+def test_a_worker_s_accident_is_a_failure_with_its_traceback(
+    folder: ComplexFolder, tmp_path: Path
+) -> None:
+    """A file stands where a folder is due: not an error of the input that was foreseen."""
+    file = two_targets(folder, tmp_path, 2)
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "first").write_text("in the way")
+    outcomes = run_campaign(read_campaign(file))
+    (line,) = failures(outcomes)
+    assert line.startswith("first/rigid: failed: unexpected ") and "\n" not in line
+    assert "Traceback" in (tmp_path / "out" / "errors" / "first-rigid.txt").read_text()
+    assert [o.ok for o in outcomes] == [True, False, True, True]
+
+
+GOOD = {"runs": {"a": {"time": "1ns"}}, "targets": {"x": {"complex": "c"}}}
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"targets": {}}, "targets: "),
+        ({"targets": {"x": {"protein": "p.pdb"}}}, "a target needs either 'protein' and 'ligand'"),
+        ({"targets": {"a b": {"complex": "c"}}}, "targets.a b"),
+        ({"targets": {"x": {"complex": "c", "runs": ["b"]}}}, "no run 'b'; there are: a"),
+        ({"runs": {"a": {"time": "long"}}}, "runs.a.time: .*'long' is not a time"),
+        ({"runs": {"a": {"time": "1ns", "settings": {"mod": "rigid"}}}}, "settings: mod: "),
+        ({"runs": {"a": {"time": "1ns", "settings": {"mode": "stiff"}}}}, "unknown mode 'stiff'"),
+        (
+            {"runs": {"a": {"time": "1ns", "engine": "gromacs", "settings": {"mode": "rigid"}}}},
+            "for --engine openmm",
+        ),
+        ({"runs": {"a": {"time": "1ns", "settings": {"interval_ps": "x"}}}}, "interval_ps: "),
+        ({"runs": {"complex": {"time": "1ns"}}}, "cannot be named like the complex folder"),
+        ({"prepare": {"solvent": "beer"}}, "unknown solvent 'beer'"),
+        ({"prepare": {"ph": "sour"}}, "prepare of x: ph: "),
+        ({"cluster": {"kind": "cloud"}}, "cluster.kind: "),
+        ({"speed": 3}, "speed: "),
+    ],
+)
+def test_bad_settings_are_refused_before_any_work(
+    changes: dict[str, Any], message: str, tmp_path: Path
+) -> None:
+    file = written(tmp_path, **{**GOOD, **changes})
+    with pytest.raises(InputError, match=message) as caught:
+        read_campaign(file)
+    assert str(file) in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert not (tmp_path / "out").exists()
+
+
+def test_slurm_jobs_are_what_the_settings_say() -> None:
+    """The script that sbatch gets."""
+    pytest.importorskip("dask_jobqueue")
+    options = {
+        "queue": "gpu",
+        "cores": 8,
+        "memory": "16GB",
+        "walltime": "24:00:00",
+        "job_extra_directives": ["--gres=gpu:1"],
+    }
+    settings = ClusterSettings.model_validate({"kind": "slurm", "options": options})
+    with slurm_cluster(settings, scale=False) as cluster:
+        script = cluster.job_script()
+    for line in ("-p gpu", "--cpus-per-task=8", "-t 24:00:00", "--gres=gpu:1"):
+        assert f"#SBATCH {line}" in script
+    assert "OPENMM_CPU_THREADS=8" in script and "--nthreads 1" in script
+    wrong = ClusterSettings.model_validate({"kind": "slurm", "options": {"colour": "red"}})
+    with pytest.raises(InputError, match=r"cluster\.options: .*colour"):
+        slurm_cluster(wrong, scale=False)
+
+
+@pytest.mark.slow
+@pytest.mark.slurm
+def test_a_campaign_on_slurm(folder: ComplexFolder, tmp_path: Path) -> None:
+    """A real queue of one node; its jobs are workers that do a task at a time."""
+    if absent := slurm.missing():
+        assert not os.environ.get("CI"), absent
+        pytest.skip(f"SLURM is not installed: {', '.join(absent)}")
+    logs = tmp_path / "logs"
+    options = {"queue": "main", "cores": 1, "memory": "1500MB", "walltime": "00:10:00"}
+    options |= {"interface": "lo", "log_directory": str(logs)}
+    file = two_targets(folder, tmp_path, 20, {"kind": "slurm", "workers": 2, "options": options})
+    command = [sys.executable, "-m", "openmm_neuralmd.cli", "campaign", str(file)]
+    with slurm.running(tmp_path / "slurm") as environment:
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=200)
+    said = "".join(path.read_text()[-2000:] for path in logs.glob("*.err"))
+    assert done.returncode == 0, done.stderr + said
+    assert "4 of 4 tasks done" in done.stdout
+    assert list(logs.glob("*.out"))  # of jobs that the queue started
+    for name in ("first", "second"):
+        assert (tmp_path / "out" / name / "rigid" / "trajectory.xtc").is_file()
+
+
+ROOT = Path(__file__).parents[2]
+SETS = sorted((ROOT / "validation" / "reference_sets").glob("*.yaml"))
+
+
+@pytest.mark.parametrize(
+    "file", [ROOT / "examples" / "campaign.yaml", *SETS], ids=lambda path: path.stem
+)
+def test_the_campaigns_of_this_repository_can_be_read(file: Path) -> None:
+    settings = read_campaign(file)
+    assert settings.targets and settings.runs

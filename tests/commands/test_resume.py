@@ -1,0 +1,85 @@
+"""kill -9 in the middle of a run: the same command again ends bit for bit as if it never was."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import pytest
+
+from cli_files import write_inputs
+
+ONE_THREAD = {**os.environ, "OMP_NUM_THREADS": "1"}
+LIMIT = 100.0
+
+
+def command(*words: object) -> list[str]:
+    return [sys.executable, "-m", "openmm_neuralmd.cli", *map(str, words)]
+
+
+def run(*words: object) -> str:
+    done = subprocess.run(
+        command(*words), env=ONE_THREAD, capture_output=True, text=True, timeout=LIMIT, check=True
+    )
+    return done.stderr
+
+
+def kill_after_change(watched: Path, *words: object) -> None:
+    """Start a command and kill it as soon as `watched` is written (anew)."""
+    before = watched.stat().st_mtime_ns if watched.exists() else None
+    with tempfile.TemporaryFile("w+") as said:
+        process = subprocess.Popen(command(*words), env=ONE_THREAD, stdout=said, stderr=said)
+        deadline = time.monotonic() + LIMIT
+        while not watched.exists() or watched.stat().st_mtime_ns == before:
+            if process.poll() is not None or time.monotonic() > deadline:
+                said.seek(0)
+                pytest.fail(f"it could not be killed at work: {said.read()}")
+            time.sleep(0.005)
+        process.kill()
+    assert process.wait() == -signal.SIGKILL
+
+
+@pytest.fixture(scope="module")
+def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("inputs")
+    write_inputs(folder, batch_size=1, epochs=2)  # 48 updates an epoch, a state every 25
+    return folder
+
+
+@pytest.fixture(scope="module")
+def whole(inputs: Path) -> Path:
+    """An uninterrupted training."""
+    run("train", inputs / "settings.yaml", "-o", inputs / "whole")
+    return inputs / "whole"
+
+
+def test_training_survives_kill_9(inputs: Path, whole: Path) -> None:
+    broken = inputs / "broken"
+    train = ("train", inputs / "settings.yaml", "-o", broken)
+    for _ in range(2):
+        kill_after_change(broken / "state.safetensors", *train)
+        assert not (broken / "model.safetensors").exists()
+    said = run(*train)
+    assert "going on from update" in said
+    for name in ("model.safetensors", "log.csv"):
+        assert (broken / name).read_bytes() == (whole / name).read_bytes(), name
+
+
+def test_simulation_survives_kill_9(inputs: Path, whole: Path) -> None:
+    known = ("--complex", inputs / "complex.pdb", "--ligand", "LIG")
+    known += ("--trajectory", inputs / "known.xtc", "--platform", "Reference")
+    request = ("simulate", whole / "model.safetensors", *known, "--snapshots", 60, "-o")
+    kill_after_change(inputs / ".cut.partial" / "checkpoint.npz", *request, inputs / "cut.dcd")
+    assert not (inputs / "cut.dcd").exists()
+    run(*request, inputs / "cut.dcd")
+    run(*request, inputs / "uncut.dcd")
+    # The title of a DCD holds the time of writing.
+    skip = 4 + 84 + 4 + 4 + 4 + 160 + 4
+    cut, uncut = ((inputs / f"{name}.dcd").read_bytes() for name in ("cut", "uncut"))
+    assert cut[:92] == uncut[:92]
+    assert cut[skip:] == uncut[skip:]
