@@ -61,7 +61,7 @@ def main() -> None:
     parser.add_argument("--collect", action="store_true", help="pack finished runs, run nothing")
     arguments = parser.parse_args()
     began = time.monotonic()
-    for row in in_order(read_table(arguments.structures))[: arguments.first]:
+    for row in in_order(read_table(arguments.structures), arguments.structures)[: arguments.first]:
         if time.monotonic() - began > 60 * arguments.minutes:
             break
         finished = all((RUNS / row["id"] / f"seed{seed}" / "run.yaml").is_file() for seed in SEEDS)
@@ -80,20 +80,26 @@ def read_table(structures: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file, delimiter="\t"))
 
 
-def in_order(rows: list[dict[str, str]]) -> list[dict[str, str]]:
+def in_order(rows: list[dict[str, str]], structures: Path) -> list[dict[str, str]]:
     """A first ligand of every target before a second one; train, then validation, then test.
 
-    Targets with charged ligands come first within a split, small ligands before large ones within
-    a target, so that the first complexes are the cheapest and the most different.
+    Small proteins come first within a split, since the water box around the whole protein takes
+    most of the time: the first complexes are the cheapest and the most different.
     """
     splits = ("train", "validation", "test")
-    uncharged = {row["target"]: row["has_charges"] == "0" for row in rows}
+    sizes = {name: residues(structures, name) for name in {row["target"] for row in rows}}
     ranked: dict[str, int] = {}
     keyed = []
     for row in rows:
         rank = ranked[row["target"]] = ranked.get(row["target"], -1) + 1
-        keyed.append(((rank, splits.index(row["split"]), uncharged[row["target"]]), row))
+        keyed.append(((rank, splits.index(row["split"]), sizes[row["target"]]), row))
     return [row for _, row in sorted(keyed, key=lambda pair: pair[0])]
+
+
+def residues(structures: Path, target: str) -> int:
+    """Amino acids of a target's protein."""
+    lines = (structures / "targets" / target / "protein.pdb").read_text().splitlines()
+    return sum(line.startswith("ATOM") and line[12:16].strip() == "CA" for line in lines)
 
 
 @contextmanager
