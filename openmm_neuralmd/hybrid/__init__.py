@@ -2,9 +2,11 @@
 
 from .hmc import NeuralMDHMCMove
 from .jump import Jump, NeuralMDJumpMove
+from .preconditioned import PreconditionedHMCMove
 from .run import HybridRun, run_hybrid
 from .sdf import JumpedPose, read_poses
 from .settings import HybridSettings, JumpSettings, read_hybrid
+from .stiffness import metric, without_constraints
 
 __all__ = [
     "HybridRun",
@@ -14,7 +16,10 @@ __all__ = [
     "JumpedPose",
     "NeuralMDHMCMove",
     "NeuralMDJumpMove",
+    "PreconditionedHMCMove",
+    "metric",
     "read_hybrid",
     "read_poses",
     "run_hybrid",
+    "without_constraints",
 ]

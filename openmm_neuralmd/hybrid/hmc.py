@@ -8,14 +8,14 @@ from typing import Any
 import numpy as np
 import openmm
 from openmm import unit
-from openmmtools.mcmc import MCMCMove
 
 from ..errors import InputError
 from ..units import BOLTZMANN, strip
 from .contexts import context_like, kilojoules
+from .counted import CountedMove
 
 
-class NeuralMDHMCMove(MCMCMove):
+class NeuralMDHMCMove(CountedMove):
     """Fresh momenta, some steps under a learned force, and a Metropolis decision on all atoms.
 
     The force only proposes.  A step of velocity Verlet is reversible and keeps volumes under any
@@ -57,33 +57,14 @@ class NeuralMDHMCMove(MCMCMove):
         timestep: Any = 0.001,
         seed: int | None = None,
     ) -> None:
-        super().__init__()
+        super().__init__(seed)
         if n_steps < 1:
             raise InputError(f"a move of {n_steps} steps does not move; 1 is the least")
         self.force = openmm.XmlSerializer.clone(force)
         self.atoms = [int(i) for i in atoms]
         self.n_steps = int(n_steps)
         self.timestep = float(strip(timestep, unit.picosecond))
-        drawn = np.random.default_rng().integers(2**31 - 1)
-        self.seed = int(drawn if seed is None else seed)
-        self.n_proposed = self.n_accepted = self.n_failed = 0
         self._context: openmm.Context | None = None
-
-    @property
-    def fraction_accepted(self) -> float:
-        """Accepted of all proposals; nan before the first."""
-        return self.n_accepted / self.n_proposed if self.n_proposed else float("nan")
-
-    @property
-    def statistics(self) -> dict[str, int]:
-        """The counts."""
-        return {name: getattr(self, name) for name in ("n_proposed", "n_accepted", "n_failed")}
-
-    @statistics.setter
-    def statistics(self, value: dict[str, int]) -> None:
-        self.n_proposed, self.n_accepted, self.n_failed = (
-            value[name] for name in ("n_proposed", "n_accepted", "n_failed")
-        )
 
     def apply(
         self, thermodynamic_state: Any, sampler_state: Any, context_cache: Any = None
@@ -98,8 +79,7 @@ class NeuralMDHMCMove(MCMCMove):
         context_cache : openmmtools.cache.ContextCache, optional
             openmmtools' global one by default.
         """
-        # A function of seed and count: a move that was stored and read back goes on the same.
-        random = np.random.default_rng([self.seed, self.n_proposed])
+        random = self.generator()
         target, _ = self._get_context_cache(context_cache).get_context(thermodynamic_state)
         sampler_state.apply_to_context(target, ignore_velocities=True)
         before = thermodynamic_state.reduced_potential(target)
