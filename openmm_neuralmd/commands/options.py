@@ -9,6 +9,7 @@ import typer
 
 from ..errors import InputError
 from ..utils.times import parse_time
+from .command import say
 
 _COMPLEX = "Complex"
 
@@ -106,6 +107,15 @@ def one_of(**given: object) -> None:
     if len(present) != 1:
         what = f"{' and '.join(present)} exclude each other" if present else "nothing to work on"
         raise typer.BadParameter(f"{what}; give one of: {', '.join(names)}")
+
+
+def warn_of_platform(name: str | None) -> None:
+    """Say so where the platform that was asked for is not to be trusted."""
+    from ..utils.platforms import caution
+
+    line = caution(name)
+    if line:
+        say(f"warning: {line}")
 
 
 def read_properties(given: list[str] | None, platform: str | None) -> dict[str, str]:

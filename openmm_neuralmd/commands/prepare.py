@@ -160,6 +160,7 @@ def prepare(
     imported: dict[str, Any] = {"sdf": sdf, "include": include}
     kind = IMPORTED.get(structure.suffix.lower())
     _refuse_stray(kind, given, imported)
+    options.warn_of_platform(platform)
     if restart:
         moved = set_aside([output], output.with_name(f"{output.name}.previous"))
         say(f"the earlier folder is now in {moved}" if moved else "nothing to set aside")

@@ -174,6 +174,7 @@ def reference(
     }
     from ..md.settings import MDSettings
 
+    options.warn_of_platform(platform)
     given = {key: value for key, value in choices.items() if value is not None}
     settings = MDSettings(labels=labels, **given)
     settings.check()

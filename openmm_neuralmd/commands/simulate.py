@@ -98,6 +98,7 @@ def simulate(
     )
     source.check()
     properties = read_properties(platform_property, platform)
+    options.warn_of_platform(platform)
     if output.suffix.lower() != ".dcd":
         raise typer.BadParameter(f"{output}: the trajectory is a DCD file; name it NAME.dcd")
     from ..model import load_model

@@ -17,11 +17,12 @@ from openmm import unit
 from ..simulation.guard import guard
 from ..units import nanometers
 from ..utils.files import complete
+from ..utils.platforms import choose_platform
 from .field import running_system
 from .masses import masses, with_bonds
 from .minimise import minimise
 from .modes import Setup
-from .platforms import find_platform, make_context, seed_for
+from .platforms import make_context, seed_for
 from .selection import without_solvent
 from .settings import MDSettings
 
@@ -121,8 +122,7 @@ def _stage(
 
 
 def _minimised(setup: Setup, settings: MDSettings) -> openmm.State:
-    if settings.platform is not None:
-        find_platform(settings.platform)
+    choose_platform(settings.platform)  # before the minimisation, which takes longest
     positions = minimise(
         with_bonds(setup.system), setup.topology, setup.complex.positions, settings.platform
     )

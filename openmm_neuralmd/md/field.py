@@ -14,12 +14,11 @@ import numpy as np
 import openmm
 from numpy.typing import NDArray
 
+from ..utils.platforms import ON_CPU, choose_platform
 from .interaction import dielectric_of
 from .modes import GROUPS, Setup
-from .platforms import fastest_platform
 from .settings import MDSettings
 
-ON_CPU = ("CPU", "Reference")
 Array = NDArray[np.float64]
 
 
@@ -84,7 +83,7 @@ class Field:
 def running_system(setup: Setup, settings: MDSettings) -> openmm.System:
     """A copy of the System for a Context; on a CPU with a `Field` where it stands for a force."""
     system = openmm.XmlSerializer.clone(setup.system)
-    if (settings.platform or fastest_platform()) not in ON_CPU:
+    if choose_platform(settings.platform).getName() not in ON_CPU:
         return system
     for index, force in enumerate(system.getForces()):
         if force.getForceGroup() == GROUPS["interaction"]:
