@@ -11,7 +11,9 @@ from typing import Any
 from distributed import Client, LocalCluster
 
 from ..errors import InputError, one_line
-from .settings import ClusterSettings
+from .settings import ClusterSettings, SlurmOptions
+
+LOOPBACK = "127.0.0.1"
 
 LOST = 2
 """Workers that a task may lose (crashes, memory) before it counts as failed."""
@@ -34,8 +36,11 @@ def connected(settings: ClusterSettings) -> Iterator[Client]:
 
 def _local(settings: ClusterSettings) -> LocalCluster:
     """A process for each task at once; the cores are shared out among them."""
-    if settings.options:
-        raise InputError("cluster.options are for kind slurm; a local cluster has workers only")
+    if settings.options != SlurmOptions() or settings.interface is not None:
+        raise InputError(
+            "cluster.options and cluster.interface are for kind slurm; a local cluster has workers "
+            "only"
+        )
     cores = len(os.sched_getaffinity(0))
     workers = settings.workers or cores
     threads = str(max(1, cores // workers))
@@ -43,7 +48,8 @@ def _local(settings: ClusterSettings) -> LocalCluster:
         n_workers=workers,
         threads_per_worker=1,
         processes=True,
-        dashboard_address=":0",
+        host=LOOPBACK,
+        dashboard_address=f"{LOOPBACK}:0" if settings.dashboard else None,
         silence_logs=logging.CRITICAL,
         memory_limit=0,
         env={"OPENMM_CPU_THREADS": threads, "OMP_NUM_THREADS": threads},
@@ -52,6 +58,9 @@ def _local(settings: ClusterSettings) -> LocalCluster:
 
 def slurm_cluster(settings: ClusterSettings, scale: bool = True) -> Any:
     """Jobs of SLURM, each with one worker that does one task at a time.
+
+    Dask's scheduler obeys whoever reaches its port.  It therefore listens on this machine alone
+    unless the settings name the network interface of the cluster.
 
     Parameters
     ----------
@@ -69,12 +78,23 @@ def slurm_cluster(settings: ClusterSettings, scale: bool = True) -> Any:
         raise InputError(
             "cluster.kind slurm needs dask-jobqueue: pip install dask-jobqueue"
         ) from error
-    options = {"cores": 1, "memory": "4GB", **settings.options, "processes": 1}
-    options.setdefault("scheduler_options", {"dashboard_address": ":0"})
-    cores = int(options["cores"])
-    script = [f"export OMP_NUM_THREADS={cores} OPENMM_CPU_THREADS={cores}"]
-    options["job_script_prologue"] = [*script, *options.get("job_script_prologue", ())]
-    options["worker_extra_args"] = ["--nthreads", "1", *options.get("worker_extra_args", ())]
+    options = settings.options.model_dump(exclude_none=True, exclude={"modules"})
+    cores, modules = settings.options.cores, settings.options.modules
+    options["job_extra_directives"] = list(settings.options.job_extra_directives)
+    options["job_script_prologue"] = [
+        *(f"module load {name}" for name in modules),
+        f"export OMP_NUM_THREADS={cores} OPENMM_CPU_THREADS={cores}",
+    ]
+    listening = {"dashboard_address": f"{LOOPBACK}:0", "dashboard": settings.dashboard}
+    if settings.interface is None:
+        listening["host"] = LOOPBACK
+    else:
+        options["interface"] = settings.interface
+    options |= {
+        "processes": 1,
+        "worker_extra_args": ["--nthreads", "1", "--no-dashboard"],
+        "scheduler_options": listening,
+    }
     try:
         cluster = SLURMCluster(**options)
     except (TypeError, ValueError, RuntimeError) as error:  # the last: no such network interface

@@ -17,6 +17,7 @@ from openmm import unit
 from ..simulation.guard import guard
 from ..units import nanometers
 from ..utils.files import complete
+from ..utils.openmm_xml import deserialize
 from ..utils.platforms import choose_platform
 from .field import running_system
 from .masses import masses, with_bonds
@@ -63,7 +64,7 @@ def equilibrate(setup: Setup, settings: MDSettings, folder: Path, say: Say) -> o
             reached = _stage(name, setup, settings, state, half)
             with complete(file) as temporary:
                 temporary.write_text(openmm.XmlSerializer.serialize(reached))
-        state = openmm.XmlSerializer.deserialize(file.read_text())
+        state = deserialize(file.read_text(), openmm.State, str(file))
     return state
 
 

@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import io
 import json
+import zipfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import torch
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from torch import Tensor, nn
 
 from ..bindingnet.inputs import complex_tensors
@@ -25,6 +28,19 @@ from .geometry import PocketGeometry, check_box
 
 PRECISIONS: dict[str, torch.dtype] = {"single": torch.float32, "double": torch.float64}
 METADATA = "neuralmd.json"
+_DAMAGE = (OSError, ValueError, RuntimeError, EOFError)
+_INFLATION = 200  # what unpacking may multiply; more is made to fill memory
+
+
+class _Metadata(BaseModel):
+    """What `describe` writes; more values may stand beside these."""
+
+    model_config = ConfigDict(extra="allow")
+
+    quantity: Literal["force", "energy", "refinement"]
+    periodic: bool
+    particles: list[Annotated[int, Field(ge=0, lt=2**31)]] = Field(min_length=1, max_length=2**24)
+    units: dict[str, str] = {}
 
 
 class ForceModule(nn.Module):
@@ -193,18 +209,38 @@ def export(module: ForceModule, path: str | Path, **metadata: Any) -> str:
 
 
 def read_artifact(path: str | Path) -> Artifact:
-    """Hash and metadata of an exported force module.
+    """Hash and metadata of an exported force module, read without running anything in it.
+
+    TorchScript is a program, and `torch.jit.load` already runs parts of it.  The file is a zip
+    archive, and what `export` added is plain JSON in it.
 
     Raises
     ------
     ModelError
         If the file is missing or was not written by `export`.
     """
-    path, extra = Path(path), {METADATA: ""}
+    path = Path(path)
     try:
-        torch.jit.load(str(path), map_location="cpu", _extra_files=extra)
-    except (RuntimeError, ValueError) as error:
-        raise ModelError(f"{path}: not an exported force, or damaged; export it again") from error
-    if not extra[METADATA]:
+        with zipfile.ZipFile(path) as archive:
+            names = [n for n in archive.namelist() if n.endswith(f"/extra/{METADATA}")]
+            modules = [n for n in archive.namelist() if n.endswith(("/data.pkl", "/constants.pkl"))]
+            largest = max((entry.file_size for entry in archive.infolist()), default=0)
+            if len(modules) < 2 or largest > _INFLATION * path.stat().st_size:
+                raise ValueError("not a TorchScript archive")
+            if archive.testzip() is not None:
+                raise ValueError("damaged")
+            content = archive.read(names[0]) if names else None
+    except (zipfile.BadZipFile, zlib.error, *_DAMAGE) as error:
+        raise _no_export(path) from error
+    if content is None:
         raise ModelError(f"{path}: a TorchScript file, but not one of this package")
-    return Artifact(path, sha256(path), json.loads(extra[METADATA]))
+    try:
+        return Artifact(path, sha256(path), _Metadata.model_validate_json(content).model_dump())
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"])) or METADATA
+        raise ModelError(f"{path}: damaged metadata: {where}: {first['msg']}") from error
+
+
+def _no_export(path: Path) -> ModelError:
+    return ModelError(f"{path}: not an exported force, or damaged; export it again")
