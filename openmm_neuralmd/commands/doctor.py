@@ -1,4 +1,4 @@
-"""`neuralmd doctor`: what works on this machine."""
+"""`neuralmd doctor`: test what works on this machine."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ from typing import Annotated
 
 import typer
 
-HELP = """Show what works on this machine, proved by running it, and what to install.
+HELP = """Test what works on this machine and show what to install.
 
-Exit code: 0 everything works, 1 something that this machine could do does not, 2 nothing can run.
+Exit code: 0 if everything works, 1 if a feature that this machine supports fails, 2 if no
+simulation can run.
 
-With --audit: show what a file or folder from somebody else would do, without opening it the usual
-way; exit code 1 if it holds a program.
+With --audit, the command shows what a received file or folder would execute, without loading it;
+the exit code is 1 if it contains a program.
 """
 EXAMPLE = "Example: neuralmd doctor --audit complex/"
 
@@ -20,10 +21,10 @@ EXAMPLE = "Example: neuralmd doctor --audit complex/"
 def doctor(
     audit: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Show what this file or folder would do."),
+        typer.Option(metavar="FILE", help="Inspect this file or folder instead of the machine."),
     ] = None,
 ) -> None:
-    """Examine and show."""
+    """Run the tests and show the findings."""
     if audit is not None:
         _audit(audit)
     from ..doctor.report import render, report
