@@ -6,17 +6,24 @@ import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
-
-from distributed import Client, LocalCluster
+from typing import TYPE_CHECKING, Any
 
 from ..errors import InputError, one_line
+from ..utils.optional import optional_import
 from .settings import ClusterSettings, SlurmOptions
+
+if TYPE_CHECKING:
+    from distributed import Client, LocalCluster
 
 LOOPBACK = "127.0.0.1"
 
 LOST = 2
 """Workers that a task may lose (crashes, memory) before it counts as failed."""
+
+
+def dask() -> Any:
+    """Import Dask's scheduler and workers."""
+    return optional_import("distributed", extra="campaign", purpose="a campaign")
 
 
 @contextmanager
@@ -30,7 +37,7 @@ def connected(settings: ClusterSettings) -> Iterator[Client]:
     """
     make = {"local": _local, "slurm": slurm_cluster}[settings.kind]
     logging.getLogger("distributed").setLevel(logging.CRITICAL)
-    with make(settings) as cluster, Client(cluster) as client:
+    with make(settings) as cluster, dask().Client(cluster) as client:
         yield client
 
 
@@ -44,7 +51,7 @@ def _local(settings: ClusterSettings) -> LocalCluster:
     cores = len(os.sched_getaffinity(0))
     workers = settings.workers or cores
     threads = str(max(1, cores // workers))
-    return LocalCluster(
+    local: LocalCluster = dask().LocalCluster(
         n_workers=workers,
         threads_per_worker=1,
         processes=True,
@@ -54,6 +61,7 @@ def _local(settings: ClusterSettings) -> LocalCluster:
         memory_limit=0,
         env={"OPENMM_CPU_THREADS": threads, "OMP_NUM_THREADS": threads},
     )
+    return local
 
 
 def slurm_cluster(settings: ClusterSettings, scale: bool = True) -> Any:
@@ -72,12 +80,7 @@ def slurm_cluster(settings: ClusterSettings, scale: bool = True) -> Any:
     ------
     InputError
     """
-    try:
-        from dask_jobqueue import SLURMCluster
-    except ImportError as error:
-        raise InputError(
-            "cluster.kind slurm needs dask-jobqueue: pip install dask-jobqueue"
-        ) from error
+    jobqueue = optional_import("dask_jobqueue", extra="slurm", purpose="cluster.kind slurm")
     options = settings.options.model_dump(exclude_none=True, exclude={"modules"})
     cores, modules = settings.options.cores, settings.options.modules
     options["job_extra_directives"] = list(settings.options.job_extra_directives)
@@ -96,7 +99,7 @@ def slurm_cluster(settings: ClusterSettings, scale: bool = True) -> Any:
         "scheduler_options": listening,
     }
     try:
-        cluster = SLURMCluster(**options)
+        cluster = jobqueue.SLURMCluster(**options)
     except (TypeError, ValueError, RuntimeError) as error:  # the last: no such network interface
         raise InputError(f"cluster.options: {one_line(error)}") from error
     if scale:

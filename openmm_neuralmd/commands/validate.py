@@ -85,7 +85,10 @@ def validate(
     from ..report.evidence import Evidence
     from ..report.outputs import markdown, write_outputs
     from ..report.speed import read_speed
+    from ..utils.optional import optional_import
 
+    for library in ("posebusters", "prolif"):
+        optional_import(library, extra="validate", purpose="neuralmd validate")
     timed = read_speed(speed) if speed else None
     judged = read_checks(checks) if checks else []
     if output.exists():
