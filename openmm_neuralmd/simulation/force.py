@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 import xml.etree.ElementTree as ElementTree
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -92,11 +93,12 @@ def NeuralMDForce(
         periodic=periodic,
         scale=scale,
     )
-    if not module.conservative:
+    if scale == 1.0 and not module.conservative:
         points = torch.as_tensor(complex.positions[module.geometry.particles])
         box = None if complex.box is None else torch.as_tensor(complex.box)
-        name = f"model '{model.card.name}' on {complex.name}"
-        warn_of_rounding(module.evaluate(points, box)[1], name)
+        with suppress(RuntimeError):  # a force that is no number is reported with step and atom
+            name = f"model '{model.card.name}' on {complex.name}"
+            warn_of_rounding(module.evaluate(points, box)[1], name)
     information = {
         "model": model.card.name,
         "model_sha256": model.sha256,
