@@ -20,6 +20,7 @@ from mechanics_tables import MECHANICS
 from openmm_neuralmd.analysis.markdown import table
 from result_files import ROOT
 from speed.tables import SPEED
+from summary_tables import SUMMARY
 from training_tables import TRAINING
 
 SETS = ROOT / "validation" / "reference_sets"
@@ -71,6 +72,7 @@ TABLES: dict[str, Callable[[], str]] = {
     **ENERGIES,
     **GOAL_TABLES,
     **TRAINING,
+    **SUMMARY,
     "set-pocket": lambda: reference_set("pocket"),
     "set-fine": lambda: reference_set("fine"),
     "set-dry": lambda: reference_set("dry"),

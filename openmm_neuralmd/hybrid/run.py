@@ -185,7 +185,7 @@ class _Chain:
         return dict(zip(COLUMNS, cells, strict=True))
 
     def poses(self, number: int) -> str:
-        """Those of the last jump, for the SDF."""
+        """Poses of the last jump, for the SDF."""
         move = self.move
         assert move.last is not None
         return pose_blocks(move.ligand, move.complex.ligand, move.last, number)
@@ -267,7 +267,7 @@ def _published(
         rows = list(csv.DictReader(file))
     kinds = Counter(row["kind"] for row in rows)
     reasons = Counter(row["reason"] for row in rows if row["reason"])
-    told = {
+    content = {
         "model": {"name": move.model.card.name, "sha256": move.model.sha256},
         "complex": {"name": folder.name, "files": folder.record["files"]},
         "settings": asdict(settings),
@@ -282,7 +282,7 @@ def _published(
         **provenance(),
     }
     topology = part_of_topology(move.setup.topology, chain.written)
-    publish(partial, move.setup, topology, chain.written, told, folder)
+    publish(partial, move.setup, topology, chain.written, content, folder)
     place = partial.output
     trajectory = place / f"trajectory.{settings.md.format}"
     names = (place, trajectory, place / TOPOLOGY, place / LOG, place / POSES)

@@ -96,8 +96,8 @@ def run_reference(
         own = np.searchsorted(records.written, setup.complex.ligand)
         records.labels.save(partial.run / LABELS, times, own)
     engine = {"engine": ENGINE, "platform": describe_platform(context)}
-    told = record(folder, setup, settings, records.written, run, engine)
-    publish(partial, setup, records.topology, records.written, told, folder)
+    content = record(folder, setup, settings, records.written, run, engine)
+    publish(partial, setup, records.topology, records.written, content, folder)
     return run
 
 
@@ -134,9 +134,9 @@ def _produce(
                 if number == numbers.stop - 1 or seconds - committed > checkpoint_seconds:
                     partial.commit(context.createCheckpoint(), number, records.files)
                     committed = seconds
-                made = number - numbers.start + 1
-                speed = made * settings.interval_ps / seconds * 86.4
+                count = number - numbers.start + 1
+                speed = count * settings.interval_ps / seconds * 86.4
                 progress(1, f"{speed:.3g} ns/day, {temperature:.0f} K")
     except SimulationError as error:
-        kept = f"the snapshots before it are kept in {partial.run}"
-        raise SimulationError(f"{error}; {kept}") from error
+        hint = f"the snapshots before it are kept in {partial.run}"
+        raise SimulationError(f"{error}; {hint}") from error

@@ -217,12 +217,12 @@ def describe_ligand(ligand: Ligand, source: Path) -> dict[str, Any]:
 
 
 def _versions() -> dict[str, str]:
-    """Of what decides chemistry and parameters, beside OpenMM; what is not installed left out."""
-    found = {}
+    """Versions of the installed packages, beside OpenMM, that decide chemistry and parameters."""
+    versions = {}
     for package in ("pdbfixer", "rdkit", "acpype", "openmmforcefields"):
         with suppress(metadata.PackageNotFoundError):
-            found[package] = metadata.version(package)
-    return found
+            versions[package] = metadata.version(package)
+    return versions
 
 
 def _parametrise(

@@ -67,8 +67,8 @@ class LabelledRun:
         ).with_hydrogens()
         built = deserialize(system, openmm.System, f"{path / SYSTEM}")
         _check_rigid(path, built, complex)
-        with np.load(path / LABELS, allow_pickle=False) as found:
-            data = {name: found[name] for name in found.files}
+        with np.load(path / LABELS, allow_pickle=False) as arrays:
+            data = {name: arrays[name] for name in arrays.files}
         forces = np.asarray(data["forces_kj_mol_nm"], dtype=np.float64)
         if forces.ndim == 4:  # by force group; `compact` has added them up
             forces = forces.sum(axis=1)
@@ -139,7 +139,7 @@ def _text(path: Path) -> str:
 
 
 def _dielectric(system: openmm.System) -> str:
-    """Of the electrostatics between ligand and protein."""
+    """Dielectric of the electrostatics between ligand and protein."""
     pairs = (f for f in system.getForces() if isinstance(f, openmm.CustomNonbondedForce))
     return dielectric_of(next(pairs))
 

@@ -106,7 +106,7 @@ class Loop(ABC):
 
     @abstractmethod
     def card(self) -> ModelCard:
-        """Of the model as it is now."""
+        """Return a model card for the current weights."""
 
     def _set_up(self, errors: nn.Module) -> tuple[Any, Any]:
         settings, coefficients = self.settings, self.model.coefficients()

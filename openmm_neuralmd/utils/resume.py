@@ -201,8 +201,8 @@ class PartialTrajectory:
             try:
                 yield dcd
             except SimulationError as error:
-                kept = f"the snapshots before it are kept in {self.trajectory}"
-                raise SimulationError(f"{error} {kept}") from error
+                hint = f"the snapshots before it are kept in {self.trajectory}"
+                raise SimulationError(f"{error} {hint}") from error
 
     def commit(self, context: openmm.Context, done: int) -> None:
         """Make the first `done` snapshots survive a kill -9."""

@@ -21,11 +21,11 @@ def parse_time(text: str) -> float:
     InputError
         If it is not a positive number with a known unit.
     """
-    found = _TIME.fullmatch(text)
-    unit = (found[2] or "ps") if found else ""
-    if found is None or unit not in PICOSECONDS:
+    match = _TIME.fullmatch(text)
+    unit = (match[2] or "ps") if match else ""
+    if match is None or unit not in PICOSECONDS:
         raise InputError(f"'{text}' is not a time; write 8ns or 500ps (fs, ps, ns, us, ms)")
-    value = float(found[1]) * PICOSECONDS[unit]
+    value = float(match[1]) * PICOSECONDS[unit]
     if not 0 < value < math.inf:
         raise InputError(f"'{text}': the time must be positive")
     return value
