@@ -31,6 +31,8 @@ def copy(tmp_path: Path) -> Path:
     results += sorted(p.relative_to(ROOT) for p in sets)
     others = (
         "docs/mechanics.md",
+        "docs/platforms.md",
+        "validation/platform_tables.py",
         "docs/reference.md",
         "docs/reference-sets.md",
         "docs/training.md",
