@@ -27,6 +27,8 @@ from typer.testing import CliRunner
 from mm_models import make_model
 from openmm_neuralmd.campaign.settings import read_campaign
 from openmm_neuralmd.cli import app as app_
+from openmm_neuralmd.commands import simulate as simulate_command
+from openmm_neuralmd.commands import train as train_command
 from openmm_neuralmd.dynamics.gnn import GNNMD, GNNMDSettings
 from openmm_neuralmd.dynamics.sde import NeuralSDE, NeuralSDESettings
 from openmm_neuralmd.errors import NeuralMDError
@@ -706,6 +708,32 @@ def _(b: Bench) -> object:
 def _(b: Bench) -> object:
     PartialRun(b.folder / "run", "one")
     return PartialRun(b.folder / "run", "another")
+
+
+@case("fewer-snapshots")
+def _(b: Bench) -> object:
+    partial = PartialRun(b.folder / "run", "one")
+    (partial.run / "a").write_bytes(b"12345")
+    partial.commit(b"state", 5, [partial.run / "a"])
+    return PartialRun(b.folder / "run", "one").resume(lambda state: None, 3)
+
+
+@case("output-exists")
+def _(b: Bench) -> object:
+    (b.folder / "run").touch()
+    return PartialRun(b.folder / "run", "one")
+
+
+@case("output-is-input")
+def _(b: Bench) -> object:
+    (b.folder / "c.pdb").touch()
+    return simulate_command._make_room(b.folder / "c.dcd", [b.folder / "c.pdb"], restart=True)
+
+
+@case("train-foreign")
+def _(b: Bench) -> object:
+    (b.folder / "log.csv").touch()
+    return train_command._make_room(b.folder, restart=False)
 
 
 @case("relax-without-box")

@@ -583,7 +583,7 @@ def test_another_request_does_not_continue_a_run(folder: ComplexFolder, tmp_path
         run_reference(
             folder, tmp_path / "x", 0.1, settings=RIGID, checkpoint_seconds=0, progress=stop
         )
-    with pytest.raises(InputError, match="interrupted run of another complex or with other"):
+    with pytest.raises(InputError, match="interrupted run of another model, complex"):
         run_reference(folder, tmp_path / "x", 0.1, settings=replace(RIGID, seed=2))
 
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 from ...errors import InputError
 from ...utils.progress import Advance, silent
-from ...utils.resume import PartialRun
+from ...utils.resume import PartialRun, check_free
 from ..equilibration import duration
-from ..folder import ComplexFolder, check_absent
+from ..folder import ComplexFolder
 from ..modes import build
 from ..outcome import (
     ReferenceRun,
@@ -87,7 +87,7 @@ def run_gromacs(
     """
     settings, output = settings or MDSettings(), Path(output)
     check(settings)
-    check_absent(output)
+    check_free(output)
     folder = ComplexFolder.of(folder)
     gmx = find_gmx()
     setup, total = build(folder, settings), settings.snapshots(time_ps)
