@@ -686,12 +686,12 @@ def _(b: Bench) -> object:
 
 @case("locked-run")
 def _(b: Bench) -> object:
-    PartialRun(b.folder / "run", "the same")
-    lock = b.folder / ".run.partial" / "lock"
-    words = "import fcntl, sys; f = open(sys.argv[1], 'a'); fcntl.lockf(f, fcntl.LOCK_EX)"
-    words += "; print('locked', flush=True); sys.stdin.read()"
+    words = "import sys; from pathlib import Path; from openmm_neuralmd.utils.lock import Lock"
+    words += "; Lock(Path(sys.argv[1])); print('locked', flush=True); sys.stdin.read()"
+    place = b.folder / ".run.partial"
+    place.mkdir()
     with subprocess.Popen(
-        [sys.executable, "-c", words, str(lock)],
+        [sys.executable, "-c", words, str(place)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
