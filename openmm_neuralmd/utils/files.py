@@ -6,6 +6,7 @@ import gzip
 import hashlib
 import io
 import os
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
@@ -84,7 +85,7 @@ def read_arrays(path: str | Path, names: Sequence[str]) -> dict[str, np.ndarray]
         raise InputError(f"cannot read {path}, it is damaged: {one_line(error)}") from error
 
 
-_DAMAGE = (OSError, ValueError, KeyError, TypeError, EOFError, RuntimeError, NotImplementedError)
+_DAMAGE = (OSError, ValueError, KeyError, TypeError, EOFError, RuntimeError, tokenize.TokenError)
 
 
 def _declared(archive: zipfile.ZipFile, name: str) -> int:

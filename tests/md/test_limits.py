@@ -34,7 +34,7 @@ def test_numbers_of_a_run(name: str, value: float) -> None:
 
 @pytest.mark.parametrize("cutoff", ["0", "-1", "nan", "1e-6"])
 def test_cutoffs_of_the_issue(cutoff: str, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="cutoff must be from 0.6 to 100 nm"):
+    with pytest.raises(InputError, match=r"cutoff must be from 0\.6 to 100 nm"):
         MDSettings(cutoff=float(cutoff)).check()
 
 

@@ -19,6 +19,7 @@ import json
 import os
 import random
 import resource
+import select
 import shutil
 import signal
 import sys
@@ -97,7 +98,7 @@ def _worker(target: Target, numbers: range, channel: int) -> None:
 
 def outcomes(target: Target, numbers: range) -> Iterator[tuple[int, str, str]]:
     """Verdicts of some cases; a fork that dies costs the case it was at."""
-    first = numbers.start
+    first, _ = numbers.start, target.corpus  # made before the forks, which share it
     while first < numbers.stop:
         reading, writing = os.pipe()
         child = os.fork()
@@ -111,16 +112,36 @@ def outcomes(target: Target, numbers: range) -> Iterator[tuple[int, str, str]]:
                 os._exit(code)
         os.close(writing)
         begun = first
-        with os.fdopen(reading) as lines:
-            for line in lines:
-                begun, *verdict = json.loads(line)
-                if verdict:
-                    yield begun, verdict[0], verdict[1]
-                    first = begun + 1
+        stuck = False
+        for line in _lines(reading):
+            if line is None:
+                os.kill(child, signal.SIGKILL)
+                stuck = True
+                break
+            begun, *verdict = json.loads(line)
+            if verdict:
+                yield begun, verdict[0], verdict[1]
+                first = begun + 1
+        os.close(reading)
         _, status = os.waitpid(child, 0)
         if status and first <= begun:
-            yield begun, "crash", f"signal {os.WTERMSIG(status)}, status {status}"
+            end = "hang" if stuck else "crash"
+            yield begun, end, f"signal {os.WTERMSIG(status)}, status {status}"
             first = begun + 1
+
+
+def _lines(channel: int) -> Iterator[bytes | None]:
+    """Lines of a fork; None where it is silent for longer than any case may take."""
+    rest = b""
+    while True:
+        if not select.select([channel], [], [], 2 * SECONDS)[0]:
+            yield None
+            return
+        content = os.read(channel, 65536)
+        if not content:
+            return
+        *whole, rest = (rest + content).split(b"\n")
+        yield from whole
 
 
 def run(names: list[str], cases: int, seconds: float, first: int = 0) -> dict[str, dict]:
