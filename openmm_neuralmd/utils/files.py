@@ -77,8 +77,8 @@ def read_arrays(path: str | Path, names: Sequence[str]) -> dict[str, np.ndarray]
             size = sum(entry.file_size for entry in archive.infolist())
             if size > most or any(_declared(archive, name) > most for name in names):
                 raise InputError(f"{path}: its arrays are larger than its content; it is damaged")
-        with np.load(io.BytesIO(content), allow_pickle=False) as found:
-            return {name: found[name] for name in names}
+        with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
+            return {name: arrays[name] for name in names}
     except InputError:
         raise
     except (zipfile.BadZipFile, zlib.error, SyntaxError, MemoryError, *_DAMAGE) as error:

@@ -79,10 +79,10 @@ def _integer(content: bytes, random_: random.Random) -> bytes:
 
 
 def _number(content: bytes, random_: random.Random) -> bytes:
-    found = list(re.finditer(rb"-?\d+(\.\d+)?([eE][-+]?\d+)?", content[:400_000]))
-    if not found:
+    matches = list(re.finditer(rb"-?\d+(\.\d+)?([eE][-+]?\d+)?", content[:400_000]))
+    if not matches:
         return content
-    one = random_.choice(found)
+    one = random_.choice(matches)
     new = random_.choice(NUMBERS)
     if random_.random() < 0.5:  # columns stay where they are
         new = new.rjust(len(one[0]))[: max(len(one[0]), 1)]
@@ -90,10 +90,10 @@ def _number(content: bytes, random_: random.Random) -> bytes:
 
 
 def _word(content: bytes, random_: random.Random) -> bytes:
-    found = list(re.finditer(rb"[A-Za-z_]{2,}", content[:400_000]))
-    if not found:
+    matches = list(re.finditer(rb"[A-Za-z_]{2,}", content[:400_000]))
+    if not matches:
         return content
-    one, other = random_.choice(found), random_.choice(found)
+    one, other = random_.choice(matches), random_.choice(matches)
     new = random_.choice((*WORDS, other[0], one[0].lower(), one[0][::-1]))
     return content[: one.start()] + new + content[one.end() :]
 

@@ -112,8 +112,8 @@ def pocket() -> Complex:
     for a, b in whole.topology.bonds():
         if a in index and b in index:
             topology.addBond(index[a], index[b])
-    kept = [atom.index for atom in atoms if atom in index]
-    return Complex.from_openmm(topology, whole.positions[kept], name="pocket")
+    chosen_atoms = [atom.index for atom in atoms if atom in index]
+    return Complex.from_openmm(topology, whole.positions[chosen_atoms], name="pocket")
 
 
 def _model() -> Model:
