@@ -49,6 +49,17 @@ def example_trajectory(name: str) -> Path:
     return _TRAJECTORIES[name]
 
 
+def example_sdf(name: str) -> Path | None:
+    """The SDF of an example's ligand; None where the example has none.
+
+    Raises
+    ------
+    InputError
+        Unknown name.
+    """
+    return GPCR_FOLDER / "ligand.sdf" if has_trajectory(name) else None
+
+
 def has_trajectory(name: str) -> bool:
     """Whether an example has a trajectory, and not a complex alone; InputError if unknown."""
     if name not in _COMPLEXES:

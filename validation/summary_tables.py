@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from speed.comparison import counts
+
 from accuracy_tables import COMMAND, LEARNED, TRIVIAL, result_of
 from openmm_neuralmd.analysis.markdown import interval, rounded, table
 from openmm_neuralmd.utils.times import show_time
 from result_files import missing, read
-from speed.comparison import counts
 
 SETS = {"gpcr": "5-HT1B, 6 ns", "flexible": "flexible, 1 ps"}
 """Comparisons in the table of accuracy, with their column titles."""

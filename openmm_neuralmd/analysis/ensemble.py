@@ -152,7 +152,9 @@ def ensemble_table(
     -------
     dict
         ``rmsf_ratio`` and ``rmsf_correlation``: means over atoms of the RMSF over all snapshots by
-        the truth's, and Pearson's correlation over atoms; ``torsion_divergence``,
+        the truth's, and Pearson's correlation over atoms; ``future_rmsf_ratio``: the same ratio
+        for one segment of the prediction, averaged over the segments, since eight futures pooled
+        spread more than the one stretch of the truth; ``torsion_divergence``,
         ``distance_divergence`` in bits; ``time_ratio``: integrated autocorrelation times, the
         prediction's by the truth's.  NaN where the prediction does not move.
     """
@@ -164,8 +166,11 @@ def ensemble_table(
     quadruples = rotatable_torsions(bonds, a.shape[1])
     moves = bool(np.ptp(b, axis=0).max() > 1e-9)
     time = correlation_time(b, predicted_segments) if moves else float("nan")
+    futures = [b[s.start : s.stop] for s in predicted_segments or [range(len(b))]]
+    one = np.mean([rmsf(future).mean() for future in futures])
     return {
         "rmsf_ratio": float(rmsf(b).mean() / rmsf(a).mean()),
+        "future_rmsf_ratio": float(one / rmsf(a).mean()),
         "rmsf_correlation": correlation(rmsf(a), rmsf(b)) if moves else float("nan"),
         "torsion_divergence": torsion_divergence(a, b, quadruples),
         "distance_divergence": distance_divergence(a, b),

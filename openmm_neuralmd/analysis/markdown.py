@@ -58,15 +58,8 @@ def cells(
     return told
 
 
-ERRORS = {
-    "mae": ("MAE, Å", 3),
-    "rmse": ("RMSE, Å", 2),
-    "matching": ("Matching, Å", 2),
-    "stability": ("Stability, %", 1),
-    "bond_angle_validity": ("valid, %", 0),
-}
-"""Columns of a table of forecasts."""
 ENSEMBLES = {
+    "future_rmsf_ratio": ("RMSF ratio of one future", 2),
     "rmsf_ratio": ("RMSF ratio", 2),
     "rmsf_correlation": ("RMSF correlation", 2),
     "torsion_divergence": ("torsions, bits", 3),

@@ -7,10 +7,9 @@ from typing import Literal, NamedTuple
 
 from ..analysis.evaluation import FEW
 from ..analysis.markdown import interval
-from ..assessment.stretch import FUTURES, MEAN
+from ..assessment.contestants import FUTURES, MEAN
 from ..utils.times import show_time
 from .bars import outcome
-from .checks import NO_CHEMISTRY
 from .evidence import Evidence
 from .names import title
 
@@ -60,16 +59,16 @@ def _headline(evidence: Evidence) -> tuple[Tone, str]:
     """Better means better in RMSE and in Stability, by intervals that exclude zero."""
     better = {
         name
-        for name in evidence.trivial
+        for name in evidence.baselines
         if all(_outcome(evidence, name, metric) == "better" for metric in COMPARED)
     }
-    if len(better) == len(evidence.trivial):
-        return "good", "Better than every trivial forecast"
+    if len(better) == len(evidence.baselines):
+        return "good", "Better than every naive baseline"
     if STILL in better:
-        return "mixed", "Better than standing still, but not than every trivial forecast"
-    worse = {name for name in evidence.trivial if _worse(evidence, name)}
+        return "mixed", "Better than standing still, but not than every naive baseline"
+    worse = {name for name in evidence.baselines if _worse(evidence, name)}
     still = "Worse" if STILL in worse else "Not clearly better"
-    others = f", and worse than {len(worse)} of {len(evidence.trivial)} trivial forecasts"
+    others = f", and worse than {len(worse)} of {len(evidence.baselines)} naive baselines"
     return "bad", f"{still} than standing still{others if worse else ''}"
 
 
@@ -94,22 +93,22 @@ def _question(evidence: Evidence) -> str:
 
 
 def _rivals(evidence: Evidence, metric: str) -> str:
-    """The model beside the trivial forecast that is best in a metric, and how many it beats."""
-    best = evidence.best_trivial(metric)
+    """The model beside the naive baseline that is best in a metric, and how many it beats."""
+    best = evidence.best_baseline(metric)
     words, unit, decimals = {"rmse": ("RMSE", "Å", 2), "stability": ("Stability", "%", 1)}[metric]
     own, other = (evidence.result["errors"][name][metric][0] for name in (evidence.model, best))
-    beaten = [n for n in evidence.trivial if _outcome(evidence, n, metric) == "better"]
+    beaten = [n for n in evidence.baselines if _outcome(evidence, n, metric) == "better"]
     valid = evidence.result["errors"][best].get("bond_angle_validity", [100.0])[0]
     broken = f" ({valid:.0f} % of its snapshots are intact molecules)" if valid < 99.5 else ""
     return (
-        f"{words}: {own:.{decimals}f} {unit}. The best trivial forecast, {title(best)}, has "
+        f"{words}: {own:.{decimals}f} {unit}. The best naive baseline, {title(best)}, has "
         f"{other:.{decimals}f} {unit}{broken}. {_gap(evidence, best, metric, decimals + 1)} "
-        f"In {words} it beats {len(beaten)} of {len(evidence.trivial)} trivial forecasts."
+        f"In {words} it beats {len(beaten)} of {len(evidence.baselines)} naive baselines."
     )
 
 
 def _gap(evidence: Evidence, name: str, metric: str, decimals: int) -> str:
-    """Whether the model is better than one trivial forecast, and by how much."""
+    """Whether the model is better than one naive baseline, and by how much."""
     values = evidence.result["differences"][name][metric]
     found = _outcome(evidence, name, metric)
     unit = "points" if metric == "stability" else "Å"
@@ -153,20 +152,20 @@ def _movement(evidence: Evidence) -> str:
 
 def _cautions(evidence: Evidence) -> list[str]:
     result = evidence.result
-    told = []
+    cautions = []
     if result["clusters"] < FEW:
-        told.append(
+        cautions.append(
             f"The forecasts fall into {result['clusters']} stretches that do not overlap. With "
             f"fewer than {FEW} the intervals are too narrow: take them as indications."
         )
     if result["trajectory_seen_in_training"]:
-        told.append(
+        cautions.append(
             "The model learned from earlier snapshots of this very trajectory; nothing here is "
             "about other complexes."
         )
-    told.append(
+    cautions.append(
         "One trajectory is one sample of its complex, however many forecasts are made in it."
     )
-    if evidence.chemistry is None:
-        told.append(f"Interactions were not looked at: {NO_CHEMISTRY}.")
-    return told
+    if missing := evidence.chemistry.missing:
+        cautions.append(f"Poses or interactions were not checked: {missing}.")
+    return cautions

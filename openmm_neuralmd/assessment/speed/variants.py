@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from openmm_neuralmd.errors import InputError
-from openmm_neuralmd.md.folder import ComplexFolder
-from openmm_neuralmd.md.settings import MDSettings
-from speed.all_atom import ENGINES, Variant
+from ...errors import InputError
+from ...md.folder import ComplexFolder
+from ...md.settings import MDSettings
+from .all_atom import ENGINES, Variant
 
 CUTOFFS = (1.2, 2.0, None)
 """nm, where there is no box: what is fastest depends on the platform."""

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
-from openmm_neuralmd.utils.progress import Advance, silent
+from ...utils.progress import Advance, silent
 
 SECONDS_PER_DAY = 86_400.0
 Key = TypeVar("Key")

@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from openmm_neuralmd.analysis.memory import FEW, independent_per_day
-from openmm_neuralmd.errors import InputError
-from openmm_neuralmd.model import Model
-from openmm_neuralmd.utils.times import show_time
+from ...analysis.memory import FEW, independent_per_day
+from ...errors import InputError
+from ...model import Model
+from ...utils.times import show_time
 
 MISATO_INTERVAL_PS = 80.0
 Rows = Mapping[str, Mapping[str, Any]]
@@ -86,11 +86,18 @@ def in_words(result: Mapping[str, Any], model: Model) -> list[str]:
     """What has to be known before a ratio is believed."""
     rows = result["rows"]
     most = max((r["moving_atoms"] for r in rows.values() if not r["learned"]), default=0)
-    own = min(r["moving_atoms"] for r in rows.values() if r["learned"])
+    own = min((r["moving_atoms"] for r in rows.values() if r["learned"]), default=0)
     trained = ", ".join(dict.fromkeys(str(d.get("name", "?")) for d in model.card.data))
-    told = [
+    all_atom = (
         f"All-atom MD moves up to {most:,} atoms and samples the Boltzmann distribution of its "
-        "force field; its trajectory resolves femtoseconds.",
+        "force field; its trajectory resolves femtoseconds."
+    )
+    without = (
+        "No all-atom MD was measured on this machine, so that there is no ratio: give --prepared "
+        "a folder of neuralmd prepare."
+    )
+    told = [
+        all_atom if most else without,
         f"NeuralMD moves the ligand's {own} atoms in a rigid protein and gives one snapshot per "
         "interval; nothing between snapshots is computed, and no ensemble is guaranteed: what they "
         "are worth is on its validity card.",
