@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from speed.comparison import counts
-
 from accuracy_tables import COMMAND, LEARNED, TRIVIAL, result_of
 from openmm_neuralmd.analysis.markdown import interval, rounded, table
+from openmm_neuralmd.assessment.speed.comparison import counts
 from openmm_neuralmd.utils.times import show_time
 from result_files import missing, read
 

@@ -47,14 +47,14 @@ def rotatable_torsions(bonds: ArrayLike, atoms: int) -> NDArray[np.int64]:
     for i, j in pairs.tolist():
         neighbours[i].append(j)
         neighbours[j].append(i)
-    found = []
+    quadruples = []
     for row, (j, k) in enumerate(pairs.tolist()):
         ends = [
             min((a for a in neighbours[x] if a != y), default=None) for x, y in ((j, k), (k, j))
         ]
         if None not in ends and not _in_ring(np.delete(pairs, row, axis=0), atoms, j, k):
-            found.append([ends[0], j, k, ends[1]])
-    return np.array(found, dtype=np.int64).reshape(-1, 4)
+            quadruples.append([ends[0], j, k, ends[1]])
+    return np.array(quadruples, dtype=np.int64).reshape(-1, 4)
 
 
 def _in_ring(others: NDArray[np.int64], atoms: int, j: int, k: int) -> bool:

@@ -204,7 +204,7 @@ class _Rows:
 
 
 def spaced(snapshots: Array, count: int = POSES) -> Array:
-    """So many of the snapshots, evenly spaced."""
+    """Select `count` of the snapshots, evenly spaced."""
     return snapshots[np.linspace(0, len(snapshots) - 1, count).round().astype(int)]
 
 

@@ -150,12 +150,12 @@ def occupancies(protein: prolif.Molecule, molecule: Chem.Mol, snapshots: ArrayLi
     ]
     fingerprint = prolif.Fingerprint()
     fingerprint.run_from_iterable(ligands, protein, progress=False, n_jobs=1)
-    found: Counter[tuple[str, str]] = Counter()
+    counts: Counter[tuple[str, str]] = Counter()
     for frame in fingerprint.ifp.values():
-        found.update(
+        counts.update(
             (str(residues[1]), kind) for residues, kinds in frame.items() for kind in kinds
         )
-    return {key: count / len(array) for key, count in found.items()}
+    return {key: count / len(array) for key, count in counts.items()}
 
 
 def recovery(

@@ -104,15 +104,15 @@ def _stereocentres(molecule: Chem.Mol) -> NDArray[np.int64]:
     """Centre and three of its neighbours, (C, 4), of every tetrahedral stereocentre."""
     copy = Chem.Mol(molecule)
     Chem.AssignStereochemistryFrom3D(copy)
-    found = []
+    centres = []
     for atom in copy.GetAtoms():
         if atom.GetChiralTag() in (
             Chem.ChiralType.CHI_TETRAHEDRAL_CW,
             Chem.ChiralType.CHI_TETRAHEDRAL_CCW,
         ):
             neighbours = [other.GetIdx() for other in atom.GetNeighbors()][:3]
-            found.append([atom.GetIdx(), *neighbours])
-    return np.array(found, dtype=np.int64).reshape(-1, 4)
+            centres.append([atom.GetIdx(), *neighbours])
+    return np.array(centres, dtype=np.int64).reshape(-1, 4)
 
 
 def _volumes(x: Array, centres: NDArray[np.int64]) -> Array:

@@ -132,8 +132,8 @@ def _interactions(evidence: Evidence) -> tuple[list[Pair], int]:
     if protein is None or molecule is None:
         return [], 0
     sides = (evidence.record.truth, evidence.record.forecasts(evidence.model))
-    made = (occupancies(protein, molecule, spaced(x.reshape(-1, *x.shape[2:]))) for x in sides)
-    return occupancy_pairs(*made)
+    poses = [spaced(x.reshape(-1, *x.shape[2:])) for x in sides]
+    return occupancy_pairs(*(occupancies(protein, molecule, x) for x in poses))
 
 
 def _asset(folder: str, name: str) -> Markup:

@@ -46,8 +46,8 @@ def verdict(evidence: Evidence) -> Verdict:
     if evidence.result["clusters"] < FEW:
         headline = f"On little data: {headline[0].lower()}{headline[1:]}"
     sentences = [_question(evidence), *(_rivals(evidence, metric) for metric in COMPARED)]
-    told = [_together(text) for text in (*sentences, *_futures(evidence), _movement(evidence))]
-    return Verdict(tone, headline, told, _cautions(evidence))
+    sentences = [_together(text) for text in (*sentences, *_futures(evidence), _movement(evidence))]
+    return Verdict(tone, headline, sentences, _cautions(evidence))
 
 
 def _together(text: str) -> str:
@@ -110,19 +110,19 @@ def _rivals(evidence: Evidence, metric: str) -> str:
 def _gap(evidence: Evidence, name: str, metric: str, decimals: int) -> str:
     """Whether the model is better than one naive baseline, and by how much."""
     values = evidence.result["differences"][name][metric]
-    found = _outcome(evidence, name, metric)
+    side = _outcome(evidence, name, metric)
     unit = "points" if metric == "stability" else "Å"
-    if found == "level":
-        told = interval(values, decimals).replace("-", "−")
+    if side == "level":
+        gap = interval(values, decimals).replace("-", "−")
         without = "" if len(values) == 3 else ", which has no interval,"
-        return f"The difference, {told} {unit},{without} decides nothing."
+        return f"The difference, {gap} {unit},{without} decides nothing."
     mean, *ends = (abs(value) for value in values)
-    told = interval([mean, *sorted(ends)], decimals)
-    return f"The model is {found} by {told.replace('(', f'{unit} (95 % interval ')}."
+    gap = interval([mean, *sorted(ends)], decimals)
+    return f"The model is {side} by {gap.replace('(', f'{unit} (95 % interval ')}."
 
 
 def _futures(evidence: Evidence) -> list[str]:
-    """Of a model that draws noise: what is judged is one future, and why its RMSE is no mean's."""
+    """Explain for a model with noise that one future is judged, whose RMSE exceeds a mean's."""
     row = evidence.result["errors"].get(evidence.model + MEAN)
     if row is None:
         return []
@@ -136,17 +136,18 @@ def _futures(evidence: Evidence) -> list[str]:
 
 def _movement(evidence: Evidence) -> str:
     row = evidence.result["errors"][evidence.model]
-    told = []
+    sentences = []
     if "bond_angle_validity" in row:
-        told.append(f"{row['bond_angle_validity'][0]:.0f} % of its snapshots are intact molecules")
+        valid = row["bond_angle_validity"][0]
+        sentences.append(f"{valid:.0f} % of its snapshots are intact molecules")
     if "rmsf_ratio" in row:
         ratio = row["rmsf_ratio"][0]
         much = (
             "about as much as" if ENOUGH <= ratio <= TOO_MUCH else f"{ratio:.2g} times as much as"
         )
         far = ": too little" if ratio < ENOUGH else ": too much" if ratio > TOO_MUCH else ""
-        told.append(f"its ligand fluctuates {much} in the MD{far}")
-    text = ", and ".join(told) + "."
+        sentences.append(f"its ligand fluctuates {much} in the MD{far}")
+    text = ", and ".join(sentences) + "."
     return text[0].upper() + text[1:]
 
 

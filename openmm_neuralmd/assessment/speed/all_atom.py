@@ -93,10 +93,10 @@ class Variant:
     def what(self) -> str:
         """Mode, surroundings, cutoff, without the engine."""
         mode = self.settings.mode
-        told = "none (4r dielectric)" if mode == "rigid" else surroundings(self.folder, mode)
+        solvent = "none (4r dielectric)" if mode == "rigid" else surroundings(self.folder, mode)
         cutoff = self.settings.cutoff
         cut = f", cutoff {cutoff:g} nm" if cutoff else ""
-        return f"{mode}, {told}{cut}{', pair by pair' if self.pair_by_pair else ''}"
+        return f"{mode}, {solvent}{cut}{', pair by pair' if self.pair_by_pair else ''}"
 
     def contestant(self, place: Path, pace: Pace) -> Contestant:
         """Made ready, with a folder for its files.

@@ -50,7 +50,7 @@ class Learned:
 
     @property
     def device(self) -> str:
-        """Of torch: a GPU where OpenMM's platform is one and torch can use it."""
+        """Device of torch: a GPU where OpenMM's platform is one and torch can use it."""
         return "cpu" if self.platform in ON_CPU or not torch.cuda.is_available() else "cuda"
 
     @property

@@ -83,21 +83,21 @@ def memories(model: Model, run: Run) -> dict[str, Any]:
         ``reference``, ``md`` and ``model`` (see `told`); ``why`` where the model has no memory.
     """
     count = len(run.strided) - len(run.known)
-    found: dict[str, Any] = {"reference": run.name}
-    found["md"] = told(trajectory_memory(run.fine.ligand, run.fine.interval_ps, run.fine.segments))
+    memory: dict[str, Any] = {"reference": run.name}
+    memory["md"] = told(trajectory_memory(run.fine.ligand, run.fine.interval_ps, run.fine.segments))
     try:
         futures = learned_samplers(model, run.strided)[model.card.kind](run.known, count)
         segments = [range(i * count, (i + 1) * count) for i in range(len(futures))]
         own = trajectory_memory(np.concatenate(futures), run.strided.interval_ps, segments)
-        found["model"], found["why"] = told(own), ""
+        memory["model"], memory["why"] = told(own), ""
     except InputError as error:
-        found["model"], found["why"] = None, str(error)
-    return found
+        memory["model"], memory["why"] = None, str(error)
+    return memory
 
 
-def told(found: Memory) -> dict[str, Any]:
+def told(memory: Memory) -> dict[str, Any]:
     """For the result file."""
-    return {**found._asdict(), "samples": found.samples, "resolved": found.resolved}
+    return {**memory._asdict(), "samples": memory.samples, "resolved": memory.resolved}
 
 
 def _at_stride(run: Snapshots, interval_ps: float, folder: Path) -> Snapshots:

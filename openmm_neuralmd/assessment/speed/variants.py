@@ -49,7 +49,7 @@ def variants(
     InputError
         Two folders of the same surroundings.
     """
-    found: dict[str, Variant] = {}
+    entered: dict[str, Variant] = {}
     for folder in folders:
         for mode in modes:
             for chosen in all_atom_settings(folder, mode, quick):
@@ -59,7 +59,7 @@ def variants(
                     heavy = " with heavy hydrogens" if settings.hydrogen_mass else ""
                     step = f"{settings.timestep_fs:g} fs{heavy}"
                     name = f"all-atom, {ENGINES[engine]}: {variant.what}, {step}"
-                    if name in found:
+                    if name in entered:
                         raise InputError(f"{folder.path}: a second complex in the same solvent")
-                    found[name] = variant
-    return found
+                    entered[name] = variant
+    return entered
