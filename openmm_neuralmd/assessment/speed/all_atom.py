@@ -24,7 +24,7 @@ from ...md.modes import Setup, build
 from ...md.platforms import make_context
 from ...md.settings import MDSettings
 from ...md.subsystem import IMPLICIT_SOLVENTS, nonbonded_force
-from ...utils.platforms import choose_platform, describe_platform
+from ...utils.platforms import choose_platform, describe_platform, minimise_energy
 from .timing import SECONDS_PER_DAY, paced
 
 ENGINES = {"openmm": "OpenMM", "gromacs": "GROMACS"}
@@ -158,7 +158,7 @@ def _openmm(variant: Variant, pace: Pace) -> Contestant:
     if setup.periodic:
         context.setPeriodicBoxVectors(*setup.topology.getPeriodicBoxVectors())
     context.setPositions(setup.complex.positions)
-    openmm.LocalEnergyMinimizer.minimize(context, 100.0, 100)
+    minimise_energy(context, 100.0, 100)
     context.setVelocitiesToTemperature(settings.temperature, 1)
     integrator = context.getIntegrator()
     measure = paced(
