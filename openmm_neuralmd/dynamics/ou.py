@@ -106,8 +106,9 @@ class NeuralOU(nn.Module):
 
     def gaussian(self, c: Springs, corrections: Corrections | None) -> Gaussian:
         """Stiffness and displacement from the class constants and the network's corrections."""
-        inner, contact, anchor = class_stiffness(c, self.constants)
-        freedom = self.log_freedom.exp()
+        precise = c.gradients.dtype
+        inner, contact, anchor = class_stiffness(c, self.constants.to(precise))
+        freedom = self.log_freedom.to(precise).exp()
         if corrections is None:
             hessian = stiffness(c, inner, contact, anchor)
             return Gaussian(hessian, torch.zeros_like(hessian[0]), freedom)
@@ -132,7 +133,7 @@ class NeuralOU(nn.Module):
             A row of the internal coordinates for each torsion.
         corrections : Corrections or None
         """
-        logits = self.leave[c.kind[rows]]
+        logits = self.leave.to(c.gradients.dtype)[c.kind[rows]]
         if corrections is not None:
             logits = logits + corrections.wells[rows]
         zero = torch.zeros_like(logits[:, 0])

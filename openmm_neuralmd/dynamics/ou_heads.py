@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from ..bindingnet.layers import mlp
 from ..bindingnet.radial import ExpNorm
-from ..bindingnet.structure import CONTACT_FEATURES, POCKET_CUTOFF
+from ..bindingnet.structure import CONTACT_FEATURES, POCKET_CUTOFF, Structure
 from ..bindingnet.structure_network import Encoding, StructureNet, StructureNetSettings
 from .internal_coordinates import CLASSES
 from .springs import Springs
@@ -91,13 +91,15 @@ class Member(nn.Module):
 
     def forward(self, c: Springs) -> Corrections:
         """Corrections for one complex."""
+        precise = c.gradients.dtype
+        c = _cast(c, self.force.weight.dtype)
         encoding = self.network(c.structure)
         s, span = encoding.s, self.settings.stiffness_range
         inner, inner_shift, wells = self._inner(c, s)
         contact = self._contact(c, encoding)
         common = self.settings.scale_range * torch.tanh(self.scale(s).mean())
         force = self.force(encoding.v).squeeze(-1)
-        return Corrections(
+        found = Corrections(
             inner=_bounded(inner, span),
             contact=_bounded(contact[:, 0], span) + common,
             anchor=_bounded(self.anchor(s).squeeze(-1), span) + common,
@@ -106,6 +108,7 @@ class Member(nn.Module):
             force=_bounded_vectors(force, self.settings.force),
             wells=wells,
         )
+        return Corrections(*(part.to(precise) for part in found))
 
     def _inner(self, c: Springs, s: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """ln k, rest length and well logits of the internal coordinates."""
@@ -143,6 +146,14 @@ class Member(nn.Module):
 def average(members: Sequence[Corrections]) -> Corrections:
     """Mean of the corrections of several members: geometric mean of stiffnesses."""
     return Corrections(*(torch.stack(parts).mean(0) for parts in zip(*members)))
+
+
+def _cast(c: Springs, dtype: torch.dtype) -> Springs:
+    """What the network reads, in its own precision; H is assembled in that of the springs."""
+    structure = Structure(*(t.to(dtype) if t.is_floating_point() else t for t in c.structure))
+    return c._replace(
+        structure=structure, values=c.values.to(dtype), directions=c.directions.to(dtype)
+    )
 
 
 def _bounded(x: Tensor, largest: float) -> Tensor:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import gzip
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from functools import cached_property
 from io import StringIO
 from pathlib import Path
 
@@ -57,12 +58,12 @@ class RunStatistics:
         """Every snapshot (S, n, 3)."""
         return np.concatenate(self.runs)
 
-    @property
+    @cached_property
     def mean(self) -> Array:
         """Mean structure (n, 3), each run with the same weight."""
         return np.mean([run.mean(axis=0) for run in self.runs], axis=0)
 
-    @property
+    @cached_property
     def covariance(self) -> Array:
         """Covariance (3n, 3n) about `mean`, in Å²: within the runs and between them."""
         size = 3 * len(self.start)
