@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 
 from .chemistry import ATOM_FEATURES
-from .frames import length
+from .vector_frames import length
 from .layers import mlp
 from .pocket import POCKET_FEATURES
 from .radial import ExpNorm, envelope

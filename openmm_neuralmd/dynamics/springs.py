@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike
 from torch import Tensor
 
 from ..bindingnet.chemistry import LigandChemistry
-from ..bindingnet.frames import length
+from ..bindingnet.vector_frames import length
 from ..bindingnet.pocket import PocketAtoms
 from ..bindingnet.radial import envelope
 from ..bindingnet.structure import POCKET_CUTOFF, Structure, structure
