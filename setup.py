@@ -22,7 +22,6 @@ RUNTIME = [
     "rdkit>=2024.9",
     "parmed>=4.3.1",
     "h5py>=3.12",
-    "tables>=3.10",  # HDF5 trajectories of MDTraj
     "safetensors>=0.5",
     "pydantic>=2.10",
     "pyyaml>=6.0",
@@ -31,20 +30,19 @@ RUNTIME = [
     "matplotlib>=3.10",
     "jinja2>=3.1",  # the report
     "markupsafe>=3.0",
-    "tensorboard>=2.18",
     "numpy>=2.0",
     "scipy>=1.14",
-    "pyedr>=0.8",  # energies of GROMACS
-    "distributed>=2025.1",  # campaigns of many complexes
-    "posebusters>=0.6",  # validity of poses
-    "prolif>=2.1",  # interactions
-    "lightning-fabric>=2.5",  # training on one or many devices
 ]
+TRAIN = ["lightning-fabric>=2.5", "tensorboard>=2.18"]
+VALIDATE = ["posebusters>=0.6", "prolif>=2.1"]
+GROMACS = ["pyedr>=0.8"]  # reads energies; gmx itself is a program
+CAMPAIGN = ["distributed>=2025.1"]
 PREPARE = [
     "acpype>=2023.10.27",  # carries AmberTools' antechamber, sqm, parmchk2: called as programs
     "openmmforcefields>=0.15",  # GAFF's parameter files
 ]
-SLURM = ["dask-jobqueue>=0.9"]
+SLURM = [*CAMPAIGN, "dask-jobqueue>=0.9"]
+ALL = [*PREPARE, *TRAIN, *VALIDATE, *GROMACS, *SLURM]
 OPENMM_ML = ["openmmml>=1.8,<1.9"]  # what plugins/openmm-ml plugs into
 NOTEBOOKS = [
     "nbformat>=5.10",
@@ -53,14 +51,14 @@ NOTEBOOKS = [
     "ipykernel>=6.29",
 ]  # run, and shown as pages
 TEST = [
-    *PREPARE,
-    *SLURM,
+    *ALL,
     *OPENMM_ML,
     *NOTEBOOKS,
     "pytest>=8.3",
     "pytest-timeout>=2.3",
     "hypothesis>=6.120",
     "MDAnalysis>=2.9",
+    "tables>=3.10",  # HDF5 trajectories written by MDTraj
     "playwright>=1.50",  # drives Debian's chromium, downloads none
 ]
 DOCS = [
@@ -111,7 +109,12 @@ setup(
     install_requires=RUNTIME,
     extras_require={
         "prepare": PREPARE,
+        "train": TRAIN,
+        "validate": VALIDATE,
+        "gromacs": GROMACS,
+        "campaign": CAMPAIGN,
         "slurm": SLURM,
+        "all": ALL,
         "test": TEST,
         "docs": DOCS,
         "cuda12": CUDA,

@@ -1,4 +1,4 @@
-"""`neuralmd`: the command line.  It only calls the package; each command is a file of its own."""
+"""The command line `neuralmd`: each command has a file of its own in `commands/`."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from .commands.command import Command
 app = typer.Typer(
     name="neuralmd",
     help="Learned protein-ligand binding dynamics in OpenMM.",
-    epilog="Example: neuralmd train --help",
+    epilog="Example: neuralmd train --help. Terms: docs/glossary.md.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -43,10 +43,13 @@ def _version(wanted: bool) -> None:
 @app.callback()
 def _options(
     version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show it and exit.")
+        bool,
+        typer.Option(
+            "--version", callback=_version, is_eager=True, help="Show the version and exit."
+        ),
     ] = False,
     debug: Annotated[
-        bool, typer.Option("--debug", help="Show tracebacks and the warnings of libraries.")
+        bool, typer.Option("--debug", help="Show tracebacks and warnings of libraries.")
     ] = False,
 ) -> None:
     """Take the options that come before a command; `Command` looks at --debug."""
@@ -74,7 +77,7 @@ def main() -> None:
 
 
 def _keep_standard_output() -> None:
-    """Standard output for results alone: what C libraries print there (MDTraj's DCD) is dropped."""
+    """Reserve standard output for results; drop what C libraries (MDTraj's DCD) print there."""
     sys.stdout.flush()
     sys.stdout = os.fdopen(os.dup(1), "w", encoding=sys.stdout.encoding, errors="replace")
     silence = os.open(os.devnull, os.O_WRONLY)

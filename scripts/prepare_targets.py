@@ -33,6 +33,7 @@ from openmm_neuralmd.md.minimise import with_cutoff
 from openmm_neuralmd.prepare.pipeline import PrepareSettings, prepare
 from openmm_neuralmd.prepare.soundness import ligand_shift
 from openmm_neuralmd.utils.files import complete
+from openmm_neuralmd.utils.platforms import choose_platform
 from openmm_neuralmd.utils.provenance import provenance
 
 RESULTS = Path(__file__).parent.parent / "validation" / "results"
@@ -138,7 +139,7 @@ def simulate(path: Path, step: float, implicit: bool, platform_name: str) -> dic
         repartition(system, folder.topology, HYDROGEN_MASS)
     integrator = openmm.LangevinMiddleIntegrator(TEMPERATURE, 1.0, step * 1e-3)
     integrator.setRandomNumberSeed(1)
-    platform = openmm.Platform.getPlatformByName(platform_name)
+    platform = choose_platform(platform_name)
     simulation = app.Simulation(folder.topology, system, integrator, platform)
     simulation.context.setPositions(folder.positions)
     simulation.context.setVelocitiesToTemperature(TEMPERATURE, 1)

@@ -9,13 +9,16 @@ os.environ.setdefault("OMP_NUM_THREADS", "2")
 import random
 
 import numpy as np
+import openmm
 import pytest
 import torch
 from hypothesis import settings
 
+from openmm_neuralmd.errors import InputError
 from openmm_neuralmd.examples import example, example_complex
 from openmm_neuralmd.structure.complex import Complex
 from openmm_neuralmd.trajectory.snapshots import Snapshots
+from openmm_neuralmd.utils.platforms import new_context
 
 # A shared machine has slow moments, and a test that fails must fail again.
 settings.register_profile("fixed", deadline=None, derandomize=True)
@@ -30,6 +33,28 @@ def _seeds() -> None:
     random.seed(0)
     np.random.seed(0)
     torch.manual_seed(0)
+
+
+@pytest.fixture(scope="session")
+def opencl() -> str:
+    """Name of the OpenCL platform; without a device for it the test is skipped, or fails in CI."""
+    reason = opencl_fault()
+    if reason and os.environ.get("CI"):
+        pytest.fail(f"{reason} (Debian: pocl-opencl-icd, ocl-icd-libopencl1)")
+    if reason:
+        pytest.skip(reason)
+    return "OpenCL"
+
+
+def opencl_fault() -> str:
+    """Why no Context can be made on OpenCL; empty where one can."""
+    system = openmm.System()
+    system.addParticle(1.0)
+    try:
+        new_context(system, openmm.VerletIntegrator(0.001), "OpenCL")
+    except InputError as error:
+        return str(error)
+    return ""
 
 
 @pytest.fixture(scope="session")

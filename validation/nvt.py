@@ -13,8 +13,8 @@ from openmm import unit
 from internal import internal_divergences, largest_deviation
 from openmm_neuralmd.analysis.coordinates import Array
 from openmm_neuralmd.errors import SimulationError, one_line
-from openmm_neuralmd.md.platforms import find_platform
 from openmm_neuralmd.units import nanometers, to_angstrom
+from openmm_neuralmd.utils.platforms import new_context
 
 
 def _middle(temperature: float, friction: float, step: float) -> openmm.Integrator:
@@ -101,7 +101,7 @@ def run_nvt(
     step = settings.timestep_fs / 1000
     integrator = THERMOSTATS[thermostat](settings.temperature, settings.friction, step)
     integrator.setRandomNumberSeed(seed)
-    context = openmm.Context(system, integrator, find_platform(settings.platform))
+    context = new_context(system, integrator, settings.platform)
     every = max(1, round(settings.interval_ps / step))
     snapshots: list[Array] = []
     try:

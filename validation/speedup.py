@@ -30,9 +30,10 @@ from openmm_neuralmd.md.settings import MDSettings
 from openmm_neuralmd.model import load_model
 from openmm_neuralmd.simulation.backends import BACKENDS
 from openmm_neuralmd.simulation.start import known_snapshots
+from openmm_neuralmd.utils.platforms import choose_platform
 from openmm_neuralmd.utils.progress import progress_bar
 from result_files import save
-from speed.all_atom import ENGINES, Contestant, Pace, Variant, ready, threads_of, working_platform
+from speed.all_atom import ENGINES, Contestant, Pace, Variant, ready, threads_of
 from speed.comparison import in_words, ratios, read_validity, verdict, with_samples
 from speed.learned import Learned
 from speed.parts import Hybrid, hybrid, starting
@@ -147,7 +148,7 @@ def jumps_of(arguments: argparse.Namespace, folder: ComplexFolder, md: MDSetting
 
 def measure(arguments: argparse.Namespace) -> dict[str, Any]:
     """Everything, as the result file has it."""
-    platform, model = working_platform(arguments.platform), load_model(arguments.model)
+    platform, model = choose_platform(arguments.platform).getName(), load_model(arguments.model)
     validity = read_validity(arguments.validity, model) if arguments.validity else None
     folders, missing = folders_of(arguments, platform)
     complex = model.fitted(folders[0].complex())

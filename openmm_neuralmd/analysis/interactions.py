@@ -7,7 +7,7 @@ import math
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -18,6 +18,7 @@ from ..errors import InputError
 from ..structure.imaging import superpose
 from ..structure.residues import WATER, describe
 from ..units import to_angstrom
+from ..utils.optional import optional_import
 from .coordinates import checked
 from .poses import posed
 
@@ -31,6 +32,10 @@ REACH = 8.0
 
 Occupancies = dict[tuple[str, str], float]
 """Share of the snapshots that have an interaction, by (residue, kind)."""
+
+
+def _prolif() -> Any:
+    return optional_import("prolif", extra="validate", purpose="comparing interactions")
 
 
 def pocket_molecule(
@@ -58,8 +63,7 @@ def pocket_molecule(
     InputError
         No residue is near, the file lacks residues of the complex, or RDKit cannot read it.
     """
-    import prolif
-
+    prolif = _prolif()
     atoms = list(complex.topology.atoms())
     left_out = {atoms[complex.ligand[0]].residue.name, *WATER}
     lines = [
@@ -113,8 +117,7 @@ def occupancies(protein: prolif.Molecule, molecule: Chem.Mol, snapshots: ArrayLi
     snapshots : array (S, n, 3)
         Heavy atoms, Å, in the protein's frame.
     """
-    import prolif
-
+    prolif = _prolif()
     array = checked(snapshots)
     ligands = [
         prolif.Molecule.from_rdkit(Chem.AddHs(posed(molecule, x), addCoords=True)) for x in array

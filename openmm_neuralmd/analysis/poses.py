@@ -11,6 +11,7 @@ from rdkit import Chem
 from rdkit.Geometry import Point3D
 
 from ..errors import InputError
+from ..utils.optional import optional_import
 from .coordinates import Array, checked
 
 CONFIGURATION = "mol_fast"
@@ -60,14 +61,13 @@ def pose_checks(molecule: Chem.Mol, snapshots: ArrayLike) -> dict[str, NDArray[n
         distance geometry's bounds, internal clashes, flat rings and double bonds, …) and
         'chirality kept'.
     """
-    from posebusters import PoseBusters
-
+    posebusters = optional_import("posebusters", extra="validate", purpose="checking poses")
     array = checked(snapshots, atoms=1)
     if array.shape[1] != molecule.GetNumAtoms():
         raise InputError(
             f"snapshots have {array.shape[1]} atoms, the molecule {molecule.GetNumAtoms()}"
         )
-    table = PoseBusters(config=CONFIGURATION).bust([posed(molecule, x) for x in array])
+    table = posebusters.PoseBusters(config=CONFIGURATION).bust([posed(molecule, x) for x in array])
     checks = {str(name): table[name].to_numpy(dtype=bool) for name in table.columns}
     checks[CHIRALITY] = _same_handedness(molecule, array)
     return checks

@@ -6,15 +6,24 @@ import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
-
-from distributed import Client, LocalCluster
+from typing import TYPE_CHECKING, Any
 
 from ..errors import InputError, one_line
-from .settings import ClusterSettings
+from ..utils.optional import optional_import
+from .settings import ClusterSettings, SlurmOptions
+
+if TYPE_CHECKING:
+    from distributed import Client, LocalCluster
+
+LOOPBACK = "127.0.0.1"
 
 LOST = 2
 """Workers that a task may lose (crashes, memory) before it counts as failed."""
+
+
+def dask() -> Any:
+    """Import Dask's scheduler and workers."""
+    return optional_import("distributed", extra="campaign", purpose="a campaign")
 
 
 @contextmanager
@@ -28,30 +37,38 @@ def connected(settings: ClusterSettings) -> Iterator[Client]:
     """
     make = {"local": _local, "slurm": slurm_cluster}[settings.kind]
     logging.getLogger("distributed").setLevel(logging.CRITICAL)
-    with make(settings) as cluster, Client(cluster) as client:
+    with make(settings) as cluster, dask().Client(cluster) as client:
         yield client
 
 
 def _local(settings: ClusterSettings) -> LocalCluster:
     """A process for each task at once; the cores are shared out among them."""
-    if settings.options:
-        raise InputError("cluster.options are for kind slurm; a local cluster has workers only")
+    if settings.options != SlurmOptions() or settings.interface is not None:
+        raise InputError(
+            "cluster.options and cluster.interface are for kind slurm; a local cluster has workers "
+            "only"
+        )
     cores = len(os.sched_getaffinity(0))
     workers = settings.workers or cores
     threads = str(max(1, cores // workers))
-    return LocalCluster(
+    local: LocalCluster = dask().LocalCluster(
         n_workers=workers,
         threads_per_worker=1,
         processes=True,
-        dashboard_address=":0",
+        host=LOOPBACK,
+        dashboard_address=f"{LOOPBACK}:0" if settings.dashboard else None,
         silence_logs=logging.CRITICAL,
         memory_limit=0,
         env={"OPENMM_CPU_THREADS": threads, "OMP_NUM_THREADS": threads},
     )
+    return local
 
 
 def slurm_cluster(settings: ClusterSettings, scale: bool = True) -> Any:
     """Jobs of SLURM, each with one worker that does one task at a time.
+
+    Dask's scheduler obeys whoever reaches its port.  It therefore listens on this machine alone
+    unless the settings name the network interface of the cluster.
 
     Parameters
     ----------
@@ -63,20 +80,26 @@ def slurm_cluster(settings: ClusterSettings, scale: bool = True) -> Any:
     ------
     InputError
     """
+    jobqueue = optional_import("dask_jobqueue", extra="slurm", purpose="cluster.kind slurm")
+    options = settings.options.model_dump(exclude_none=True, exclude={"modules"})
+    cores, modules = settings.options.cores, settings.options.modules
+    options["job_extra_directives"] = list(settings.options.job_extra_directives)
+    options["job_script_prologue"] = [
+        *(f"module load {name}" for name in modules),
+        f"export OMP_NUM_THREADS={cores} OPENMM_CPU_THREADS={cores}",
+    ]
+    listening = {"dashboard_address": f"{LOOPBACK}:0", "dashboard": settings.dashboard}
+    if settings.interface is None:
+        listening["host"] = LOOPBACK
+    else:
+        options["interface"] = settings.interface
+    options |= {
+        "processes": 1,
+        "worker_extra_args": ["--nthreads", "1", "--no-dashboard"],
+        "scheduler_options": listening,
+    }
     try:
-        from dask_jobqueue import SLURMCluster
-    except ImportError as error:
-        raise InputError(
-            "cluster.kind slurm needs dask-jobqueue: pip install dask-jobqueue"
-        ) from error
-    options = {"cores": 1, "memory": "4GB", **settings.options, "processes": 1}
-    options.setdefault("scheduler_options", {"dashboard_address": ":0"})
-    cores = int(options["cores"])
-    script = [f"export OMP_NUM_THREADS={cores} OPENMM_CPU_THREADS={cores}"]
-    options["job_script_prologue"] = [*script, *options.get("job_script_prologue", ())]
-    options["worker_extra_args"] = ["--nthreads", "1", *options.get("worker_extra_args", ())]
-    try:
-        cluster = SLURMCluster(**options)
+        cluster = jobqueue.SLURMCluster(**options)
     except (TypeError, ValueError, RuntimeError) as error:  # the last: no such network interface
         raise InputError(f"cluster.options: {one_line(error)}") from error
     if scale:

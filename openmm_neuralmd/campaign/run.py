@@ -5,15 +5,12 @@ from __future__ import annotations
 import json
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
-
-from distributed import Client, Future, as_completed
-from distributed.scheduler import KilledWorker
+from typing import TYPE_CHECKING, Any
 
 from ..utils.files import complete
 from ..utils.progress import Advance, silent
 from ..utils.provenance import provenance
-from .cluster import LOST, connected
+from .cluster import LOST, connected, dask
 from .settings import CampaignSettings
 from .tasks import (
     TOPIC,
@@ -24,6 +21,9 @@ from .tasks import (
     Task,
     carry_out,
 )
+
+if TYPE_CHECKING:
+    from distributed import Client, Future
 
 COMPLEX, REPORT, LOG = "complex", "campaign.json", "errors"
 
@@ -55,7 +55,7 @@ def run_campaign(campaign: CampaignSettings, *, progress: Advance = silent) -> t
     with connected(campaign.cluster) as client:
         client.subscribe_topic(TOPIC, lambda event: _forward(event, progress))
         futures = _submit(client, campaign)
-        for future in as_completed(futures):
+        for future in dask().as_completed(futures):
             outcome = _outcome(futures[future], future)
             ended[outcome.task] = outcome
             progress(0, outcome.task)
@@ -119,7 +119,7 @@ def _outcome(task: str, future: Future) -> Outcome:
     if error is None:
         result: Outcome = future.result()
         return result
-    if isinstance(error, KilledWorker):
+    if isinstance(error, dask().scheduler.KilledWorker):
         why = f"its worker died {LOST + 1} times (out of memory? a crash?)"
         return Outcome(task, "failed", why)
     return Outcome(task, "failed", f"unexpected {type(error).__name__}: {error}")

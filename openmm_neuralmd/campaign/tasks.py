@@ -8,8 +8,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from distributed import get_worker
-
 from ..errors import NeuralMDError, one_line
 from ..md.engines import ENGINES
 from ..md.folder import ComplexFolder
@@ -17,6 +15,7 @@ from ..md.outcome import RECORD
 from ..md.settings import MDSettings
 from ..prepare.pipeline import PrepareSettings, prepare
 from ..utils.files import complete
+from .cluster import dask
 
 TOPIC = "neuralmd-progress"
 SAY_EVERY = 1.0  # seconds
@@ -156,7 +155,7 @@ class _Reporter:
 
     def __init__(self, task: str) -> None:
         self.task, self._units, self._told = task, 0, 0.0
-        self._send: Callable[[str, object], None] = get_worker().log_event
+        self._send: Callable[[str, object], None] = dask().get_worker().log_event
 
     def __call__(self, units: int, note: str = "") -> None:
         self._units += units

@@ -1,4 +1,4 @@
-"""`neuralmd campaign`: many complexes, prepared and run side by side."""
+"""`neuralmd campaign`: prepare and run many complexes in parallel."""
 
 from __future__ import annotations
 
@@ -9,20 +9,21 @@ import typer
 
 from .command import resumable, say
 
-HELP = """Prepare many complexes and make reference runs of each.
+HELP = """Prepare many complexes and run all-atom reference MD for each of them.
 
-TARGETS.yaml names the complexes, the runs that each gets, and what they run on: processes of
-this machine, or SLURM. See examples/campaign.yaml.
+TARGETS.yaml lists the complexes, the runs for each of them, and where the runs are executed: in
+processes on this machine, or on SLURM. See examples/campaign.yaml.
 
-Run the same command again after an interruption: what is done is kept, what was begun goes on.
+To resume an interrupted campaign, run the same command again: finished tasks are not repeated,
+unfinished tasks continue from their last checkpoint.
 """
 EXAMPLE = "Example: neuralmd campaign targets.yaml"
 
 
 def campaign(
-    targets: Annotated[Path, typer.Argument(metavar="TARGETS.yaml", help="Settings of it all.")],
+    targets: Annotated[Path, typer.Argument(metavar="TARGETS.yaml", help="Campaign settings.")],
 ) -> None:
-    """Check everything, do everything, list what failed."""
+    """Check the settings, run all tasks, list the failures."""
     from ..campaign.run import (
         count_snapshots,
         failures,

@@ -1,4 +1,4 @@
-"""`neuralmd convert`: MISATO's layout to files of a complex, and back."""
+"""`neuralmd convert`: convert MISATO's layout to files of a complex, and back."""
 
 from __future__ import annotations
 
@@ -9,29 +9,35 @@ import typer
 
 from . import options
 
-HELP = """Convert MISATO's HDF5 layout to files of a complex, or a complex and its trajectory to it.
+HELP = """Convert between MISATO's HDF5 layout and the files of a complex.
 
-The ending .hdf5 says which side is MISATO's.  From HDF5: topology.pdb, trajectory.dcd, ligand.sdf
-(bond orders perceived, and marked as such) and complex.yaml in the target folder, or in one folder
-for each entry.  To HDF5: an entry is added to the target file.
+The file whose name ends in .hdf5 is the MISATO side. From HDF5, the command writes topology.pdb,
+trajectory.dcd, ligand.sdf (bond orders are perceived and marked so) and complex.yaml to the target
+folder, or to one folder for each entry. To HDF5, it adds an entry to the target file.
 """
 EXAMPLE = "Example: neuralmd convert MD.hdf5 11gs/ --entry 11GS"
 
 
 def convert(
-    source: Annotated[Path, typer.Argument(help="MD.hdf5, a complex folder, or a structure.")],
-    target: Annotated[Path, typer.Argument(help="A folder, or the .hdf5 file to add to.")],
+    source: Annotated[
+        Path, typer.Argument(help="MISATO HDF5 file, complex folder, or structure file.")
+    ],
+    target: Annotated[Path, typer.Argument(help="Folder to write, or .hdf5 file to extend.")],
     entry: Annotated[
         list[str] | None,
-        typer.Option("--entry", metavar="NAME", help="PDB code in the file; can be repeated."),
+        typer.Option(
+            "--entry", metavar="NAME", help="PDB code to convert. Can be repeated. Default: all."
+        ),
     ] = None,
     names: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="A split file: entries to convert, one per line."),
+        typer.Option(metavar="FILE", help="Text file with the entries to convert, one per line."),
     ] = None,
     without: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Entries to leave out, such as peptides.txt."),
+        typer.Option(
+            metavar="FILE", help="Text file with entries to leave out, such as peptides.txt."
+        ),
     ] = None,
     trajectory: options.Trajectory = None,
     coordinates: options.Coordinates = None,
@@ -39,10 +45,10 @@ def convert(
     sdf: options.Sdf = None,
     interval: options.Interval = None,
     replace: Annotated[
-        bool, typer.Option("--replace", help="Replace an entry of the same name in the target.")
+        bool, typer.Option("--replace", help="Replace an entry with the same name in the target.")
     ] = False,
 ) -> None:
-    """Convert, and name what was written."""
+    """Convert and print the paths of the written files."""
     from ..misato.conversion import convert as run
     from ..misato.reader import read_names
 

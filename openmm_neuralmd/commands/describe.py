@@ -212,15 +212,12 @@ def _force(request: _Request) -> Information:
 
 def _yaml(request: _Request) -> Information:
     """The provenance of a run, or settings of a training."""
-    import yaml
+    from ..utils.settings import read_mapping
 
-    try:
-        content = yaml.safe_load(request.path.read_text(encoding="utf-8"))
-    except (UnicodeDecodeError, yaml.YAMLError) as error:
-        raise InputError(f"{request.path}: not YAML: {' '.join(str(error).split())}") from error
-    if isinstance(content, dict) and {"command", "versions"} <= content.keys():
+    content = read_mapping(request.path, "examples/train.yaml")
+    if {"command", "versions"} <= content.keys():
         return Information("record of a run", _table(content))
-    if isinstance(content, dict) and "data" in content:
+    if "data" in content:
         from ..training.settings import read_settings
 
         settings = read_settings(request.path).model_dump(mode="json")

@@ -4,22 +4,19 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import mdtraj
 import numpy as np
 
 from ..analysis.fluctuation import rmsf
 from ..analysis.statistics import autocorrelation
-from ..errors import InputError, one_line
+from ..errors import InputError
 from ..structure.complex import Complex
-from ..trajectory.readers import read_dcd_header
+from ..trajectory.dcd import read_dcd_header
+from ..trajectory.readers import stamps
 from ..trajectory.snapshots import read_snapshots
 from ..trajectory.timestamps import find_interval, find_replicas
 from ..utils.times import show_time
 
 Rows = list[tuple[str, str]]
-
-_TIMES_AT = {".xtc": 1, ".trr": 1, ".nc": 1, ".netcdf": 1, ".ncdf": 1, ".h5": 1, ".hdf5": 1}
-"""Where MDTraj's readers put the time stamps."""
 
 
 def describe_trajectory(path: Path, complex: Complex | None, interval: float | None) -> Rows:
@@ -68,18 +65,9 @@ def _dcd(path: Path) -> Rows:
 
 
 def _stamped(path: Path) -> Rows:
-    try:
-        with mdtraj.open(str(path)) as file:
-            atoms = np.shape(file.read(n_frames=1)[0])[1]
-        with mdtraj.open(str(path)) as file:
-            content = file.read(atom_indices=np.array([0]))
-    except (ImportError, OSError, RuntimeError, ValueError, IndexError, TypeError) as error:
-        raise InputError(f"{path}: cannot be read, maybe damaged: {one_line(error)}") from error
-    times = content[_TIMES_AT[path.suffix.lower()]]
-    count = len(content[0])
+    atoms, count, times = stamps(path)
     if times is None or count < 2:
         return [("atoms", str(atoms)), *_times(count, None, ())]
-    times = np.asarray(times, dtype=np.float64)
     breaks = find_replicas(path.name, count, times, None)
     try:
         interval = find_interval(path.name, times, breaks, None)

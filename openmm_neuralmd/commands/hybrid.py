@@ -1,4 +1,4 @@
-"""`neuralmd hybrid`: learned jumps and all-atom MD in turn."""
+"""`neuralmd hybrid`: alternate learned jumps and all-atom MD."""
 
 from __future__ import annotations
 
@@ -11,13 +11,15 @@ from ..utils.times import show_time, whole_strides
 from . import options
 from .command import resumable, say
 
-HELP = """Alternate learned jumps, each relaxed and checked by all-atom physics, and all-atom MD.
+HELP = """Alternate learned jumps with all-atom MD; relax and check every jump with the force field.
 
-A jump that fails a check is dropped, and MD fills its place. Not an unbiased sampler: a jump has
-no known probability, so averages are the model's as much as the force field's.
+A jump that fails a check is rejected and replaced by MD. This is not an unbiased sampler: the
+probability of a jump is unknown, so averages depend on the model as well as on the force field.
 
-Writes a folder: trajectory.dcd, topology.pdb, hybrid.csv (which snapshots were jumped, and why
-others were not), run.yaml. Run the same command again after an interruption.
+The command writes a folder with trajectory.dcd, topology.pdb, hybrid.csv (one row for each
+snapshot, with the reason for every rejected jump) and run.yaml.
+
+To resume an interrupted run, run the same command again.
 """
 EXAMPLE = (
     "Example: neuralmd hybrid runs/pocket/model.safetensors --complex complex --time 200ps "
@@ -26,22 +28,28 @@ EXAMPLE = (
 
 
 def hybrid(
-    model: Annotated[str, typer.Argument(help="Model file, or a bundled name.")],
+    model: Annotated[str, typer.Argument(help="Model file, or name of a bundled model.")],
     folder: Annotated[
-        Path, typer.Option("--complex", metavar="DIR", help="Folder of neuralmd prepare.")
+        Path,
+        typer.Option(
+            "--complex", metavar="DIR", help="Complex folder written by neuralmd prepare."
+        ),
     ],
     time: Annotated[
-        float, typer.Option(metavar="TIME", parser=options.time_option, help="How long: 200ps.")
+        float,
+        typer.Option(
+            metavar="TIME", parser=options.time_option, help="Simulated time, such as 200ps."
+        ),
     ],
-    output: Annotated[
-        Path, typer.Option("--output", "-o", metavar="DIR", help="The folder to write.")
-    ],
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="Output folder.")],
     settings: Annotated[
         Path | None,
-        typer.Option(metavar="FILE.yaml", help="How jumps and MD alternate; what moves."),
+        typer.Option(
+            metavar="FILE.yaml", help="Settings of jumps and MD; see examples/hybrid.yaml."
+        ),
     ] = None,
 ) -> None:
-    """Check the request, run, report."""
+    """Check the options, run, and print a summary."""
     from ..hybrid.run import run_hybrid
     from ..hybrid.settings import HybridSettings, read_hybrid
     from ..model import load_model

@@ -1,4 +1,4 @@
-"""`neuralmd info`: what is in a file."""
+"""`neuralmd info`: show the contents of a file."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ import typer
 from . import options
 from .sources import Source
 
-HELP = """Show what is in a file: model, structure, trajectory, exported force, run or settings.
+HELP = """Show the contents of a model, structure, trajectory, exported force, run or settings file.
 
-With --complex a trajectory is read as the ligand's motion, with its lag-1 autocorrelation.
+With --complex, a trajectory is described by the ligand's motion, with its lag-1 autocorrelation.
 """
 EXAMPLE = "Example: neuralmd info traj.dcd --complex traj.pdb"
 
 
 def info(
-    file: Annotated[str, typer.Argument(help="A file, or a bundled model's name.")],
+    file: Annotated[str, typer.Argument(help="File, or name of a bundled model.")],
     complex_file: options.ComplexFile = None,
     coordinates: options.Coordinates = None,
     ligand: options.Ligand = None,
     sdf: options.Sdf = None,
     interval: options.Interval = None,
 ) -> None:
-    """Describe the file as a table."""
+    """Print a table that describes the file."""
     from rich.console import Console
     from rich.table import Table
 
@@ -34,16 +34,16 @@ def info(
     complex = None
     if complex_file is not None:
         complex, _ = Source(complex_file, None, None, ligand, sdf, coordinates).read()
-    found = describe_file(
+    description = describe_file(
         file,
         complex=complex,
         interval=interval,
         ligand=ligand,
         coordinates=coordinates,
     )
-    typer.echo(f"{file}: {found.kind}")
+    typer.echo(f"{file}: {description.kind}")
     table = Table(show_header=False, box=None)
-    for name, value in found.rows:
+    for name, value in description.rows:
         table.add_row(name, value)
     # Piped into a file or another program, a row stays one line.
     Console(width=None if sys.stdout.isatty() else 1000, markup=False).print(table)

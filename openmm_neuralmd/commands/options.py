@@ -1,4 +1,4 @@
-"""Options that several commands share: which complex, and which of its snapshots are known."""
+"""Command-line options that several commands share: the complex and its known snapshots."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ import typer
 
 from ..errors import InputError
 from ..utils.times import parse_time
+from .command import say
 
 _COMPLEX = "Complex"
 
 
 def time_option(text: str | float) -> float:
-    """A time with a unit, in ps; anything else is wrong usage."""
+    """Parse a time with a unit into ps; refuse anything else as wrong usage."""
     try:
         return parse_time(str(text))
     except InputError as error:
@@ -26,7 +27,7 @@ ComplexFile = Annotated[
     typer.Option(
         "--complex",
         metavar="FILE",
-        help="The complex: PDB, mmCIF or Amber prmtop.",
+        help="Structure file of the complex: PDB, mmCIF or Amber prmtop.",
         rich_help_panel=_COMPLEX,
     ),
 ]
@@ -34,7 +35,7 @@ Coordinates = Annotated[
     Path | None,
     typer.Option(
         metavar="FILE",
-        help="Coordinates of a prmtop: inpcrd, rst7, PDB.",
+        help="Coordinate file for a prmtop: inpcrd, rst7 or PDB.",
         rich_help_panel=_COMPLEX,
     ),
 ]
@@ -42,19 +43,21 @@ Ligand = Annotated[
     str | None,
     typer.Option(
         metavar="NAME",
-        help="The ligand: residue name or CHAIN:NUMBER; guessed if only one can be it.",
+        help="Residue name or CHAIN:NUMBER of the ligand. Default: the only candidate.",
         rich_help_panel=_COMPLEX,
     ),
 ]
 Sdf = Annotated[
     Path | None,
-    typer.Option(metavar="FILE", help="The ligand with its bonds.", rich_help_panel=_COMPLEX),
+    typer.Option(
+        metavar="FILE", help="SDF file with the ligand's bonds.", rich_help_panel=_COMPLEX
+    ),
 ]
 Trajectory = Annotated[
     Path | None,
     typer.Option(
         metavar="FILE",
-        help="Known snapshots: DCD, XTC, NetCDF, HDF5, ...",
+        help="Trajectory file with the known snapshots: DCD, XTC, NetCDF, HDF5, ...",
         rich_help_panel=_COMPLEX,
     ),
 ]
@@ -63,7 +66,7 @@ Interval = Annotated[
     typer.Option(
         metavar="TIME",
         parser=time_option,
-        help="Time between the snapshots of the trajectory, where the file does not say: 80ps.",
+        help="Time between snapshots, if the trajectory file does not store it, such as 80ps.",
         rich_help_panel=_COMPLEX,
     ),
 ]
@@ -72,7 +75,7 @@ Stride = Annotated[
     typer.Option(
         min=1,
         metavar="N",
-        help="Take every N-th snapshot of the trajectory.",
+        help="Use every N-th snapshot of the trajectory. Default: 1.",
         rich_help_panel=_COMPLEX,
     ),
 ]
@@ -81,7 +84,8 @@ Boundaries = Annotated[
     typer.Option(
         "--boundary",
         metavar="INDEX",
-        help="First snapshot of a later replica, where times do not say; can be repeated.",
+        help="Index of the first snapshot of a further replica, if the stored times do not "
+        "show it. Can be repeated.",
         rich_help_panel=_COMPLEX,
     ),
 ]
@@ -89,18 +93,21 @@ Example = Annotated[
     str | None,
     typer.Option(
         metavar="NAME",
-        help="A packaged complex in place of files: gpcr-ergotamine, t4l-p-xylene.",
+        help="Bundled complex to use instead of files: gpcr-ergotamine or t4l-p-xylene.",
         rich_help_panel=_COMPLEX,
     ),
 ]
-Seed = Annotated[int | None, typer.Option(min=0, metavar="N", help="Seed of all random numbers.")]
+Seed = Annotated[int | None, typer.Option(min=0, metavar="N", help="Random seed.")]
 Restart = Annotated[
-    bool, typer.Option("--restart", help="Start anew; what is there is moved aside, not deleted.")
+    bool,
+    typer.Option(
+        "--restart", help="Start again from the beginning; move existing output to another folder."
+    ),
 ]
 
 
 def one_of(**given: object) -> None:
-    """Refuse, as wrong usage, anything but exactly one of some arguments."""
+    """Require exactly one of the given options; refuse anything else as wrong usage."""
     names = [name.replace("_", "-") for name in given]
     present = [name for name, value in zip(names, given.values()) if value is not None]
     if len(present) != 1:
@@ -108,8 +115,17 @@ def one_of(**given: object) -> None:
         raise typer.BadParameter(f"{what}; give one of: {', '.join(names)}")
 
 
+def warn_of_platform(name: str | None) -> None:
+    """Say so where the platform that was asked for is not to be trusted."""
+    from ..utils.platforms import caution
+
+    line = caution(name)
+    if line:
+        say(f"warning: {line}")
+
+
 def read_properties(given: list[str] | None, platform: str | None) -> dict[str, str]:
-    """NAME=VALUE pairs as a dict; anything else, or no platform to go with it, is wrong usage."""
+    """Parse NAME=VALUE pairs of platform properties; refuse anything else as wrong usage."""
     pairs = [text.partition("=") for text in given or []]
     if any(not (name and equals and value) for name, equals, value in pairs):
         raise typer.BadParameter("--property is NAME=VALUE, such as Precision=mixed")

@@ -1,4 +1,4 @@
-"""`neuralmd prepare`: a complex folder from structures, or from parameters that exist already."""
+"""`neuralmd prepare`: write a complex folder from structures or from existing parameters."""
 
 from __future__ import annotations
 
@@ -16,9 +16,10 @@ if TYPE_CHECKING:
 
 HELP = """Prepare a complex for simulation: complete the protein, parametrise the ligand, minimise.
 
-PROTEIN.pdb LIGAND.sdf: missing atoms and hydrogens are added, the ligand gets GAFF2 parameters.
+From PROTEIN.pdb LIGAND.sdf, the command adds missing atoms and hydrogens, and assigns GAFF2
+parameters to the ligand.
 
-Parameters that exist already are taken as they are: PRMTOP INPCRD, TOP GRO, SYSTEM.xml COMPLEX.pdb.
+Existing parameters are imported unchanged from PRMTOP INPCRD, TOP GRO or SYSTEM.xml COMPLEX.pdb.
 """
 EXAMPLE = "Example: neuralmd prepare protein.pdb ligand.sdf --charges am1bcc -o complex"
 IMPORTED = {
@@ -28,35 +29,36 @@ IMPORTED = {
     ".xml": "openmm",
 }
 _PREPARATION = "Preparation (PROTEIN.pdb LIGAND.sdf)"
-_IMPORT = "Import (parameters that exist already)"
+_IMPORT = "Import (existing parameters)"
 
 
 def prepare(
     structure: Annotated[
-        Path, typer.Argument(metavar="PROTEIN", help="PDB or mmCIF; or prmtop, top, System XML.")
+        Path, typer.Argument(metavar="PROTEIN", help="PDB, mmCIF, prmtop, top or System XML.")
     ],
     partner: Annotated[
-        Path, typer.Argument(metavar="LIGAND", help="SDF; or inpcrd, gro, PDB to what is imported.")
+        Path, typer.Argument(metavar="LIGAND", help="SDF; for an import: inpcrd, gro or PDB.")
     ],
     output: Annotated[
-        Path, typer.Option("--output", "-o", metavar="DIR", help="The complex folder to write.")
+        Path, typer.Option("--output", "-o", metavar="DIR", help="Complex folder to write.")
     ],
     ligand: Annotated[
         str | None,
         typer.Option(
             metavar="NAME",
-            help="Title or number of the molecule in the SDF; of an import, residue name or "
-            "CHAIN:NUMBER.",
+            help="Title or number of the molecule in the SDF; for an import, residue name or "
+            "CHAIN:NUMBER of the ligand.",
         ),
     ] = None,
     name: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Of the complex; default: the folder's.")
+        str | None,
+        typer.Option(metavar="NAME", help="Name of the complex. Default: name of the folder."),
     ] = None,
     ph: Annotated[
         float | None,
         typer.Option(
             metavar="PH",
-            help="For residues without hydrogens in the file. Default: 7.4.",
+            help="pH that protonates residues without hydrogens. Default: 7.4.",
             rich_help_panel=_PREPARATION,
         ),
     ] = None,
@@ -64,8 +66,8 @@ def prepare(
         str | None,
         typer.Option(
             metavar="METHOD",
-            help="am1bcc, am1bcc-sp, mmff94, gasteiger or sdf (the SDF's own partial charges). "
-            "Default: am1bcc-sp where sqm is found.",
+            help="Charges of the ligand: am1bcc, am1bcc-sp, mmff94, gasteiger or sdf (partial "
+            "charges in the SDF). Default: am1bcc-sp if sqm is installed.",
             rich_help_panel=_PREPARATION,
         ),
     ] = None,
@@ -73,7 +75,7 @@ def prepare(
         str | None,
         typer.Option(
             metavar="NAME",
-            help="vacuum, obc2, gbn2 or explicit. Default: obc2.",
+            help="Solvent model: vacuum, obc2, gbn2 or explicit. Default: obc2.",
             rich_help_panel=_PREPARATION,
         ),
     ] = None,
@@ -81,7 +83,7 @@ def prepare(
         str | None,
         typer.Option(
             metavar="keep|drop",
-            help="Water of the file. Default: kept in explicit solvent only.",
+            help="Keep or drop the water in PROTEIN. Default: keep it in explicit solvent only.",
             rich_help_panel=_PREPARATION,
         ),
     ] = None,
@@ -89,7 +91,7 @@ def prepare(
         str | None,
         typer.Option(
             metavar="replace|refuse",
-            help="Modified residues without parameters. Default: replace.",
+            help="Treatment of modified residues without parameters. Default: replace.",
             rich_help_panel=_PREPARATION,
         ),
     ] = None,
@@ -97,7 +99,7 @@ def prepare(
         list[str] | None,
         typer.Option(
             metavar="RESIDUE",
-            help="Leave residues of this name out; can be repeated.",
+            help="Name of residues to leave out. Can be repeated.",
             rich_help_panel=_PREPARATION,
         ),
     ] = None,
@@ -105,7 +107,7 @@ def prepare(
         str | None,
         typer.Option(
             metavar="NAME",
-            help="OpenMM platform of the minimisation; default: the fastest.",
+            help="OpenMM platform of the minimisation. Default: the fastest.",
             rich_help_panel=_PREPARATION,
         ),
     ] = None,
@@ -114,7 +116,8 @@ def prepare(
         typer.Option(
             metavar="TIME",
             parser=options.time_option,
-            help="Explicit solvent: bring the box to 1 bar for so long, the solute held: 30ps.",
+            help="Equilibrate a box of explicit solvent at 1 bar for this time, with the solute "
+            "restrained, such as 30ps.",
             rich_help_panel=_PREPARATION,
         ),
     ] = None,
@@ -122,7 +125,7 @@ def prepare(
         str | None,
         typer.Option(
             metavar="openmm|gromacs",
-            help="What --relax runs on. Default: openmm.",
+            help="Engine of --relax. Default: openmm.",
             rich_help_panel=_PREPARATION,
         ),
     ] = None,
@@ -130,7 +133,7 @@ def prepare(
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="Bond orders of an imported ligand; perceived without it.",
+            help="SDF with the bond orders of an imported ligand. Default: perceive them.",
             rich_help_panel=_IMPORT,
         ),
     ] = None,
@@ -138,13 +141,13 @@ def prepare(
         Path | None,
         typer.Option(
             metavar="DIR",
-            help="Where #include of a GROMACS topology looks.",
+            help="Folder searched for #include files of a GROMACS topology.",
             rich_help_panel=_IMPORT,
         ),
     ] = None,
     restart: options.Restart = False,
 ) -> None:
-    """Tell preparation from import by the first file's ending."""
+    """Prepare or import, depending on the suffix of the first file."""
     choices: dict[str, Any] = {
         "ph": ph,
         "charges": charges,
@@ -160,6 +163,7 @@ def prepare(
     imported: dict[str, Any] = {"sdf": sdf, "include": include}
     kind = IMPORTED.get(structure.suffix.lower())
     _refuse_stray(kind, given, imported)
+    options.warn_of_platform(platform)
     if restart:
         moved = set_aside([output], output.with_name(f"{output.name}.previous"))
         say(f"the earlier folder is now in {moved}" if moved else "nothing to set aside")
@@ -173,7 +177,7 @@ def prepare(
 
 
 def _refuse_stray(kind: str | None, given: dict[str, Any], imported: dict[str, Any]) -> None:
-    """Options that would be without effect are wrong usage."""
+    """Refuse options without effect as wrong usage."""
     stray = list(given) if kind else [key for key, value in imported.items() if value is not None]
     if kind not in (None, "gromacs") and imported["include"] is not None:
         stray.append("include")

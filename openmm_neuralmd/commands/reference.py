@@ -1,4 +1,4 @@
-"""`neuralmd reference`: an all-atom trajectory of a prepared complex."""
+"""`neuralmd reference`: run all-atom MD of a prepared complex."""
 
 from __future__ import annotations
 
@@ -15,38 +15,40 @@ from .options import read_properties
 if TYPE_CHECKING:
     from ..md.settings import MDSettings
 
-HELP = """Run all-atom MD of a complex folder: minimise, equilibrate, then snapshots.
+HELP = """Run all-atom MD of a prepared complex: minimise, equilibrate, record snapshots.
 
-Writes a folder: trajectory.xtc, topology.pdb that matches it atom for atom, energies.csv, run.yaml.
+The command writes a folder with trajectory.xtc, a matching topology.pdb, energies.csv and run.yaml.
 
-Run the same command again after an interruption, and it goes on where it was.
+To resume an interrupted run, run the same command again.
 """
 EXAMPLE = "Example: neuralmd reference complex --mode pocket --time 3ns -o runs/pocket"
 ENGINES = ("openmm", "gromacs")
-_SYSTEM, _OUTPUT = "What moves, and how", "What is written"
+_SYSTEM, _OUTPUT = "Physics", "Output"
 
 
 def reference(
-    folder: Annotated[Path, typer.Argument(metavar="COMPLEX", help="Folder of neuralmd prepare.")],
+    folder: Annotated[
+        Path, typer.Argument(metavar="COMPLEX", help="Folder written by neuralmd prepare.")
+    ],
     time: Annotated[
         float,
-        typer.Option(metavar="TIME", parser=options.time_option, help="Production: 3ns, 500ps."),
+        typer.Option(
+            metavar="TIME", parser=options.time_option, help="Production time, such as 3ns."
+        ),
     ],
     output: Annotated[
         Path | None,
-        typer.Option(
-            "--output", "-o", metavar="DIR", help="Folder to write. Default: COMPLEX/MODE."
-        ),
+        typer.Option("--output", "-o", metavar="DIR", help="Output folder. Default: COMPLEX/MODE."),
     ] = None,
     engine: Annotated[
-        str, typer.Option(metavar="openmm|gromacs", help="gromacs: the gmx on PATH.")
+        str, typer.Option(metavar="openmm|gromacs", help="MD engine; gromacs runs gmx from PATH.")
     ] = "openmm",
     mode: Annotated[
         str | None,
         typer.Option(
             metavar="NAME",
-            help="flexible: everything moves (default); pocket: ligand and residues near it, "
-            "without solvent; rigid: the ligand alone.",
+            help="Atoms that move. flexible: all (default); pocket: the ligand and residues near "
+            "it; rigid: the ligand only.",
             rich_help_panel=_SYSTEM,
         ),
     ] = None,
@@ -55,7 +57,7 @@ def reference(
         typer.Option(
             metavar="TIME",
             parser=options.time_option,
-            help="Between snapshots. Default: 1ps.",
+            help="Time between snapshots. Default: 1ps.",
             rich_help_panel=_OUTPUT,
         ),
     ] = None,
@@ -64,7 +66,7 @@ def reference(
         typer.Option(
             metavar="TIME",
             parser=options.time_option,
-            help="Default: 4fs.",
+            help="Integration time step. Default: 4fs.",
             rich_help_panel=_SYSTEM,
         ),
     ] = None,
@@ -72,19 +74,20 @@ def reference(
         float | None,
         typer.Option(
             metavar="AMU",
-            help="At the expense of heavy atoms; 0: as they are. Default: 4.",
+            help="Hydrogen mass, taken from the bonded heavy atom; 0 keeps the real masses. "
+            "Default: 4.",
             rich_help_panel=_SYSTEM,
         ),
     ] = None,
     temperature: Annotated[
         float | None,
-        typer.Option(metavar="K", help="Default: 300.", rich_help_panel=_SYSTEM),
+        typer.Option(metavar="K", help="Temperature. Default: 300.", rich_help_panel=_SYSTEM),
     ] = None,
     ensemble: Annotated[
         str | None,
         typer.Option(
             metavar="npt|nvt",
-            help="Production in a periodic box. Default: npt, at 1 bar.",
+            help="Ensemble of production in a periodic box. Default: npt, at 1 bar.",
             rich_help_panel=_SYSTEM,
         ),
     ] = None,
@@ -93,7 +96,7 @@ def reference(
         typer.Option(
             metavar="TIME",
             parser=options.time_option,
-            help="Default: 200ps in a periodic box, else 20ps.",
+            help="Equilibration time. Default: 200ps in a periodic box, otherwise 20ps.",
             rich_help_panel=_SYSTEM,
         ),
     ] = None,
@@ -101,7 +104,8 @@ def reference(
         float | None,
         typer.Option(
             metavar="NM",
-            help="Of forces without one. Default: none if flexible, 1.2 in mode pocket.",
+            help="Cutoff for systems without a periodic box. Default: none in mode flexible, 1.2 "
+            "in mode pocket.",
             rich_help_panel=_SYSTEM,
         ),
     ] = None,
@@ -109,7 +113,7 @@ def reference(
         str | None,
         typer.Option(
             metavar="4r|vacuum",
-            help="Between ligand and protein in mode rigid. Default: 4r.",
+            help="Dielectric between ligand and protein in mode rigid. Default: 4r.",
             rich_help_panel=_SYSTEM,
         ),
     ] = None,
@@ -117,43 +121,46 @@ def reference(
         bool,
         typer.Option(
             "--labels",
-            help="Keep ligand forces and energies of every snapshot in labels.npz.",
+            help="Write ligand forces and energies of every snapshot to labels.npz.",
             rich_help_panel=_OUTPUT,
         ),
     ] = False,
     file_format: Annotated[
         str | None,
-        typer.Option("--format", metavar="xtc|dcd", help="Default: xtc.", rich_help_panel=_OUTPUT),
+        typer.Option(
+            "--format",
+            metavar="xtc|dcd",
+            help="Trajectory format. Default: xtc.",
+            rich_help_panel=_OUTPUT,
+        ),
     ] = None,
     write: Annotated[
         str | None,
         typer.Option(
             metavar="solute|all",
-            help="Leave water and salt out of the trajectory, or not. Default: solute.",
+            help="Atoms in the trajectory; solute leaves out water and salt. Default: solute.",
             rich_help_panel=_OUTPUT,
         ),
     ] = None,
     platform: Annotated[
-        str | None, typer.Option(metavar="NAME", help="OpenMM platform; default: the fastest.")
+        str | None, typer.Option(metavar="NAME", help="OpenMM platform. Default: the fastest.")
     ] = None,
     platform_property: Annotated[
         list[str] | None,
         typer.Option(
             "--property",
             metavar="NAME=VALUE",
-            help="Of the platform: Precision=mixed, DeviceIndex=1, Threads=2. Can be repeated.",
+            help="Platform property, such as Precision=mixed or Threads=2. Can be repeated.",
         ),
     ] = None,
     checkpoint: Annotated[
         float,
-        typer.Option(
-            min=0, metavar="SECONDS", help="Wall time between checkpoints, one snapshot at least."
-        ),
+        typer.Option(min=0, metavar="SECONDS", help="Wall time between checkpoints."),
     ] = 10.0,
     seed: options.Seed = None,
     restart: options.Restart = False,
 ) -> None:
-    """Check the request, run, report."""
+    """Check the options, run, and print a summary."""
     if engine not in ENGINES:
         raise typer.BadParameter(f"unknown engine '{engine}'; known: {', '.join(ENGINES)}")
     choices: dict[str, Any] = {
@@ -174,6 +181,7 @@ def reference(
     }
     from ..md.settings import MDSettings
 
+    options.warn_of_platform(platform)
     given = {key: value for key, value in choices.items() if value is not None}
     settings = MDSettings(labels=labels, **given)
     settings.check()

@@ -1,4 +1,4 @@
-"""`neuralmd simulate`: a learned trajectory through OpenMM."""
+"""`neuralmd simulate`: run a learned dynamics in OpenMM."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ if TYPE_CHECKING:
     from ..structure.complex import Complex
     from ..trajectory.snapshots import Snapshots
 
-HELP = """Simulate the ligand's motion with a trained model, through OpenMM.
+HELP = """Simulate the ligand's motion in OpenMM with a trained model.
 
-Writes a DCD, a PDB that matches it atom for atom, and a record of the run (YAML).
+The command writes a DCD trajectory, a matching PDB and a record of the run (YAML).
 
-Run the same command again after an interruption, and it goes on where it was.
+To resume an interrupted run, run the same command again.
 """
 EXAMPLE = (
     "Example: neuralmd simulate runs/gpcr/model.safetensors --example gpcr-ergotamine "
@@ -34,16 +34,18 @@ EXAMPLE = (
 
 
 def simulate(
-    model: Annotated[str, typer.Argument(help="Model file, or a bundled name.")],
+    model: Annotated[str, typer.Argument(help="Model file, or name of a bundled model.")],
     output: Annotated[
-        Path, typer.Option("--output", "-o", metavar="FILE.dcd", help="The trajectory to write.")
+        Path, typer.Option("--output", "-o", metavar="FILE.dcd", help="Trajectory to write.")
     ],
     time: Annotated[
         float | None,
-        typer.Option(metavar="TIME", parser=options.time_option, help="How long: 8ns, 500ps."),
+        typer.Option(
+            metavar="TIME", parser=options.time_option, help="Simulated time, such as 8ns."
+        ),
     ] = None,
     snapshots: Annotated[
-        int | None, typer.Option(min=1, metavar="N", help="How many snapshots, instead of a time.")
+        int | None, typer.Option(min=1, metavar="N", help="Number of snapshots, instead of --time.")
     ] = None,
     complex_file: options.ComplexFile = None,
     coordinates: options.Coordinates = None,
@@ -59,31 +61,33 @@ def simulate(
         typer.Option(
             min=0,
             metavar="INDEX",
-            help="The last known snapshot of the trajectory, counted from 0; default: its last.",
+            help="Snapshot of the trajectory to start from, counted from 0. Default: the last.",
         ),
     ] = None,
     platform: Annotated[
-        str | None, typer.Option(metavar="NAME", help="OpenMM platform; default: the fastest.")
+        str | None, typer.Option(metavar="NAME", help="OpenMM platform. Default: the fastest.")
     ] = None,
     platform_property: Annotated[
         list[str] | None,
         typer.Option(
             "--property",
             metavar="NAME=VALUE",
-            help="Of the platform: Precision=mixed, DeviceIndex=1, Threads=2. Can be repeated.",
+            help="Platform property, such as Precision=mixed or Threads=2. Can be repeated.",
         ),
     ] = None,
     precision: Annotated[
-        str, typer.Option(metavar="single|double", help="Of the network.")
+        str, typer.Option(metavar="single|double", help="Precision of the network.")
     ] = "single",
     backend: Annotated[
         str | None,
-        typer.Option(metavar="NAME", help="TorchForce or PythonForce; default: what works here."),
+        typer.Option(
+            metavar="NAME", help="TorchForce or PythonForce. Default: the one that works."
+        ),
     ] = None,
     seed: options.Seed = None,
     restart: options.Restart = False,
 ) -> None:
-    """Check the request, gather complex and known snapshots, run."""
+    """Check the options, read the complex and its known snapshots, and run."""
     options.one_of(__time=time, __snapshots=snapshots)
     source = Source(
         complex_file,
@@ -98,6 +102,7 @@ def simulate(
     )
     source.check()
     properties = read_properties(platform_property, platform)
+    options.warn_of_platform(platform)
     if output.suffix.lower() != ".dcd":
         raise typer.BadParameter(f"{output}: the trajectory is a DCD file; name it NAME.dcd")
     from ..model import load_model
@@ -117,7 +122,7 @@ def simulate(
 
 
 def _whole(time: float, stride: float) -> int:
-    """Snapshots that cover a time; says so when they cover more."""
+    """Return the number of snapshots that cover a time; note when it is rounded up."""
     count = whole_strides(time, stride)
     if abs(count * stride / time - 1) > 1e-6:
         strides = f"strides of {show_time(stride)}"
@@ -126,7 +131,7 @@ def _whole(time: float, stride: float) -> int:
 
 
 def _make_room(output: Path, restart: bool) -> None:
-    """Nothing that is finished is overwritten."""
+    """Refuse to overwrite a finished run, or move it to another folder."""
     from ..errors import InputError
 
     partial = output.with_name(f".{output.stem}.partial")
@@ -139,7 +144,7 @@ def _make_room(output: Path, restart: bool) -> None:
 
 
 def _past(known: Snapshots | None, start: int | None) -> np.ndarray | None:
-    """Snapshots (T, n, 3) in Å of the replica of `start`, up to and with it."""
+    """Return the history (T, n, 3) in Å: snapshots of one replica up to and including `start`."""
     from ..errors import InputError
 
     if known is None:
@@ -171,12 +176,12 @@ def _run(
         run = run_simulation(
             model, complex, past, count, output, settings=settings, progress=advance
         )
-    made = run.snapshots - run.resumed_from
+    new = run.snapshots - run.resumed_from
     typer.echo(f"trajectory: {run.trajectory} ({run.snapshots} snapshots)")
     typer.echo(f"topology: {run.topology}, record: {run.provenance}")
     if run.resumed_from:
         typer.echo(f"{run.resumed_from} snapshots are from the interrupted run")
-    if made:
-        a_day = made * model.card.interval_ps / run.seconds * 86400
-        typer.echo(f"speed: {run.seconds / made:.3g} s per snapshot, {show_time(a_day)} a day")
+    if new:
+        a_day = new * model.card.interval_ps / run.seconds * 86400
+        typer.echo(f"speed: {run.seconds / new:.3g} s per snapshot, {show_time(a_day)} a day")
     typer.echo(f"next: vmd {run.topology} {run.trajectory}")

@@ -1,4 +1,4 @@
-"""`neuralmd train`: a model from a trajectory, resumable at any moment."""
+"""`neuralmd train`: train a model on trajectories or force labels."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 HELP = """Train a learned dynamics on the first 80 % of a trajectory, or on many complexes.
 
-Run the same command again after an interruption, and it goes on where it was.
+To resume an interrupted training, run the same command again.
 """
 EXAMPLE = "Example: neuralmd train --example gpcr-ergotamine -o runs/gpcr"
 OUTPUTS = (
@@ -35,16 +35,18 @@ OUTPUTS = (
 def train(
     settings_file: Annotated[
         Path | None,
-        typer.Argument(metavar="SETTINGS.yaml", help="See examples/train.yaml."),
+        typer.Argument(metavar="SETTINGS.yaml", help="Training settings; see examples/train.yaml."),
     ] = None,
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", metavar="DIR", help="Default: runs/NAME of the model."),
+        typer.Option("--output", "-o", metavar="DIR", help="Output folder. Default: runs/NAME."),
     ] = None,
-    epochs: Annotated[int | None, typer.Option(min=1, metavar="N", help="At most so many.")] = None,
+    epochs: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="Maximum number of epochs.")
+    ] = None,
     seed: options.Seed = None,
     name: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Of the model; default: the complex.")
+        str | None, typer.Option(metavar="NAME", help="Name of the model. Default: the complex.")
     ] = None,
     complex_file: options.ComplexFile = None,
     coordinates: options.Coordinates = None,
@@ -56,14 +58,15 @@ def train(
     boundaries: options.Boundaries = None,
     example: options.Example = None,
     accelerator: Annotated[
-        str, typer.Option(metavar="NAME", help="cpu, cuda, or auto for what there is.")
+        str, typer.Option(metavar="NAME", help="cpu, cuda, or auto (cuda if available).")
     ] = "auto",
     devices: Annotated[
-        int, typer.Option(min=1, metavar="N", help="With torchrun: its processes per machine.")
+        int,
+        typer.Option(min=1, metavar="N", help="Number of processes per machine under torchrun."),
     ] = 1,
     restart: options.Restart = False,
 ) -> None:
-    """Settings from a file or from the options, then train."""
+    """Read the settings from a file or from the options, and train."""
     source = Source(
         complex_file,
         example,
@@ -103,7 +106,7 @@ def _is_of_energies(file: Path) -> bool:
 def _train_energy(
     file: Path, overrides: dict[str, Any], output: Path | None, restart: bool
 ) -> None:
-    """Force matching: the other thing that a model can learn."""
+    """Train an energy model by force matching."""
     from ..training.energy import energy_trainer, force_scores
     from ..training.force_matching import read_energy_settings
     from ..utils.progress import progress_bar

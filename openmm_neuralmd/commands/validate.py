@@ -1,4 +1,4 @@
-"""`neuralmd validate`: a model beside the trivial forecasts, on a trajectory."""
+"""`neuralmd validate`: evaluate a model against naive baselines on a trajectory."""
 
 from __future__ import annotations
 
@@ -17,24 +17,26 @@ if TYPE_CHECKING:
     from ..model import Model
     from ..trajectory.snapshots import Snapshots
 
-HELP = """How right a model is on a trajectory, beside the trivial forecasts, as a report.
+HELP = """Evaluate a model against naive baselines on a trajectory and write a report.
 
-Forecasts start from every few snapshots of what the model has not learned from; whatever a forecast
-knows comes before it.
+Forecasts start at regular intervals in the part of the trajectory that was not used for training.
+Each forecast uses earlier snapshots only.
 """
 EXAMPLE = "Example: neuralmd validate gpcr-ergotamine --example gpcr-ergotamine -o validation"
 KNOWN = 30
-"""Snapshots of a replica of its own that its first forecast knows."""
+"""Shortest history, in snapshots, of the first forecast in a replica that was not trained on."""
 
 
 def validate(
-    model: Annotated[str, typer.Argument(metavar="MODEL", help="Bundled name, or model file.")],
-    output: Annotated[
-        Path, typer.Option("--output", "-o", metavar="DIR", help="For the report and its numbers.")
+    model: Annotated[
+        str, typer.Argument(metavar="MODEL", help="Model file, or name of a bundled model.")
     ],
-    ahead: Annotated[int, typer.Option(min=1, metavar="N", help="Snapshots to forecast.")] = 20,
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="Output folder.")],
+    ahead: Annotated[
+        int, typer.Option(min=1, metavar="N", help="Horizon of a forecast, in snapshots.")
+    ] = 20,
     every: Annotated[
-        int, typer.Option(min=1, metavar="N", help="Snapshots from one forecast to the next.")
+        int, typer.Option(min=1, metavar="N", help="Snapshots between the starts of two forecasts.")
     ] = 4,
     first: Annotated[
         int | None,
@@ -42,17 +44,17 @@ def validate(
             "--from",
             min=2,
             metavar="INDEX",
-            help="First snapshot to forecast; default: behind what the model learned from, or the "
-            "last fifth of a trajectory it never saw.",
+            help="First snapshot to forecast. Default: the first after the training part, or the "
+            "start of the last fifth of a trajectory that was not used for training.",
         ),
     ] = None,
     speed: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Result of validation/speedup.py, for the report."),
+        typer.Option(metavar="FILE", help="Timings by validation/speedup.py to include."),
     ] = None,
     checks: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Result of validation/conservation.py, for the card."),
+        typer.Option(metavar="FILE", help="Checks by validation/conservation.py to include."),
     ] = None,
     complex_file: options.ComplexFile = None,
     coordinates: options.Coordinates = None,
@@ -64,7 +66,7 @@ def validate(
     boundaries: options.Boundaries = None,
     example: options.Example = None,
 ) -> None:
-    """Find the stretches to forecast, assess, write."""
+    """Select the stretches to forecast, assess the model, and write the report."""
     source = Source(
         complex_file,
         example,
@@ -83,7 +85,10 @@ def validate(
     from ..report.evidence import Evidence
     from ..report.outputs import markdown, write_outputs
     from ..report.speed import read_speed
+    from ..utils.optional import optional_import
 
+    for library in ("posebusters", "prolif"):
+        optional_import(library, extra="validate", purpose="neuralmd validate")
     timed = read_speed(speed) if speed else None
     judged = read_checks(checks) if checks else []
     if output.exists():
@@ -102,11 +107,11 @@ def validate(
         )
     stretches = _stretches(snapshots, begin, ahead, every, sdf)
     say(f"{sum(len(s.origins) for s in stretches)} origins in snapshots {begin} and later")
-    found = _assess(loaded, stretches)
-    result = {**found.result, **_origin(source, learned)}
+    assessment = _assess(loaded, stretches)
+    result = {**assessment.result, **_origin(source, learned)}
     chemistry = stretches[0].chemistry
     evidence = Evidence(
-        result, found.record, loaded.card, snapshots.complex, chemistry, timed, judged
+        result, assessment.record, loaded.card, snapshots.complex, chemistry, timed, judged
     )
     write_outputs(evidence, output)
     typer.echo(markdown(result))
@@ -114,7 +119,7 @@ def validate(
 
 
 def _learned(model: Model, source: Source) -> int:
-    """Snapshots of this very trajectory that the model has learned from."""
+    """Return how many snapshots of this trajectory the model was trained on."""
     from ..assessment.stretch import learned_snapshots
 
     return learned_snapshots(model, source.trajectory_file)
@@ -123,29 +128,31 @@ def _learned(model: Model, source: Source) -> int:
 def _stretches(
     snapshots: Snapshots, begin: int, ahead: int, every: int, sdf: Path | None
 ) -> list[Stretch]:
-    """One for each replica that has enough to forecast, from `begin` on."""
+    """Return one stretch for each replica with enough snapshots after `begin`."""
     import torch
 
     from ..assessment.stretch import Stretch, find_chemistry
     from ..errors import InputError
 
     chemistry = find_chemistry(sdf, snapshots)
-    found = []
+    stretches = []
     for segment in snapshots.segments:
-        # A replica that begins behind `begin` first has to be known a little.
+        # A replica that starts after `begin` needs a short history before its first forecast.
         first = begin if begin > segment.start else segment.start + KNOWN
         if max(first, segment.start + 2) + ahead <= segment.stop:
             own = snapshots[segment.start : segment.stop]
             part = range(max(first - segment.start, 2), len(own))
             before = [s for s in snapshots.segments if s.stop <= segment.start]
             others = [torch.as_tensor(snapshots.ligand[s.start : s.stop]) for s in before]
-            found.append(Stretch(own, part, ahead, every, chemistry, tuple(others), segment.start))
-    if not found:
+            stretches.append(
+                Stretch(own, part, ahead, every, chemistry, tuple(others), segment.start)
+            )
+    if not stretches:
         raise InputError(
-            f"no replica has {ahead} snapshots to forecast behind snapshot {begin}; take a shorter "
+            f"no replica has {ahead} snapshots to forecast after snapshot {begin}; take a shorter "
             "--ahead, or an earlier --from"
         )
-    return found
+    return stretches
 
 
 def _assess(model: Model, stretches: list[Stretch]) -> Assessment:
@@ -159,7 +166,7 @@ def _assess(model: Model, stretches: list[Stretch]) -> Assessment:
 
 
 def _origin(source: Source, learned: int) -> dict[str, Any]:
-    """What the result says of the trajectory, the seeds and the machine."""
+    """Return what the result records about trajectory, seed and machine."""
     from ..assessment.stretch import SEED
     from ..utils.files import sha256
     from ..utils.provenance import provenance

@@ -44,6 +44,11 @@ _UNREADABLE = (
     "PythonForce, which gives the same numbers, unless you say backend='TorchForce'"
 )
 
+_NO_OPENCL = (
+    "openmmtorch {version}: its TorchForce crashes Python on platform OpenCL with OpenMM 8.6; "
+    "NeuralMDForce takes PythonForce there, and refuses backend='TorchForce'"
+)
+
 
 @dataclass(frozen=True)
 class Package:
@@ -131,8 +136,22 @@ class DoctorReport:
     @property
     def remarks(self) -> tuple[str, ...]:
         """What to know of an installation that works; no fault of it, so no part of the verdict."""
-        found = [p.version for p in self.packages if p.name == "openmmtorch"]
-        return tuple(_UNREADABLE.format(version=v) for v in found if v in TORCHFORCE_UNREADABLE)
+        if self._openmmtorch not in TORCHFORCE_UNREADABLE:
+            return ()
+        lines = [_UNREADABLE.format(version=self._openmmtorch)]
+        if any(self._is_known(probe) for probe in self.probes):
+            lines.append(_NO_OPENCL.format(version=self._openmmtorch))
+        return tuple(lines)
+
+    @property
+    def _openmmtorch(self) -> str | None:
+        return next((p.version for p in self.packages if p.name == "openmmtorch"), None)
+
+    def _is_known(self, probe: Probe) -> bool:
+        """Whether a probe fails as it does everywhere with this version of openmmtorch."""
+        torch_on_opencl = (probe.backend, probe.platform) == ("TorchForce", "OpenCL")
+        broken = self._openmmtorch in TORCHFORCE_UNREADABLE
+        return torch_on_opencl and broken and not probe.works
 
     @property
     def exit_code(self) -> int:
@@ -148,7 +167,11 @@ class DoctorReport:
             for package in sorted(self.missing, key=lambda package: not package.required)
         ]
         lines += [f"{f.library}: {f.explanation}" for f in self.plugin_failures if not f.harmless]
-        lines += [f"{p.backend} on {p.platform}: {p.detail}" for p in self.probes if not p.works]
+        lines += [
+            f"{p.backend} on {p.platform}: {p.detail}"
+            for p in self.probes
+            if not p.works and not self._is_known(p)
+        ]
         if self.crash:
             lines.append(f"OpenMM and torch cannot be loaded together: {self.crash}")
         if self.gpus and not any(p.name in ("CUDA", "HIP") for p in self.platforms):

@@ -33,7 +33,7 @@ TOLERANCE = 1e-4
 """Largest error of the test force that counts as right (kJ/mol, kJ/mol/nm): single precision."""
 
 _PROBE = Path(__file__).with_name("probe.py")
-_PROGRAMS_PROBE = Path(__file__).with_name("doctor_programs.py")
+_PROGRAMS_PROBE = Path(__file__).with_name("programs.py")
 _PROGRAMS = {
     "antechamber": "ligand parameters in neuralmd prepare",
     "gmx": "--engine gromacs",
@@ -54,10 +54,14 @@ _PACKAGES = (
     ("openmmtorch", "openmmtorch", "the TorchForce backend (PythonForce remains)"),
     ("openmmtools", "openmmtools", "the example complex t4l-p-xylene"),
     ("pdbfixer", "pdbfixer", "preparing structures from raw PDB files"),
-    ("h5py", "h5py", "reading MISATO"),
-    ("tables", "tables", "reading HDF5 trajectories"),
+    ("h5py", "h5py", "reading MISATO and HDF5 trajectories"),
     ("matplotlib", "matplotlib", "figures"),
-    ("tensorboard", "tensorboard", "TensorBoard logs of the training"),
+    ("lightning-fabric", "lightning_fabric", "neuralmd train: install openmm_neuralmd[train]"),
+    ("tensorboard", "tensorboard", "TensorBoard logs: install openmm_neuralmd[train]"),
+    ("posebusters", "posebusters", "neuralmd validate: install openmm_neuralmd[validate]"),
+    ("prolif", "prolif", "neuralmd validate: install openmm_neuralmd[validate]"),
+    ("distributed", "distributed", "neuralmd campaign: install openmm_neuralmd[campaign]"),
+    ("pyedr", "pyedr", "--engine gromacs: install openmm_neuralmd[gromacs]"),
 )
 
 

@@ -9,18 +9,30 @@ import openmm
 from openmm import unit
 from openmmtools import cache
 
-from ..md.platforms import find_platform
 from ..md.settings import MDSettings
 from ..units import nanometers
+from ..utils.platforms import choose_platform
 
 CHUNK = 250  # steps between looks at Ctrl-C
 
 
 def context_cache(md: MDSettings) -> cache.ContextCache:
     """A cache of Contexts on the platform that the settings name, or the fastest."""
-    if md.platform is None:
-        return cache.ContextCache()
-    return cache.ContextCache(find_platform(md.platform), md.properties or None)
+    return cache.ContextCache(choose_platform(md.platform), md.properties or None)
+
+
+def shared_cache(given: cache.ContextCache | None) -> cache.ContextCache:
+    """The cache that a move was given, or openmmtools' global one.
+
+    A global cache without a platform gets the one of `choose_platform`: left alone, OpenMM would
+    take OpenCL on a CPU for the fastest.
+    """
+    if given is not None:
+        return given
+    shared = cache.global_context_cache
+    if shared.platform is None and not len(shared):
+        shared.platform = choose_platform()
+    return shared
 
 
 def context_like(

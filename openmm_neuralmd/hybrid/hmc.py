@@ -11,7 +11,7 @@ from openmm import unit
 
 from ..errors import InputError
 from ..units import BOLTZMANN, strip
-from .contexts import context_like, kilojoules
+from .contexts import context_like, kilojoules, shared_cache
 from .counted import CountedMove
 
 
@@ -80,7 +80,7 @@ class NeuralMDHMCMove(CountedMove):
             openmmtools' global one by default.
         """
         random = self.generator()
-        target, _ = self._get_context_cache(context_cache).get_context(thermodynamic_state)
+        target, _ = shared_cache(context_cache).get_context(thermodynamic_state)
         sampler_state.apply_to_context(target, ignore_velocities=True)
         before = thermodynamic_state.reduced_potential(target)
         proposal = self._proposal(thermodynamic_state, target)

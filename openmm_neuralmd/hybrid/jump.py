@@ -26,7 +26,7 @@ from ..structure.complex import Complex
 from ..units import nanometers
 from ..utils.progress import Stopwatch
 from .checks import Pose, fault
-from .contexts import langevin
+from .contexts import langevin, shared_cache
 from .history import History
 from .relaxation import Quench
 from .settings import JumpSettings
@@ -196,7 +196,7 @@ class NeuralMDJumpMove(MCMCMove):
         openmm.OpenMMException
             The MD of a fallback failed too.
         """
-        target, _ = self._get_context_cache(context_cache).get_context(thermodynamic_state)
+        target, _ = shared_cache(context_cache).get_context(thermodynamic_state)
         seed = int(np.random.SeedSequence([self.seed, self.n_proposed]).generate_state(1)[0] >> 1)
         before = copy.deepcopy(sampler_state)
         self.last = self.attempt(target, thermodynamic_state, sampler_state, seed)

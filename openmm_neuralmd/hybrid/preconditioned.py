@@ -20,7 +20,7 @@ from scipy.linalg import solve_triangular
 
 from ..errors import InputError
 from ..units import BOLTZMANN
-from .contexts import kilojoules
+from .contexts import kilojoules, shared_cache
 from .counted import CountedMove
 
 Array = NDArray[np.float64]
@@ -112,7 +112,7 @@ class PreconditionedHMCMove(CountedMove):
             openmmtools' global one by default.
         """
         random = self.generator()
-        context, _ = self._get_context_cache(context_cache).get_context(thermodynamic_state)
+        context, _ = shared_cache(context_cache).get_context(thermodynamic_state)
         if self.n_proposed == 0:
             check_free(context.getSystem(), self.atoms)
         sampler_state.apply_to_context(context, ignore_velocities=True)

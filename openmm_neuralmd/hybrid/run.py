@@ -23,10 +23,10 @@ from ..errors import SimulationError, one_line
 from ..md.equilibration import equilibrate
 from ..md.folder import ComplexFolder, check_absent
 from ..md.outcome import TOPOLOGY, publish
-from ..md.platforms import describe_platform
 from ..md.records import open_trajectory
 from ..md.selection import part_of_topology, written_atoms
 from ..units import nanometers
+from ..utils.platforms import describe_platform
 from ..utils.progress import Advance, silent
 from ..utils.provenance import provenance
 from ..utils.resume import PartialRun

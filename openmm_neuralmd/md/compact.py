@@ -9,15 +9,16 @@ from typing import Any
 
 import mdtraj
 import numpy as np
-import yaml
 from openmm import app, unit
 from scipy.spatial import cKDTree
 
 from ..analysis.statistics import autocorrelation
 from ..errors import InputError
 from ..structure.complex import Complex
+from ..trajectory.readers import load
 from ..trajectory.snapshots import Snapshots, read_snapshots
 from ..utils.files import complete, sha256
+from ..utils.settings import read_mapping
 from .folder import SYSTEM
 from .labels import KEYS
 from .outcome import RECORD, TOPOLOGY
@@ -68,10 +69,10 @@ def compact(run: str | Path, output: str | Path, reach: float = np.inf, labels: 
     run, output = Path(run), Path(output)
     if not (run / RECORD).is_file():
         raise InputError(f"{run}: no finished reference run (it has no {RECORD})")
-    record = yaml.safe_load((run / RECORD).read_text())
+    record = read_mapping(run / RECORD, "what neuralmd reference writes")
     complex = Complex.from_files(run / TOPOLOGY, sdf=run / LIGAND)
     source = next(run.glob("trajectory.*"))
-    trajectory = mdtraj.load(str(source), top=str(run / TOPOLOGY))
+    frames = load(source, mdtraj.Topology.from_openmm(complex.topology))
     kept = _kept(complex, reach)
     topology = part_of_topology(complex.topology, kept)
     output.mkdir(parents=True, exist_ok=True)
@@ -85,7 +86,7 @@ def compact(run: str | Path, output: str | Path, reach: float = np.inf, labels: 
         complete(output / TRAJECTORY) as path,
         open_trajectory(path, topology, record["interval_ps"]) as writer,
     ):
-        for positions in trajectory.xyz[:, kept]:
+        for positions in frames.xyz[:, kept]:
             writer.writeModel(positions.astype(float) * unit.nanometer)
     with complete(output / LIGAND) as path:
         path.write_bytes((run / LIGAND).read_bytes())

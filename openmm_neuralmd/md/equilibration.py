@@ -17,11 +17,13 @@ from openmm import unit
 from ..simulation.guard import guard
 from ..units import nanometers
 from ..utils.files import complete
+from ..utils.openmm_xml import deserialize
+from ..utils.platforms import choose_platform
 from .field import running_system
 from .masses import masses, with_bonds
 from .minimise import minimise
 from .modes import Setup
-from .platforms import find_platform, make_context, seed_for
+from .platforms import make_context, seed_for
 from .selection import without_solvent
 from .settings import MDSettings
 
@@ -62,7 +64,7 @@ def equilibrate(setup: Setup, settings: MDSettings, folder: Path, say: Say) -> o
             reached = _stage(name, setup, settings, state, half)
             with complete(file) as temporary:
                 temporary.write_text(openmm.XmlSerializer.serialize(reached))
-        state = openmm.XmlSerializer.deserialize(file.read_text())
+        state = deserialize(file.read_text(), openmm.State, str(file))
     return state
 
 
@@ -121,8 +123,7 @@ def _stage(
 
 
 def _minimised(setup: Setup, settings: MDSettings) -> openmm.State:
-    if settings.platform is not None:
-        find_platform(settings.platform)
+    choose_platform(settings.platform)  # before the minimisation, which takes longest
     positions = minimise(
         with_bonds(setup.system), setup.topology, setup.complex.positions, settings.platform
     )

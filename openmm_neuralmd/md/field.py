@@ -14,12 +14,11 @@ import numpy as np
 import openmm
 from numpy.typing import NDArray
 
+from ..utils.platforms import ON_CPU, choose_platform
 from .interaction import dielectric_of
 from .modes import GROUPS, Setup
-from .platforms import fastest_platform
 from .settings import MDSettings
 
-ON_CPU = ("CPU", "Reference")
 Array = NDArray[np.float64]
 
 
@@ -84,7 +83,7 @@ class Field:
 def running_system(setup: Setup, settings: MDSettings) -> openmm.System:
     """A copy of the System for a Context; on a CPU with a `Field` where it stands for a force."""
     system = openmm.XmlSerializer.clone(setup.system)
-    if (settings.platform or fastest_platform()) not in ON_CPU:
+    if choose_platform(settings.platform).getName() not in ON_CPU:
         return system
     for index, force in enumerate(system.getForces()):
         if force.getForceGroup() == GROUPS["interaction"]:
@@ -94,13 +93,15 @@ def running_system(setup: Setup, settings: MDSettings) -> openmm.System:
     return system
 
 
+def interaction_field(positions: Array, force: openmm.CustomNonbondedForce) -> Field:
+    """The `Field` that stands for a force of `interaction`; positions (N, 3) of the whole in nm."""
+    parameters = np.array([force.getParticleParameters(i) for i in range(force.getNumParticles())])
+    own, others = (sorted(group) for group in force.getInteractionGroupParameters(0))
+    return Field(positions[others], parameters[others], parameters[own], dielectric_of(force))
+
+
 def _python_force(setup: Setup, force: openmm.CustomNonbondedForce) -> openmm.PythonForce:
-    rows = range(force.getNumParticles())
-    parameters = np.array([force.getParticleParameters(i) for i in rows])
-    own, others = (np.array(sorted(group)) for group in force.getInteractionGroupParameters(0))
-    sites = setup.complex.positions[others]
-    field = Field(sites, parameters[others], parameters[own], dielectric_of(force))
-    python = openmm.PythonForce(field)
-    python.setParticles(own.tolist())
+    python = openmm.PythonForce(interaction_field(setup.complex.positions, force))
+    python.setParticles(sorted(force.getInteractionGroupParameters(0)[0]))
     python.setForceGroup(GROUPS["interaction"])
     return python

@@ -7,17 +7,21 @@ import shutil
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import openmm
 import yaml
 from openmm import app, unit
+from pydantic import BaseModel, ConfigDict
 
 from ..errors import InputError, one_line
 from ..structure.complex import Complex
+from ..units import nanometers
 from ..utils.files import sha256
+from ..utils.openmm_xml import deserialize
 from ..utils.provenance import provenance
+from ..utils.settings import read_mapping, validated
 from .minimise import make_context
 
 TOPOLOGY, LIGAND, SYSTEM, STATE, RECORD = (
@@ -63,14 +67,8 @@ class ComplexFolder:
             raise InputError(
                 f"{path}: no complex folder (it has no {RECORD}); see neuralmd prepare"
             )
-        try:
-            record = yaml.safe_load((path / RECORD).read_text(encoding="utf-8"))
-            version, hashes = record["format"], record["files"]
-        except (yaml.YAMLError, KeyError, TypeError) as error:
-            raise InputError(f"cannot read {path / RECORD}: {one_line(error)}") from error
-        if version != FORMAT:
-            raise InputError(f"{path}: folder format {version}, this version reads {FORMAT}")
-        for name, expected in hashes.items():
+        record = _read_record(path / RECORD)
+        for name, expected in record["files"].items():
             if not (path / name).is_file():
                 raise InputError(f"{path}: {name} is missing; prepare the complex again")
             if sha256(path / name) != expected:
@@ -93,21 +91,30 @@ class ComplexFolder:
     @cached_property
     def topology(self) -> app.Topology:
         """Atoms and bonds, with the box."""
-        topology = app.PDBFile(str(self.path / TOPOLOGY)).topology
+        topology = _read_topology(self.path / TOPOLOGY)
         topology.setPeriodicBoxVectors(self.box)
         return topology
 
     @cached_property
     def state(self) -> openmm.State:
         """Positions, velocities (none yet: zero) and box."""
-        return openmm.XmlSerializer.deserialize((self.path / STATE).read_text())
+        text = (self.path / STATE).read_text(errors="replace")
+        return deserialize(text, openmm.State, str(self.path / STATE))
 
     @property
     def positions(self) -> np.ndarray:
         """(N, 3) float64, nm."""
-        return np.array(
-            self.state.getPositions(asNumpy=True).value_in_unit(unit.nanometer), dtype=np.float64
-        )
+        try:
+            positions = nanometers(self.state.getPositions(asNumpy=True))
+        except openmm.OpenMMException as error:  # the State holds none
+            raise InputError(f"{self.path / STATE}: {one_line(error)}") from error
+        expected = (self.topology.getNumAtoms(), 3)
+        if positions.shape != expected or not np.isfinite(positions).all():
+            raise InputError(
+                f"{self.path / STATE}: positions of shape {positions.shape}, or not numbers; "
+                f"{TOPOLOGY} needs {expected}"
+            )
+        return positions
 
     @property
     def box(self) -> unit.Quantity | None:
@@ -117,7 +124,14 @@ class ComplexFolder:
 
     def system(self) -> openmm.System:
         """A new copy of the System."""
-        return openmm.XmlSerializer.deserialize((self.path / SYSTEM).read_text())
+        text = (self.path / SYSTEM).read_text(errors="replace")
+        system = deserialize(text, openmm.System, str(self.path / SYSTEM))
+        if system.getNumParticles() != self.topology.getNumAtoms():
+            raise InputError(
+                f"{self.path / SYSTEM} has {system.getNumParticles()} particles, {TOPOLOGY} has "
+                f"{self.topology.getNumAtoms()} atoms; prepare the complex again"
+            )
+        return system
 
     def complex(self) -> Complex:
         """The complex as the network sees it."""
@@ -129,6 +143,38 @@ class ComplexFolder:
     def energy(self, platform: str = PLATFORM) -> float:
         """Potential energy in kJ/mol, computed now from the files."""
         return potential_energy(self.system(), self.positions, self.box, platform)
+
+
+class _Ligand(BaseModel):
+    model_config = ConfigDict(extra="allow")
+    residue: str
+
+
+class _Record(BaseModel):
+    """What is read of complex.yaml; the rest of it is for people."""
+
+    model_config = ConfigDict(extra="allow", hide_input_in_errors=True)
+    name: str
+    periodic: bool
+    ligand: _Ligand
+    files: dict[Literal["topology.pdb", "ligand.sdf", "system.xml", "state.xml"], str]
+
+
+def _read_record(path: Path) -> dict[str, Any]:
+    content = read_mapping(path, "what neuralmd prepare writes")
+    if content.get("format") != FORMAT:
+        raise InputError(
+            f"{path.parent}: folder format {content.get('format')}, this version reads {FORMAT}"
+        )
+    validated(_Record, content, str(path))
+    return content
+
+
+def _read_topology(path: Path) -> app.Topology:
+    try:
+        return app.PDBFile(str(path)).topology
+    except Exception as error:  # OpenMM's reader raises whatever a broken line leads to
+        raise InputError(f"cannot read {path}: {one_line(error)}") from error
 
 
 def potential_energy(

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import openmm
 from openmm import app, unit
 
 from ..errors import InputError, one_line
+from ..utils.platforms import new_context
 
 CUTOFF = 1.2  # nm, while minimising a System that has none
 STIFFNESS = 1000.0  # kJ/mol/nm², holds heavy atoms of the solute in the first stage
@@ -65,8 +64,7 @@ def make_context(
 ) -> openmm.Context:
     """A Context at these positions; its integrator is never used."""
     integrator = openmm.VerletIntegrator(0.001)
-    chosen: list[Any] = [openmm.Platform.getPlatformByName(platform)] if platform else []
-    context = openmm.Context(system, integrator, *chosen)
+    context = new_context(system, integrator, platform)
     context.setPositions(positions)
     return context
 

@@ -1,14 +1,12 @@
-"""Contexts of a run on the platform that its settings name."""
+"""Contexts and random seeds of a run, from its settings."""
 
 from __future__ import annotations
-
-from typing import Any
 
 import numpy as np
 import openmm
 from openmm import unit
 
-from ..errors import InputError, one_line
+from ..utils.platforms import new_context
 from .settings import MDSettings
 
 
@@ -26,41 +24,7 @@ def make_context(
         settings.temperature, friction, timestep_fs * unit.femtosecond
     )
     integrator.setRandomNumberSeed(seed)
-    chosen: list[Any] = []
-    if settings.platform is not None:
-        chosen = [find_platform(settings.platform), settings.properties]
-    try:
-        return openmm.Context(system, integrator, *chosen)
-    except openmm.OpenMMException as error:
-        raise InputError(f"OpenMM cannot start the run: {one_line(error)}") from error
-
-
-def find_platform(name: str) -> openmm.Platform:
-    """An OpenMM platform by name.
-
-    Raises
-    ------
-    InputError
-    """
-    known = [openmm.Platform.getPlatform(i) for i in range(openmm.Platform.getNumPlatforms())]
-    for platform in known:
-        if platform.getName() == name:
-            return platform
-    names = ", ".join(platform.getName() for platform in known)
-    raise InputError(f"platform '{name}' is not installed; there are: {names}")
-
-
-def fastest_platform() -> str:
-    """Name of the platform that OpenMM takes where none is asked for."""
-    known = [openmm.Platform.getPlatform(i) for i in range(openmm.Platform.getNumPlatforms())]
-    return str(max(known, key=lambda platform: platform.getSpeed()).getName())
-
-
-def describe_platform(context: openmm.Context) -> dict[str, Any]:
-    """Name and properties that are in force, for the record."""
-    platform = context.getPlatform()
-    used = {name: platform.getPropertyValue(context, name) for name in platform.getPropertyNames()}
-    return {"name": platform.getName(), "properties": used}
+    return new_context(system, integrator, settings.platform, settings.properties)
 
 
 def seed_for(settings: MDSettings, *place: int) -> int:

@@ -10,6 +10,7 @@ import openmm
 
 from ..errors import InputError, SimulationError
 from ..simulation.guard import check_pocket
+from ..utils.platforms import describe_platform
 from ..utils.progress import Advance, silent
 from ..utils.resume import PartialRun
 from .equilibration import (
@@ -29,7 +30,7 @@ from .outcome import (
     record,
     summary,
 )
-from .platforms import describe_platform, make_context
+from .platforms import make_context
 from .records import LABELS, Records
 from .settings import MDSettings
 

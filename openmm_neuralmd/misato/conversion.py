@@ -10,8 +10,10 @@ import mdtraj
 import numpy as np
 
 from ..errors import InputError
-from ..structure.complex import SMALLEST_BOX, Complex
+from ..structure.complex import Complex
 from ..structure.imaging import make_whole
+from ..trajectory.hdf5 import SUFFIXES
+from ..trajectory.readers import blocks
 from ..trajectory.snapshots import read_snapshots
 from .folder import (
     PDB,
@@ -26,13 +28,12 @@ from .reader import list_entries, read_entry
 from .whole import bond_tree
 from .writer import write_entry
 
-_HDF5 = {".h5", ".hdf5", ".hdf"}
 _BLOCK = 20  # snapshots
 
 
 def is_hdf5(path: str | Path) -> bool:
     """Whether a name says HDF5."""
-    return Path(path).suffix.lower() in _HDF5
+    return Path(path).suffix.lower() in SUFFIXES
 
 
 def convert(
@@ -133,11 +134,9 @@ def _blocks(trajectory: Path, complex: Complex) -> Iterator[np.ndarray]:
     atoms = solute(complex)
     tree: np.ndarray | None = None
     topology = mdtraj.Topology.from_openmm(complex.topology)
-    own = {} if trajectory.suffix.lower() in _HDF5 else {"top": topology}
-    for part in mdtraj.iterload(str(trajectory), chunk=_BLOCK, **own):
+    for part in blocks(trajectory, topology, _BLOCK):
         positions = part.xyz.astype(np.float64)
-        boxes = part.unitcell_vectors
-        if boxes is not None and np.linalg.norm(boxes, axis=-1).min() >= SMALLEST_BOX:
+        if part.boxes is not None:
             tree = bond_tree(complex, atoms) if tree is None else tree
-            positions[:, atoms] = make_whole(positions[:, atoms], tree, boxes.astype(np.float64))
+            positions[:, atoms] = make_whole(positions[:, atoms], tree, part.boxes)
         yield positions

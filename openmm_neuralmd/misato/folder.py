@@ -16,6 +16,7 @@ from ..structure.readers import existing
 from ..trajectory.snapshots import write_trajectory
 from ..units import to_angstrom, to_nm
 from ..utils.files import complete
+from ..utils.settings import read_mapping
 from .chemistry import (
     Chemistry,
     known,
@@ -117,14 +118,7 @@ def _settings(
 
 def read_settings(folder: str | Path) -> dict[str, Any]:
     """What `complex.yaml` says."""
-    path = existing(Path(folder) / SETTINGS)
-    try:
-        found = yaml.safe_load(path.read_text())
-    except yaml.YAMLError as error:
-        raise InputError(f"cannot read {path}: {one_line(error)}") from error
-    if not isinstance(found, dict):
-        raise InputError(f"{path} holds no settings")
-    return found
+    return read_mapping(existing(Path(folder) / SETTINGS), "what neuralmd convert writes")
 
 
 def settings_codes(settings: dict[str, Any]) -> LigandCodes | None:

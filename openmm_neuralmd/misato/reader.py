@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -13,6 +12,7 @@ import numpy as np
 
 from ..errors import InputError, one_line, shown
 from ..structure.readers import existing
+from ..utils.hdf5 import dataset, group_of, opened
 from .codes import (
     ATOM_ARRAYS,
     BEGINS,
@@ -77,17 +77,17 @@ class Entry:
 
     def structure(self) -> np.ndarray:
         """The first snapshot, or the only structure, (N, 3) float64 in Å."""
-        with _opened(self.path) as file:
-            group = file[self.name]
-            data = group[TRAJECTORY] if self.snapshots else group[STRUCTURE][:][None]
-            return self._read(data, slice(0, 1))[0]
+        with opened(existing(self.path)) as file:
+            name = TRAJECTORY if self.snapshots else STRUCTURE
+            data = dataset(file[self.name], name, self.label)
+            return self._read(data if self.snapshots else data[:][None], slice(0, 1))[0]
 
     def blocks(self) -> Iterator[np.ndarray]:
         """All snapshots in blocks (t, N, 3) float64 in Å, a few at a time."""
         if not self.snapshots:
             raise InputError(f"{self.label} has one structure and no {TRAJECTORY}")
-        with _opened(self.path) as file:
-            data = file[self.name][TRAJECTORY]
+        with opened(existing(self.path)) as file:
+            data = dataset(file[self.name], TRAJECTORY, self.label)
             step = _block_length(data)
             for start in range(0, self.snapshots, step):
                 yield self._read(data, slice(start, min(start + step, self.snapshots)))
@@ -109,19 +109,6 @@ def _block_length(data: h5py.Dataset) -> int:
     return max(1, _BLOCK_BYTES // (frame * chunk)) * chunk
 
 
-@contextmanager
-def _opened(path: Path) -> Iterator[h5py.File]:
-    existing(path)
-    try:
-        file = h5py.File(path, "r")
-    except OSError as error:
-        raise InputError(
-            f"{path.name} is not an HDF5 file, or is damaged or cut short: {one_line(error)}"
-        ) from error
-    with file:
-        yield file
-
-
 def list_entries(path: str | Path) -> list[str]:
     """Names of the entries of a MISATO file; reads no arrays.
 
@@ -131,19 +118,11 @@ def list_entries(path: str | Path) -> list[str]:
         No such file, not HDF5, damaged, or no entry in it.
     """
     path = Path(path)
-    with _opened(path) as file:
-        names = [name for name in file if BEGINS in _group(file, name)]
+    with opened(existing(path)) as file:
+        names = [name for name in file if BEGINS in (group_of(file, name) or ())]
     if not names:
         raise InputError(f"{path.name} has no entry in MISATO's layout (none has {BEGINS})")
     return names
-
-
-def _group(file: h5py.File, name: str) -> h5py.Group | tuple[()]:
-    try:
-        group = file[name]
-    except (KeyError, OSError, RuntimeError):  # a link that leads nowhere
-        return ()
-    return group if isinstance(group, h5py.Group) else ()
 
 
 def read_entry(path: str | Path, name: str) -> Entry:
@@ -155,20 +134,17 @@ def read_entry(path: str | Path, name: str) -> Entry:
         No such file or entry, an array missing, or arrays that do not fit each other.
     """
     path = Path(path)
-    with _opened(path) as file:
+    with opened(existing(path)) as file:
         found = next((n for n in (name, name.upper(), name.lower()) if n in file), None)
         if found is None:
             raise InputError(
                 f"{path.name} has no entry {name!r}; it has {len(file)}: {shown(file)}"
             )
         label = f"{path.name}: entry {found}"
-        _refuse_missing(label, _keys(file[found]))
-        try:
-            return _read_arrays(path, file[found])
-        except OSError as error:
-            raise InputError(
-                f"{label} cannot be read, the file is damaged: {one_line(error)}"
-            ) from error
+        group = group_of(file, found)
+        _refuse_missing(label, set(group or ()))
+        assert group is not None
+        return _read_arrays(path, group, label)
 
 
 def _refuse_missing(label: str, present: set[str]) -> None:
@@ -179,13 +155,16 @@ def _refuse_missing(label: str, present: set[str]) -> None:
         raise InputError(f"{label} lacks {', '.join(missing)}; not MISATO's layout")
 
 
-def _read_arrays(path: Path, group: h5py.Group) -> Entry:
+def _read_arrays(path: Path, group: h5py.Group, label: str) -> Entry:
     element, number, residue, kind, begins = (
-        np.asarray(group[array], dtype=np.int64).ravel() for array in (*ATOM_ARRAYS, BEGINS)
+        np.asarray(dataset(group, array, label), dtype=np.int64).ravel()
+        for array in (*ATOM_ARRAYS, BEGINS)
     )
     interval = group.attrs.get("interval_ps")
     moving = TRAJECTORY in group
-    shape = group[TRAJECTORY if moving else STRUCTURE].shape
+    shape = dataset(group, TRAJECTORY if moving else STRUCTURE, label).shape
+    if len(shape) != 2 + moving:
+        raise InputError(f"{label}: coordinates of shape {shape}; is it MISATO's layout?")
     entry = Entry(
         path,
         group.name.lstrip("/"),
@@ -200,10 +179,6 @@ def _read_arrays(path: Path, group: h5py.Group) -> Entry:
     _check_sizes(entry, shape)
     _check_codes(entry)
     return entry
-
-
-def _keys(group: h5py.Group | h5py.Dataset) -> set[str]:
-    return set(group) if isinstance(group, h5py.Group) else set()
 
 
 def _check_sizes(entry: Entry, coordinates: tuple[int, ...]) -> None:

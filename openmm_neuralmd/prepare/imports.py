@@ -20,6 +20,7 @@ from ..structure.complex import Complex
 from ..structure.readers import existing, read_structure
 from ..structure.residues import selection_of
 from ..utils.files import sha256
+from ..utils.openmm_xml import deserialize
 from .perception import ligand_molecule
 from .prmtop import check_whole
 
@@ -148,10 +149,7 @@ def import_openmm(
     read = read_structure(structure)
 
     def build() -> openmm.System:
-        built = openmm.XmlSerializer.deserialize(path.read_text())
-        if not isinstance(built, openmm.System):
-            raise ValueError(f"it holds a {type(built).__name__}, not a System")
-        return built
+        return deserialize(path.read_text(errors="replace"), openmm.System, path.name)
 
     built = _built(path, build)
     _same_count(path, built.getNumParticles(), Path(structure), len(read.positions))

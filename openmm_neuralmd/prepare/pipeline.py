@@ -115,7 +115,7 @@ class PrepareSettings:
         explicit = choose_solvent(self.solvent).explicit
         waters = self.waters or ("keep" if explicit else "drop")
         drop = (*self.drop, RESIDUE)
-        return ProteinOptions(self.ph, waters == "keep", self.nonstandard, drop)
+        return ProteinOptions(self.ph, waters == "keep", self.nonstandard, drop, self.platform)
 
 
 def prepare(

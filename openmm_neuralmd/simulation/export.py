@@ -8,23 +8,40 @@ from __future__ import annotations
 
 import io
 import json
+import zipfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import torch
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from torch import Tensor, nn
 
 from ..bindingnet.inputs import complex_tensors
 from ..errors import ModelError
 from ..structure.complex import Complex
-from ..units import ANGSTROM_PER_NM, acceleration_factor, velocity_factor
+from ..units import ANGSTROM_PER_NM
 from ..utils.files import complete, sha256
 from .fields import available_fields, make_field
+from .fixed_point import model_unit
 from .geometry import PocketGeometry, check_box
 
 PRECISIONS: dict[str, torch.dtype] = {"single": torch.float32, "double": torch.float64}
 METADATA = "neuralmd.json"
+_DAMAGE = (OSError, ValueError, RuntimeError, EOFError)
+_INFLATION = 200  # what unpacking may multiply; more is made to fill memory
+
+
+class _Metadata(BaseModel):
+    """What `describe` writes; more values may stand beside these."""
+
+    model_config = ConfigDict(extra="allow")
+
+    quantity: Literal["force", "energy", "refinement"]
+    periodic: bool
+    particles: list[Annotated[int, Field(ge=0, lt=2**31)]] = Field(min_length=1, max_length=2**24)
+    units: dict[str, str] = {}
 
 
 class ForceModule(nn.Module):
@@ -49,6 +66,13 @@ class ForceModule(nn.Module):
         'single' or 'double', of the network.
     periodic : bool, optional
         Whether positions are periodic; by default if the complex has a box.
+    scale : float
+        Factor on a force or a refinement; see `fixed_point`.
+
+    Raises
+    ------
+    ModelError
+        An unknown quantity or precision; a scaled energy.
     """
 
     __constants__ = ["conservative", "periodic"]
@@ -64,6 +88,7 @@ class ForceModule(nn.Module):
         quantity: str | None = None,
         precision: str = "single",
         periodic: bool | None = None,
+        scale: float = 1.0,
     ) -> None:
         super().__init__()
         if precision not in PRECISIONS:
@@ -80,8 +105,10 @@ class ForceModule(nn.Module):
         self.cutoff, self.capacity = float(neighbours.cutoff), int(neighbours.capacity)
         if self.periodic:
             check_box(complex, self.cutoff)
-        factor = velocity_factor if self.quantity == "refinement" else acceleration_factor
-        self.factor = factor(interval_ps)
+        if self.conservative and scale != 1.0:
+            raise ModelError(f"an energy in kJ/mol is not scaled; leave scale={scale:g} out")
+        self.scale = scale
+        self.factor = model_unit(self.quantity, interval_ps) * scale
         self.register_buffer("particles", torch.as_tensor(self.geometry.particles))
 
     def forward(self, positions: Tensor, box: Tensor | None = None) -> tuple[Tensor, Tensor]:
@@ -152,7 +179,8 @@ class Artifact:
     path : Path
     sha256 : str
     metadata : dict
-        'quantity', 'periodic', 'particles', 'interval_ps', 'units', 'model_sha256', 'complex'.
+        'quantity', 'scale', 'periodic', 'particles', 'interval_ps', 'units', 'model_sha256',
+        'complex'.
     """
 
     path: Path
@@ -167,6 +195,7 @@ def describe(module: ForceModule, **more: Any) -> dict[str, Any]:
         units["force"] = "nm/ps (a velocity)"
     return {
         "quantity": module.quantity,
+        "scale": module.scale,
         "periodic": module.periodic,
         "particles": module.particles.tolist(),
         "units": units,
@@ -193,18 +222,38 @@ def export(module: ForceModule, path: str | Path, **metadata: Any) -> str:
 
 
 def read_artifact(path: str | Path) -> Artifact:
-    """Hash and metadata of an exported force module.
+    """Hash and metadata of an exported force module, read without running anything in it.
+
+    TorchScript is a program, and `torch.jit.load` already runs parts of it.  The file is a zip
+    archive, and what `export` added is plain JSON in it.
 
     Raises
     ------
     ModelError
         If the file is missing or was not written by `export`.
     """
-    path, extra = Path(path), {METADATA: ""}
+    path = Path(path)
     try:
-        torch.jit.load(str(path), map_location="cpu", _extra_files=extra)
-    except (RuntimeError, ValueError) as error:
-        raise ModelError(f"{path}: not an exported force, or damaged; export it again") from error
-    if not extra[METADATA]:
+        with zipfile.ZipFile(path) as archive:
+            names = [n for n in archive.namelist() if n.endswith(f"/extra/{METADATA}")]
+            modules = [n for n in archive.namelist() if n.endswith(("/data.pkl", "/constants.pkl"))]
+            largest = max((entry.file_size for entry in archive.infolist()), default=0)
+            if len(modules) < 2 or largest > _INFLATION * path.stat().st_size:
+                raise ValueError("not a TorchScript archive")
+            if archive.testzip() is not None:
+                raise ValueError("damaged")
+            content = archive.read(names[0]) if names else None
+    except (zipfile.BadZipFile, zlib.error, *_DAMAGE) as error:
+        raise _no_export(path) from error
+    if content is None:
         raise ModelError(f"{path}: a TorchScript file, but not one of this package")
-    return Artifact(path, sha256(path), json.loads(extra[METADATA]))
+    try:
+        return Artifact(path, sha256(path), _Metadata.model_validate_json(content).model_dump())
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"])) or METADATA
+        raise ModelError(f"{path}: damaged metadata: {where}: {first['msg']}") from error
+
+
+def _no_export(path: Path) -> ModelError:
+    return ModelError(f"{path}: not an exported force, or damaged; export it again")

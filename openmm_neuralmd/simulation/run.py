@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import openmm
 import yaml
 from openmm import app
 
@@ -19,6 +18,7 @@ from ..errors import InputError
 from ..structure.complex import Complex
 from ..units import to_angstrom
 from ..utils.files import complete
+from ..utils.platforms import ON_CPU, choose_platform, describe_platform
 from ..utils.progress import Advance, silent
 from ..utils.provenance import provenance
 from ..utils.resume import PartialTrajectory
@@ -150,32 +150,20 @@ def make_simulation(
 
     A PythonForce computes where the platform does: on its GPU, or on the CPU.
     """
-    chosen = _platform(settings.platform)
-    on_gpu = chosen is None or chosen.getName() not in ("CPU", "Reference")
+    chosen = choose_platform(settings.platform)
+    on_gpu = chosen.getName() not in ON_CPU
+    backend = choose_backend(settings.backend, chosen.getName())
     system = create_system(
         model,
         complex,
-        backend=settings.backend,
+        backend=backend,
         precision=settings.precision,
         device=_device(settings) if on_gpu else "cpu",
         file=file,
     )
     integrator = NeuralMDIntegrator(model, settings.temperature, settings.solver)
     integrator.setRandomNumberSeed(SEED if settings.seed is None else settings.seed)
-    arguments = (chosen, settings.properties) if chosen and settings.properties else (chosen,)
-    return app.Simulation(complex.topology, system, integrator, *arguments)
-
-
-def _platform(name: str | None) -> openmm.Platform | None:
-    if name is None:
-        return None
-    known = [openmm.Platform.getPlatform(i) for i in range(openmm.Platform.getNumPlatforms())]
-    for platform in known:
-        if platform.getName() == name:
-            return platform
-    raise InputError(
-        f"platform '{name}' is not installed; there are: {', '.join(p.getName() for p in known)}"
-    )
+    return app.Simulation(complex.topology, system, integrator, chosen, settings.properties)
 
 
 def _device(settings: RunSettings) -> str:
@@ -212,14 +200,11 @@ def identity(model: Model, complex: Complex, known: Any, settings: RunSettings) 
 def _provenance(
     model: Model, complex: Complex, settings: RunSettings, simulation: app.Simulation, run: Run
 ) -> dict[str, Any]:
-    context = simulation.context
-    platform = context.getPlatform()
-    used = {name: platform.getPropertyValue(context, name) for name in platform.getPropertyNames()}
     return {
         "model": {"name": model.card.name, "kind": model.card.kind, "sha256": model.sha256},
         "complex": {"name": complex.name, "fingerprint": complex.fingerprint()},
         "settings": {**asdict(settings), "backend": choose_backend(settings.backend)},
-        "platform": {"name": platform.getName(), "properties": used},
+        "platform": describe_platform(simulation.context),
         "interval_ps": model.card.interval_ps,
         "snapshots": run.snapshots,
         "resumed_from": run.resumed_from,

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from lightning_fabric import Fabric
 from pydantic import Field
 from torch import Tensor, nn
 
@@ -23,6 +22,9 @@ from ..utils.settings import read_mapping, validated
 from .labels import LabelBatch, LabelItems, Labels
 from .loop import Loop
 from .settings import LoopSettings
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
 
 EXAMPLE = "examples/energy.yaml"
 

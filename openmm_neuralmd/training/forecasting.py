@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
-from lightning_fabric import Fabric
 
 from ..dynamics.registry import LEARNED
 from ..model import ModelCard
@@ -16,6 +15,9 @@ from .loop import Loop
 from .objectives import WindowErrors
 from .settings import TrainingSettings
 from .windows import Trajectory, Windows
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
 
 
 def training_parts(settings: TrainingSettings, snapshots: int) -> tuple[range, range, range]:

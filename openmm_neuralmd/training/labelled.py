@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import io
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +21,8 @@ from ..md.outcome import TOPOLOGY
 from ..md.records import LABELS
 from ..structure.complex import Complex
 from ..units import to_angstrom, to_nm
-from ..utils.files import sha256
+from ..utils.files import sha256, unpacked
+from ..utils.openmm_xml import deserialize
 from .labels import Labels
 
 ATOMS, SHIFT, TURN = 0.03, 0.1, 0.03
@@ -65,7 +65,7 @@ class LabelledRun:
         complex = Complex.from_openmm(
             pdb.topology, pdb.getPositions(asNumpy=True), name=path.parent.name
         ).with_hydrogens()
-        built = openmm.XmlSerializer.deserialize(system)
+        built = deserialize(system, openmm.System, f"{path / SYSTEM}")
         _check_rigid(path, built, complex)
         with np.load(path / LABELS, allow_pickle=False) as found:
             data = {name: found[name] for name in found.files}
@@ -134,8 +134,8 @@ def _either(path: Path, *layouts: tuple[str, str]) -> tuple[str, str]:
 
 
 def _text(path: Path) -> str:
-    content = path.read_bytes()
-    return (gzip.decompress(content) if path.suffix == ".gz" else content).decode()
+    content = unpacked(path) if path.suffix == ".gz" else path.read_bytes()
+    return content.decode(errors="replace")
 
 
 def _dielectric(system: openmm.System) -> str:

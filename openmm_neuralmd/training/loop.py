@@ -9,17 +9,17 @@ import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
-from lightning_fabric import Fabric
 from torch import Tensor, nn
-from torch.utils.tensorboard import SummaryWriter
 
 from ..errors import ModelError
 from ..model import Model, ModelCard
 from ..utils.files import complete
+from ..utils.optional import optional_import
 from ..utils.progress import Advance, silent
 from .settings import LoopSettings
 from .state import (
@@ -28,6 +28,10 @@ from .state import (
     load_state,
     save_state,
 )
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
+    from torch.utils.tensorboard import SummaryWriter
 
 SAVE_EVERY = 25
 """Updates between two saved states: what a kill -9 can cost at most."""
@@ -142,10 +146,12 @@ class Loop(ABC):
 
     @contextmanager
     def _board(self, first: int) -> Iterator[SummaryWriter | None]:
-        """TensorBoard, of the first process alone."""
-        if not self.fabric.is_global_zero:
+        """Yield the TensorBoard log of the first process; None without TensorBoard or elsewhere."""
+        if not self.fabric.is_global_zero or find_spec("tensorboard") is None:
             yield None
             return
+        from torch.utils.tensorboard import SummaryWriter
+
         with SummaryWriter(str(self.folder / "tensorboard"), purge_step=first) as board:
             yield board
 
@@ -293,6 +299,7 @@ class Loop(ABC):
         if board is not None:
             for key in ("loss", "validation"):
                 board.add_scalar(key, row[key], counters.update)
+        if self.fabric.is_global_zero:
             # The log is written whole from the state, so a resumed run has every epoch once.
             with complete(self.folder / "log.csv") as temporary, temporary.open("w") as file:
                 writer = csv.DictWriter(file, fieldnames=list(row))
@@ -340,7 +347,7 @@ class Loop(ABC):
 
 
 def make_fabric(settings: LoopSettings, accelerator: str = "cpu", devices: int | str = 1) -> Fabric:
-    """Devices and processes of a run, started; under `torchrun` it takes the processes it is given.
+    """Launch the devices and processes of a training run; `torchrun` sets them by itself.
 
     Parameters
     ----------
@@ -349,9 +356,12 @@ def make_fabric(settings: LoopSettings, accelerator: str = "cpu", devices: int |
     devices : int or str
         In each machine; under `torchrun` the number of its processes.
     """
+    lightning = optional_import("lightning_fabric", extra="train", purpose="training")
     with warnings.catch_warnings():
         # Lightning advises srun wherever SLURM is installed.
         warnings.filterwarnings("ignore", message="The `srun` command is available")
-        fabric = Fabric(accelerator=accelerator, devices=devices, precision=settings.precision)
+        fabric: Fabric = lightning.Fabric(
+            accelerator=accelerator, devices=devices, precision=settings.precision
+        )
     fabric.launch()
     return fabric

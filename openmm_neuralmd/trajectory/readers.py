@@ -1,8 +1,8 @@
-"""Raw frames of a trajectory file, through MDTraj, with damage found before it is believed."""
+"""Frames of a trajectory file: MDTraj's readers, checked before their numbers are believed."""
 
 from __future__ import annotations
 
-import struct
+import tempfile
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,9 +15,21 @@ import numpy as np
 from ..errors import InputError, one_line
 from ..structure.complex import SMALLEST_BOX, Complex
 from ..structure.readers import existing
+from .dcd import DCDHeader, read_dcd_header
+from .hdf5 import SUFFIXES as _HDF5
+from .hdf5 import read_hdf5
 
-_HDF5 = {".h5", ".hdf5"}
-_STAMPED = {".xtc", ".trr", ".nc", ".netcdf", ".ncdf"} | _HDF5
+STAMPED = (".xtc", ".trr", ".nc", ".netcdf", ".ncdf")
+"""Formats beside HDF5 that can hold times; MDTraj's readers give them second."""
+
+_UNSAFE = {".lh5"}  # read through PyTables, which unpickles
+_DENSEST = 250.0  # atoms per nm³; water has 100, and no cell can be smaller than its molecules
+_WIDEST = 1e4  # nm
+_DAMAGE = (ImportError, OSError, RuntimeError, ValueError, IndexError, TypeError, MemoryError)
+
+
+class TrajectoryWarning(UserWarning):
+    """A part of a trajectory file is not used."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,6 +59,24 @@ class RawFrames:
     times: np.ndarray | None
 
 
+@dataclass(frozen=True, eq=False)
+class Frames:
+    """Coordinates of chosen atoms; lengths in nm, times in ps.
+
+    Attributes
+    ----------
+    xyz : (T, M, 3) float32
+    boxes : (T, 3, 3) float64 or None
+        None without a usable unit cell.
+    times : (T,) float64 or None
+        None when the file does not say.
+    """
+
+    xyz: np.ndarray
+    boxes: np.ndarray | None
+    times: np.ndarray | None
+
+
 def read_frames(path: Path, complex: Complex) -> RawFrames:
     """Read the first snapshot whole and of the others only what is used.
 
@@ -56,145 +86,184 @@ def read_frames(path: Path, complex: Complex) -> RawFrames:
         File missing, empty, damaged, truncated, of another system, or of fewer than two snapshots.
     """
     existing(path)
-    header = read_dcd_header(path) if path.suffix.lower() == ".dcd" else None
-    if header is not None:
-        _refuse_truncated(path, header)
     topology = mdtraj.Topology.from_openmm(complex.topology)
-    _refuse_other_atoms(path, topology.n_atoms)
+    found = count_atoms(path)
+    if found != topology.n_atoms:
+        raise InputError(
+            f"{path.name} has {found} atoms, the complex has {topology.n_atoms}; "
+            "give the structure the trajectory was made with"
+        )
     atoms = np.concatenate([complex.backbone[:, 1], complex.ligand_sites])
-    order = np.argsort(atoms)  # MDTraj reads in file order
-    first = _load(path, topology, np.arange(topology.n_atoms), frame=0)
-    every = _load(path, topology, atoms[order])
-    if every.n_frames < 2:
-        raise InputError(f"{path.name} has {every.n_frames} snapshot; two or more are needed")
+    order = np.argsort(atoms)  # the readers give atoms in file order
+    first = load(path, topology, first_only=True)
+    every = load(path, topology, atoms[order])
+    if len(every.xyz) < 2:
+        raise InputError(f"{path.name} has {len(every.xyz)} snapshot; two or more are needed")
     selected = np.empty(every.xyz.shape, dtype=np.float64)
     selected[:, order] = every.xyz
     whole_first = first.xyz[0].astype(np.float64)
-    return RawFrames(
-        path.name, whole_first, atoms, selected, _boxes(every), _times(path, every, header)
-    )
+    times = every.times
+    if times is not None and not np.ptp(times) > 0:
+        times = None
+    return RawFrames(path.name, whole_first, atoms, selected, every.boxes, times)
 
 
-def _refuse_truncated(path: Path, header: DCDHeader) -> None:
+def load(
+    path: Path,
+    topology: mdtraj.Topology,
+    atoms: np.ndarray | None = None,
+    first_only: bool = False,
+) -> Frames:
+    """Read frames of a trajectory file of any kind.
+
+    Parameters
+    ----------
+    path : Path
+    topology : mdtraj.Topology
+        Of all atoms in the file.
+    atoms : (M,) int64, optional
+        Indices, increasing; all by default.
+    first_only : bool
+        Read the first snapshot only.
+
+    Raises
+    ------
+    InputError
+        Damaged, truncated, of an unknown kind, or not safe to open.
+    """
+    header = checked_dcd(path)
+    if path.suffix.lower() in _HDF5:
+        data = read_hdf5(path, atoms, slice(0, 1) if first_only else slice(None))
+        return Frames(data.xyz, usable_boxes(data.boxes, data.atoms, path.name), data.times)
+    chosen = np.arange(topology.n_atoms) if atoms is None else atoms
+    with _readable(path) as file:
+        stamped = _has_times(file)
+        read = mdtraj.load(
+            str(file), top=topology, atom_indices=chosen, frame=0 if first_only else None
+        )
+    boxes = usable_boxes(read.unitcell_vectors, topology.n_atoms, path.name)
+    if header is not None:
+        step = header.interval_ps
+        return Frames(read.xyz, boxes, None if step is None else step * np.arange(read.n_frames))
+    times = np.asarray(read.time, dtype=np.float64) if stamped else None
+    return Frames(read.xyz, boxes, times)
+
+
+def blocks(path: Path, topology: mdtraj.Topology, length: int) -> Iterator[Frames]:
+    """All atoms of a trajectory, `length` snapshots at a time, without times."""
+    checked_dcd(path)
+    if path.suffix.lower() in _HDF5:
+        start = 0
+        while len((data := read_hdf5(path, None, slice(start, start + length))).xyz):
+            yield Frames(data.xyz, usable_boxes(data.boxes, data.atoms, path.name), None)
+            start += length
+        return
+    with _readable(path) as file:
+        parts = mdtraj.iterload(str(file), chunk=length, top=topology)
+        for part in parts:
+            boxes = usable_boxes(part.unitcell_vectors, topology.n_atoms, path.name)
+            yield Frames(part.xyz, boxes, None)
+
+
+def stamps(path: Path) -> tuple[int, int, np.ndarray | None]:
+    """Atoms, snapshots and times in ps of a trajectory whose complex is not known."""
+    if path.suffix.lower() in _HDF5:
+        data = read_hdf5(path, np.zeros(1, dtype=np.int64))
+        return data.atoms, len(data.xyz), data.times
+    atoms = count_atoms(path)
+    with _readable(path) as file, mdtraj.open(str(file)) as opened:
+        content = opened.read(atom_indices=np.array([0]))
+    times = content[1] if path.suffix.lower() in STAMPED else None
+    return atoms, len(content[0]), None if times is None else np.asarray(times, dtype=np.float64)
+
+
+def count_atoms(path: Path) -> int:
+    """Number of atoms in a trajectory file."""
+    header = checked_dcd(path)
+    if header is not None:
+        return header.atoms
+    if path.suffix.lower() in _HDF5:
+        return read_hdf5(path, np.zeros(1, dtype=np.int64), slice(0, 1)).atoms
+    with _readable(path) as file, mdtraj.open(str(file)) as opened:
+        return int(np.shape(opened.read(n_frames=1)[0])[1])
+
+
+def checked_dcd(path: Path) -> DCDHeader | None:
+    """The header of a DCD; None for other kinds.
+
+    Raises
+    ------
+    InputError
+        The file does not hold what its header promises.
+    """
+    existing(path)
+    if path.suffix.lower() != ".dcd":
+        return None
+    header = read_dcd_header(path)
     if header.snapshots > header.complete or header.rest:
         promised = f"its header promises {header.snapshots}" if header.snapshots else "then it ends"
         raise InputError(
             f"{path.name} is truncated: {header.complete} whole snapshots, {promised}; "
             "copy it again, or cut it to whole snapshots"
         )
-
-
-def _refuse_other_atoms(path: Path, expected: int) -> None:
-    try:
-        with _quiet(), mdtraj.open(str(path)) as file:
-            found = np.shape(file.read(n_frames=1)[0])[1]
-    except (ImportError, OSError, RuntimeError, ValueError, IndexError, TypeError) as error:
-        raise _unreadable(path, error) from error
-    if found != expected:
-        raise InputError(
-            f"{path.name} has {found} atoms, the complex has {expected}; "
-            "give the structure the trajectory was made with"
-        )
-
-
-def _load(
-    path: Path, topology: mdtraj.Topology, atoms: np.ndarray, frame: int | None = None
-) -> mdtraj.Trajectory:
-    # HDF5 carries a topology of its own and MDTraj refuses a second one
-    own = {} if path.suffix.lower() in _HDF5 else {"top": topology}
-    try:
-        with _quiet():
-            return mdtraj.load(str(path), atom_indices=atoms, frame=frame, **own)
-    except (ImportError, OSError, RuntimeError, ValueError, IndexError, TypeError) as error:
-        raise _unreadable(path, error) from error
-
-
-def _unreadable(path: Path, error: Exception) -> InputError:
-    if isinstance(error, ImportError):
-        return InputError(f"{path.name}: MDTraj needs PyTables for HDF5; pip install tables")
-    return InputError(f"cannot read {path.name}, it may be damaged or truncated: {one_line(error)}")
+    return header
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
-    """MDTraj's warnings about what is checked here anyway."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield
+def _readable(path: Path) -> Iterator[Path]:
+    """A name of the file that every reader understands, and one line for what they raise.
 
-
-def _boxes(trajectory: mdtraj.Trajectory) -> np.ndarray | None:
-    vectors = trajectory.unitcell_vectors
-    if vectors is None or np.linalg.norm(vectors, axis=-1).min() < SMALLEST_BOX:
-        return None
-    return vectors.astype(np.float64)
-
-
-def _times(
-    path: Path, trajectory: mdtraj.Trajectory, header: DCDHeader | None
-) -> np.ndarray | None:
-    """Time stamps in ps; None where MDTraj would make them up by counting."""
-    if header is not None:
-        if header.interval_ps is None:
-            return None
-        return header.interval_ps * np.arange(trajectory.n_frames)
-    if path.suffix.lower() not in _STAMPED:
-        return None
-    times = np.asarray(trajectory.time, dtype=np.float64)
-    return times if np.ptp(times) > 0 else None
-
-
-_AKMA_PS = 0.04888821  # CHARMM's unit of time in ps, as OpenMM and MDAnalysis have it
-_MAGIC = b"CORD"
-
-
-@dataclass(frozen=True)
-class DCDHeader:
-    """Length and time step of a DCD file.
-
-    Attributes
-    ----------
-    snapshots : int
-        As the header says; 0 when the writer left it open.
-    complete : int
-        Snapshots that are whole in the file.
-    rest : int
-        Bytes after the last whole snapshot; not 0 when the file was cut.
-    atoms : int
-    interval_ps : float or None
-        Time between snapshots, None when the writer left the placeholder 1 (VMD, MDTraj).
+    MDTraj chooses the reader by an ending in small letters, and its C readers take ASCII names
+    only; a file with another name is read through a link in a temporary folder.
     """
-
-    snapshots: int
-    complete: int
-    rest: int
-    atoms: int
-    interval_ps: float | None
-
-
-def read_dcd_header(path: Path) -> DCDHeader:
-    """Read the header; an InputError when the file is no DCD or ends within its header."""
-    with path.open("rb") as file:
-        head = file.read(92)
-        if len(head) < 92 or head[4:8] != _MAGIC:
-            raise InputError(f"{path.name} is not a DCD file, or ends within its header")
-        order = "<" if head[:4] == struct.pack("<i", 84) else ">"
-        control = struct.unpack(f"{order}20i", head[8:88])
-        charmm = control[19] != 0
-        (delta,) = struct.unpack_from(f"{order}{'f' if charmm else 'd'}", head, 44)
+    suffix = path.suffix.lower()
+    if suffix in _UNSAFE:
+        raise InputError(
+            f"{path.name}: reading {suffix} can run code of whoever wrote the file; "
+            "convert it to XTC or DCD (docs/security.md)"
+        )
+    with tempfile.TemporaryDirectory(prefix="neuralmd-") as folder, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # MDTraj's, about what is checked here anyway
+        name = path
+        if path.suffix != suffix or not str(path).isascii():
+            name = Path(folder) / f"trajectory{suffix}"
+            name.symlink_to(path.resolve())
         try:
-            (title,) = struct.unpack(f"{order}i", file.read(4))
-            file.seek(title + 4, 1)
-            atoms = struct.unpack(f"{order}3i", file.read(12))[1]
-        except struct.error:
-            raise InputError(f"{path.name} ends within its header; it is truncated") from None
-        start = file.tell()
-    frame = 3 * (4 * atoms + 8)
-    if charmm:
-        frame += 56 * (control[10] != 0) + (4 * atoms + 8) * (control[11] != 0)
-    complete, rest = divmod(path.stat().st_size - start, frame)
-    if control[8]:  # fixed atoms are in the first snapshot only, so lengths differ
-        complete, rest = control[0], 0
-    placeholder = delta in (0.0, 1.0) and control[2] <= 1
-    interval = None if placeholder else delta * max(control[2], 1) * _AKMA_PS
-    return DCDHeader(control[0], complete, rest, atoms, interval)
+            yield name
+        except _DAMAGE as error:
+            reason = one_line(error).replace(str(name), path.name)
+            raise InputError(
+                f"cannot read {path.name}, it may be damaged or truncated: {reason}"
+            ) from error
+
+
+def _has_times(file: Path) -> bool:
+    """Whether the file itself holds times; where it does not, MDTraj counts 1 ps a snapshot."""
+    if file.suffix not in STAMPED:
+        return False
+    with mdtraj.open(str(file)) as opened:
+        return opened.read(n_frames=1, atom_indices=np.array([0]))[1] is not None
+
+
+def usable_boxes(vectors: np.ndarray | None, atoms: int, name: str) -> np.ndarray | None:
+    """Box vectors (T, 3, 3) in nm; None where they cannot be the unit cell of so many atoms.
+
+    A cell of zeros or ones is how formats and programs say that there is none.  One that is not a
+    number, or in which the atoms would be packed denser than any matter, is left out with a note.
+    """
+    if vectors is None or not len(vectors):
+        return None
+    vectors = vectors.astype(np.float64)
+    if np.isfinite(vectors).all():
+        lengths = np.linalg.norm(vectors, axis=-1)
+        if lengths.min() < SMALLEST_BOX:
+            return None
+        volumes = np.abs(np.linalg.det(vectors))
+        if lengths.max() < _WIDEST and volumes.min() * _DENSEST > atoms:
+            return vectors
+    warnings.warn(
+        f"{name}: its unit cell is no cell of {atoms} atoms; read without a box",
+        TrajectoryWarning,
+        stacklevel=3,
+    )
+    return None

@@ -15,6 +15,23 @@ from ..errors import InputError
 T = TypeVar("T")
 
 
+_ALIASES = 20
+
+
+class PlainLoader(yaml.SafeLoader):
+    """YAML with a few aliases only: many of them can stand for more values than memory holds."""
+
+    aliases = 0
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        """One value of the file."""
+        if self.check_event(yaml.AliasEvent):
+            self.aliases += 1
+            if self.aliases > _ALIASES:
+                raise yaml.YAMLError(f"more than {_ALIASES} aliases (*); write the values out")
+        return super().compose_node(parent, index)
+
+
 def read_mapping(path: Path, example: str) -> dict[str, Any]:
     """What a YAML file of 'name: value' lines holds.
 
@@ -29,8 +46,8 @@ def read_mapping(path: Path, example: str) -> dict[str, Any]:
     InputError
     """
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        content = yaml.load(path.read_text(encoding="utf-8"), PlainLoader)
+    except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
         reason = " ".join(str(error).split())
         raise InputError(f"{path}: not a readable settings file: {reason}") from error
     if not isinstance(content, dict):

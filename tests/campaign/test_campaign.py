@@ -7,6 +7,8 @@ import os
 import subprocess
 import sys
 import time
+import urllib.error
+import urllib.request
 from pathlib import Path
 from typing import Any
 
@@ -137,6 +139,8 @@ GOOD = {"runs": {"a": {"time": "1ns"}}, "targets": {"x": {"complex": "c"}}}
         ({"targets": {}}, "targets: "),
         ({"targets": {"x": {"protein": "p.pdb"}}}, "a target needs either 'protein' and 'ligand'"),
         ({"targets": {"a b": {"complex": "c"}}}, "targets.a b"),
+        ({"targets": {"..": {"complex": "c"}}}, "targets\\.\\.\\."),
+        ({"runs": {"..": {"time": "1ns"}}}, "runs\\.\\.\\."),
         ({"targets": {"x": {"complex": "c", "runs": ["b"]}}}, "no run 'b'; there are: a"),
         ({"runs": {"a": {"time": "long"}}}, "runs.a.time: .*'long' is not a time"),
         ({"runs": {"a": {"time": "1ns", "settings": {"mod": "rigid"}}}}, "settings: mod: "),
@@ -180,9 +184,39 @@ def test_slurm_jobs_are_what_the_settings_say() -> None:
     for line in ("-p gpu", "--cpus-per-task=8", "-t 24:00:00", "--gres=gpu:1"):
         assert f"#SBATCH {line}" in script
     assert "OPENMM_CPU_THREADS=8" in script and "--nthreads 1" in script
-    wrong = ClusterSettings.model_validate({"kind": "slurm", "options": {"colour": "red"}})
-    with pytest.raises(InputError, match=r"cluster\.options: .*colour"):
-        slurm_cluster(wrong, scale=False)
+    assert "0.0.0.0" not in script and "--no-dashboard" in script
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"colour": "red"},
+        {"preload": "/tmp/evil.py"},
+        {"scheduler_options": {"preload": "/tmp/evil.py"}},
+        {"job_script_prologue": ["touch /tmp/evil"]},
+        {"python": "/tmp/evil"},
+        {"queue": "main\ntouch /tmp/evil"},
+        {"log_directory": "$(touch /tmp/evil)"},
+        {"job_extra_directives": ["--wrap=evil"]},
+    ],
+)
+def test_a_settings_file_brings_no_commands_along(options: dict[str, Any], tmp_path: Path) -> None:
+    cluster = {"kind": "slurm", "options": options}
+    with pytest.raises(InputError, match=r"cluster\.options\."):
+        read_campaign(written(tmp_path, **{**GOOD, "cluster": cluster}))
+
+
+def test_dask_listens_on_this_machine_alone() -> None:
+    from openmm_neuralmd.campaign.cluster import connected
+
+    with connected(ClusterSettings(workers=1)) as client:
+        assert client.scheduler is not None and "127.0.0.1" in client.scheduler.address
+        page = client.run_on_scheduler(lambda dask_scheduler: dask_scheduler.http_server.address)
+        assert page == "127.0.0.1"
+        with pytest.raises(urllib.error.HTTPError, match="404"):
+            urllib.request.urlopen(client.dashboard_link)
+        workers = client.scheduler_info()["workers"]
+        assert all("127.0.0.1" in address for address in workers)
 
 
 @pytest.mark.slow
@@ -194,8 +228,9 @@ def test_a_campaign_on_slurm(folder: ComplexFolder, tmp_path: Path) -> None:
         pytest.skip(f"SLURM is not installed: {', '.join(absent)}")
     logs = tmp_path / "logs"
     options = {"queue": "main", "cores": 1, "memory": "1500MB", "walltime": "00:10:00"}
-    options |= {"interface": "lo", "log_directory": str(logs)}
-    file = two_targets(folder, tmp_path, 20, {"kind": "slurm", "workers": 2, "options": options})
+    options |= {"log_directory": str(logs)}
+    cluster = {"kind": "slurm", "workers": 2, "interface": "lo", "options": options}
+    file = two_targets(folder, tmp_path, 20, cluster)
     command = [sys.executable, "-m", "openmm_neuralmd.cli", "campaign", str(file)]
     with slurm.running(tmp_path / "slurm") as environment:
         done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=200)

@@ -305,7 +305,7 @@ def test_info_of_every_kind_of_file(folder: Path, tmp_path: Path) -> None:
         ("a.xtc", b"no", "cannot be read"),
         ("a.pt", b"no", "not an exported force"),
         ("a.yaml", b"x: 1", "neither the record of a run nor training settings"),
-        ("a.yaml", b"x: [", "not YAML"),
+        ("a.yaml", b"x: [", "not a readable settings file"),
         ("a.pdb", b"no", "a.pdb"),
         (".", None, "a folder"),
     ],

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+import h5py
 import mdtraj
 import numpy as np
 import openmm
@@ -23,6 +24,7 @@ from openmm import app, unit
 from safetensors.torch import save_file
 from typer.testing import CliRunner
 
+from mm_models import make_model
 from openmm_neuralmd.campaign.settings import read_campaign
 from openmm_neuralmd.cli import app as app_
 from openmm_neuralmd.dynamics.gnn import GNNMD, GNNMDSettings
@@ -41,12 +43,14 @@ from openmm_neuralmd.report.speed import read_speed
 from openmm_neuralmd.rollouts import rollout
 from openmm_neuralmd.simulation.force import NeuralMDForce
 from openmm_neuralmd.simulation.integrator import NeuralMDIntegrator
+from openmm_neuralmd.simulation.stored import deserialize_system
 from openmm_neuralmd.structure.complex import Complex
 from openmm_neuralmd.training.data import read_trajectories
 from openmm_neuralmd.training.forecasting import Trainer
 from openmm_neuralmd.training.settings import DataSettings, TrainingSettings, read_settings
 from openmm_neuralmd.training.windows import Trajectory
 from openmm_neuralmd.trajectory.snapshots import Snapshots, read_snapshots, write_trajectory
+from openmm_neuralmd.utils.openmm_xml import deserialize
 from openmm_neuralmd.utils.resume import PartialRun
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "errors.md"
@@ -324,9 +328,8 @@ def _(b: Bench) -> object:
     return read_snapshots(b.cut(b.folder / "x.xtc", 0.6), b.t4l)
 
 
-# HDF5, where MDTraj can read it
-def _hdf5(b: Bench) -> object:
-    pytest.importorskip("tables")
+@case("no-hdf5")
+def _(b: Bench) -> object:
     (b.folder / "x.h5").write_bytes(b"no trajectory " * 100)
     return read_snapshots(b.folder / "x.h5", b.t4l)
 
@@ -575,6 +578,75 @@ def _(b: Bench) -> object:
     return b.read([*[x for x in b.pdb if x.startswith(("ATOM", "HETATM"))], ion])
 
 
+# --- files that hold programs ----------------------------------------------------------------
+
+
+def system_with(force: openmm.Force) -> str:
+    system = openmm.System()
+    system.addForce(force)
+    return openmm.XmlSerializer.serialize(system)
+
+
+@case("code-in-xml")
+def _(b: Bench) -> object:
+    return deserialize(system_with(openmm.PythonForce(print)), openmm.System, "system.xml")
+
+
+@case("hidden-in-xml")
+def _(b: Bench) -> object:
+    text = system_with(openmm.PythonForce(print)).replace("PythonForce", "&#80;ythonForce")
+    return deserialize(text, openmm.System, "system.xml")
+
+
+@case("foreign-force")
+def _(b: Bench) -> object:
+    text = system_with(openmm.CMMotionRemover()).replace("CMMotionRemover", "PlumedForce")
+    return deserialize(text, openmm.System, "system.xml")
+
+
+@case("foreign-module")
+def _(b: Bench) -> object:
+    force = NeuralMDForce(make_model(), b.t4l, file=b.folder / "theirs.pt")
+    return deserialize_system(system_with(force))
+
+
+def h5(b: Bench, fill: Callable[[h5py.File], object]) -> object:
+    with h5py.File(b.folder / "x.h5", "w") as file:
+        fill(file)
+    return read_snapshots(b.folder / "x.h5", b.t4l)
+
+
+@case("hdf5-link")
+def _(b: Bench) -> object:
+    return h5(b, lambda file: file.__setitem__("coordinates", h5py.SoftLink("/a")))
+
+
+@case("hdf5-elsewhere")
+def _(b: Bench) -> object:
+    place = [("other.raw", 0, h5py.h5f.UNLIMITED)]
+    return h5(b, lambda file: file.create_dataset("coordinates", (2, 3, 3), external=place))
+
+
+@case("hdf5-empty")
+def _(b: Bench) -> object:
+    shape, chunks = (10**7, 100, 3), (1, 100, 3)
+    return h5(b, lambda file: file.create_dataset("coordinates", shape, chunks=chunks))
+
+
+@case("unsafe-format")
+def _(b: Bench) -> object:
+    return read_snapshots(b.dcd().rename(b.folder / "x.lh5"), b.t4l)
+
+
+@case("absurd-cell")
+def _(b: Bench) -> object:
+    topology = mdtraj.Topology.from_openmm(b.t4l.topology)
+    bad = mdtraj.Trajectory(b.still(3), topology)
+    bad.unitcell_lengths, bad.unitcell_angles = np.full((3, 3), np.nan), np.full((3, 3), 90.0)
+    bad.save(str(b.folder / "x.dcd"))
+    return read_snapshots(b.folder / "x.dcd", b.t4l, interval=1.0)
+
+
 # --- the test ------------------------------------------------------------------------------
 
 # --- preparing and reference runs ------------------------------------------------------------
@@ -680,7 +752,6 @@ def message_of(function: Callable[[Bench], object], bench: Bench) -> str:
 
 ALL = [pytest.param(n, f, id=n) for n, f in CASES.items()] + [
     pytest.param("ligand-bonded", _close, id="ligand-bonded-by-distance"),
-    pytest.param("damaged-trajectory", _hdf5, id="damaged-hdf5"),
 ]
 
 

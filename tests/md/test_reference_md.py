@@ -615,7 +615,10 @@ def test_not_a_number_names_step_and_atom(folder: ComplexFolder, tmp_path: Path)
         ({"temperature": -1.0}, "temperature must be positive"),
         ({"shell_radius": 0.1}, "choose a wider shell"),
         ({"platform": "Abacus"}, "platform 'Abacus' is not installed"),
-        ({"properties": {"Threads": "1", "Beads": "7"}}, "OpenMM cannot start the run"),
+        (
+            {"properties": {"Threads": "1", "Beads": "7"}},
+            "OpenMM cannot make a Context on platform",
+        ),
     ],
 )
 def test_bad_settings(

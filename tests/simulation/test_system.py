@@ -20,7 +20,7 @@ from openmm_neuralmd.simulation.run import RunSettings, simulate
 from openmm_neuralmd.simulation.start import initialise
 from openmm_neuralmd.simulation.system import create_system, hydrogen_sites
 from openmm_neuralmd.structure.complex import Complex
-from openmm_neuralmd.trajectory.readers import read_dcd_header
+from openmm_neuralmd.trajectory.dcd import read_dcd_header
 
 FULL = {"refinement": 0.3, "memory": (3.0, 10.0), "coupling": 0.2}
 REFERENCE = RunSettings(platform="Reference")

@@ -17,7 +17,8 @@ from openmm_neuralmd.errors import InputError
 from openmm_neuralmd.examples import GPCR_FOLDER, example
 from openmm_neuralmd.structure.complex import Complex
 from openmm_neuralmd.structure.hydrogens import full_positions
-from openmm_neuralmd.trajectory.readers import RawFrames, read_dcd_header, read_frames
+from openmm_neuralmd.trajectory.dcd import read_dcd_header
+from openmm_neuralmd.trajectory.readers import RawFrames, read_frames
 from openmm_neuralmd.trajectory.snapshots import (
     Snapshots,
     in_protein_frame,

@@ -13,7 +13,7 @@ import pytest
 
 from mm_models import make_model
 from openmm_neuralmd.analysis.memory import independent_per_day, trajectory_memory
-from openmm_neuralmd.errors import InputError, NeuralMDError
+from openmm_neuralmd.errors import InputError
 from openmm_neuralmd.examples import example_complex
 from openmm_neuralmd.md.folder import ComplexFolder
 from openmm_neuralmd.md.gromacs.program import find_gmx
@@ -24,7 +24,7 @@ from openmm_neuralmd.trajectory.snapshots import Snapshots
 from openmm_neuralmd.utils.progress import Stopwatch
 from reference_cases import INPCRD, PRMTOP, small_water_box
 from speed import timing
-from speed.all_atom import Pace, Variant, ready, surroundings, working_platform
+from speed.all_atom import Pace, Variant, ready, surroundings
 from speed.comparison import (
     counts,
     in_words,
@@ -299,9 +299,6 @@ def variant(engine: str, folder: ComplexFolder, **settings) -> Variant:
 
 
 def test_engines_say_what_moves_and_what_they_cannot_do(wet: ComplexFolder, tmp_path: Path) -> None:
-    with pytest.raises(NeuralMDError, match="platform 'Abacus' is not installed"):
-        working_platform("Abacus")
-    assert working_platform("CPU") == "CPU" and working_platform(None)
     pace = Pace(0.05, 0.02)
     makers = {
         "flexible": lambda: variant("openmm", wet).contestant(tmp_path, pace),

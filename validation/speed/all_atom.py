@@ -21,14 +21,10 @@ from openmm_neuralmd.md.gromacs.program import find_gmx
 from openmm_neuralmd.md.gromacs.run import DEVICES, Work, grompp
 from openmm_neuralmd.md.gromacs.topology import export
 from openmm_neuralmd.md.modes import Setup, build
-from openmm_neuralmd.md.platforms import (
-    describe_platform,
-    fastest_platform,
-    find_platform,
-    make_context,
-)
+from openmm_neuralmd.md.platforms import make_context
 from openmm_neuralmd.md.settings import MDSettings
 from openmm_neuralmd.md.subsystem import IMPLICIT_SOLVENTS, nonbonded_force
+from openmm_neuralmd.utils.platforms import choose_platform, describe_platform
 from speed.timing import SECONDS_PER_DAY, paced
 
 ENGINES = {"openmm": "OpenMM", "gromacs": "GROMACS"}
@@ -132,22 +128,6 @@ def threads_of(platform: str, threads: int) -> dict[str, str]:
     return {"Threads": str(threads)} if platform == "CPU" else {}
 
 
-def working_platform(name: str | None) -> str:
-    """The platform by that name, or the one that OpenMM takes by itself.
-
-    Raises
-    ------
-    InputError
-        There is none of that name.
-    """
-    if name is not None:
-        return str(find_platform(name).getName())
-    system = openmm.System()
-    system.addParticle(1.0)
-    context = openmm.Context(system, openmm.VerletIntegrator(0.001))
-    return str(context.getPlatform().getName())
-
-
 def ready(
     makers: Mapping[str, Callable[[], Contestant]], tell: Callable[[str], None]
 ) -> tuple[dict[str, Contestant], dict[str, str]]:
@@ -226,7 +206,7 @@ def _gromacs(variant: Variant, place: Path, pace: Pace) -> Contestant:
         return rate
 
     measure()
-    return _contestant(measure, setup, settings.platform or fastest_platform())
+    return _contestant(measure, setup, settings.platform or choose_platform().getName())
 
 
 def _contestant(measure: Callable[[], float], setup: Setup, platform: str) -> Contestant:

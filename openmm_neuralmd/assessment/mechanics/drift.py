@@ -14,8 +14,8 @@ from ...analysis.coordinates import Array
 from ...analysis.memory import memory
 from ...errors import SimulationError, one_line
 from ...hybrid.hmc import VelocityVerletIntegrator
-from ...md.platforms import find_platform
 from ...units import BOLTZMANN
+from ...utils.platforms import new_context
 
 FRICTION = 10.0
 """1/ps, of the thermalisation."""
@@ -142,11 +142,11 @@ def run_nve(
     SimulationError
         The run blew up.
     """
-    step, chosen = timestep_fs / 1000, find_platform(platform)
+    step = timestep_fs / 1000
     thermostat = openmm.LangevinMiddleIntegrator(temperature, FRICTION, step)
     thermostat.setRandomNumberSeed(seed)
-    start = openmm.Context(system, thermostat, chosen)
-    context = openmm.Context(system, VelocityVerletIntegrator(step), chosen)
+    start = new_context(system, thermostat, platform)
+    context = new_context(system, VelocityVerletIntegrator(step), platform)
     every = max(1, round(interval_ps / step))
     rows = []
     try:

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import openmm
-import pyedr
 from mdtraj.formats import XTCTrajectoryFile
 from openmm import app, unit
 
@@ -23,6 +22,7 @@ from ..modes import Setup
 from ..outcome import COLUMNS, ENERGIES
 from ..records import open_trajectory
 from ..settings import MDSettings
+from .edr import read_edr
 from .topology import Exported
 
 CHUNK = 200  # frames
@@ -115,7 +115,7 @@ def _check(
 
 def _table(path: Path, settings: MDSettings, total: int, periodic: bool) -> str:
     """energies.csv from an edr file."""
-    found: dict[str, Any] = pyedr.edr_to_dict(str(path))
+    found: dict[str, Any] = read_edr(path)
     titles = _TITLES if periodic else _TITLES[:4]
     place = np.rint(found["Time"] / settings.interval_ps).astype(int)
     rows = dict(zip(place.tolist(), zip(*(found[title] for title in titles)), strict=True))

@@ -7,13 +7,13 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 import openmm
-import pyedr
 from openmm import unit
 
 from ..folder import potential_energy
 from ..interaction import COULOMB
 from ..modes import Setup
 from ..subsystem import nonbonded_force, nonbonded_parameters
+from .edr import read_edr
 from .parameters import nonbonded, single_point, written
 from .program import Gmx, find_gmx
 from .topology import GRO, TOP, export
@@ -65,7 +65,7 @@ def gromacs_terms(setup: Setup, gmx: Gmx | None = None) -> dict[str, float]:
         files = ("-f", "point.mdp", "-c", GRO, "-p", TOP, "-o", "point.tpr")
         gmx.run("grompp", *files, "-maxwarn", 9, folder=folder)
         gmx.run("mdrun", "-deffnm", "point", "-ntmpi", 1, "-ntomp", 1, "-nb", "cpu", folder=folder)
-        found = pyedr.edr_to_dict(str(folder / "point.edr"))
+        found = read_edr(folder / "point.edr")
     terms = dict.fromkeys(TERMS, 0.0)
     for title, term in _OF_GROMACS.items():
         if title in found:

@@ -25,6 +25,7 @@ from ..settings import MDSettings
 from ..subsystem import nonbonded_force
 from . import parameters
 from .collect import Collected, collect
+from .edr import edr_reader
 from .energies import extent
 from .parameters import Parameters
 from .program import find_gmx
@@ -109,13 +110,14 @@ def run_gromacs(
 
 
 def check(settings: MDSettings) -> None:
-    """Refuse what GROMACS cannot do.
+    """Refuse settings that GROMACS cannot carry out, and a missing pyedr.
 
     Raises
     ------
     InputError
     """
     settings.check()
+    edr_reader()
     if settings.mode == "rigid":
         raise InputError(
             "mode rigid, its distance-dependent dielectric and interaction groups, is for "

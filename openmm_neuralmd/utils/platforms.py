@@ -1,0 +1,126 @@
+"""Which OpenMM platform a Context of this package runs on: one function decides for all."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+
+import openmm
+
+from ..errors import InputError, one_line
+from .opencl import gpu_devices
+
+OPENCL = "OpenCL"
+ON_CPU = ("CPU", "Reference")
+"""Platforms that compute on the CPU, whatever devices a machine has."""
+
+
+def choose_platform(name: str | None = None) -> openmm.Platform:
+    """The platform by this name, or without a name the fastest one that works.
+
+    The order is CUDA, HIP, OpenCL on a GPU, CPU, Reference.  OpenCL on a CPU (pocl, Intel) is
+    taken only by name: it is slower than OpenMM's CPU platform, and parts of it crash.
+
+    Parameters
+    ----------
+    name : str, optional
+        'CUDA', 'HIP', 'OpenCL', 'CPU', 'Reference' or that of another plug-in.
+
+    Raises
+    ------
+    InputError
+        There is no platform of that name.
+    """
+    if name is None:
+        return openmm.Platform.getPlatformByName(fastest_platform())
+    known = installed()
+    for platform in known:
+        if platform.getName() == name:
+            return platform
+    names = ", ".join(platform.getName() for platform in known)
+    raise InputError(f"platform '{name}' is not installed; there are: {names}")
+
+
+def installed() -> list[openmm.Platform]:
+    """The platforms that OpenMM has loaded."""
+    return [openmm.Platform.getPlatform(i) for i in range(openmm.Platform.getNumPlatforms())]
+
+
+def caution(name: str | None) -> str:
+    """One line on a platform that was asked for and is not to be trusted; empty for others.
+
+    OpenMM prints its own warning on standard output, which the command line keeps for results.
+    """
+    if name != OPENCL or gpu_devices():
+        return ""
+    return (
+        "no OpenCL device here is a GPU: OpenCL runs on the CPU, through an implementation that "
+        "OpenMM does not support; results may be incorrect, and platform CPU is faster"
+    )
+
+
+@cache
+def fastest_platform() -> str:
+    """Name of the fastest platform on which a Context can be made, OpenCL on a CPU excepted."""
+    for platform in sorted(installed(), key=lambda platform: -platform.getSpeed()):
+        if platform.getName() in ON_CPU or _works(platform):
+            return str(platform.getName())
+    raise InputError("OpenMM has no platform that works; run `neuralmd doctor`")
+
+
+def _works(platform: openmm.Platform) -> bool:
+    """Whether a Context of one particle can be made, and runs on a GPU if it is OpenCL."""
+    opencl = platform.getName() == OPENCL
+    if opencl and not gpu_devices():
+        return False  # without a try, on which OpenMM warns of the implementation
+    system = openmm.System()
+    system.addParticle(1.0)
+    try:
+        context = openmm.Context(system, openmm.VerletIntegrator(0.001), platform)
+    except openmm.OpenMMException:
+        return False
+    return not opencl or opencl_device(context) in gpu_devices()
+
+
+def opencl_device(context: openmm.Context) -> tuple[int, int]:
+    """Indices of the OpenCL platform and of the device that a Context uses."""
+    properties = describe_platform(context)["properties"]
+    first = properties["DeviceIndex"].split(",")[0]
+    return int(properties["OpenCLPlatformIndex"]), int(first)
+
+
+def new_context(
+    system: openmm.System,
+    integrator: openmm.Integrator,
+    platform: str | None = None,
+    properties: Mapping[str, str] | None = None,
+) -> openmm.Context:
+    """A Context on the platform of `choose_platform`.
+
+    Parameters
+    ----------
+    platform : str, optional
+        The fastest by default.
+    properties : mapping, optional
+        Platform properties, such as {'Precision': 'mixed'}.
+
+    Raises
+    ------
+    InputError
+        The platform is not there, or refuses its properties or a force of the System.
+    """
+    chosen = choose_platform(platform)
+    try:
+        return openmm.Context(system, integrator, chosen, dict(properties or {}))
+    except openmm.OpenMMException as error:
+        raise InputError(
+            f"OpenMM cannot make a Context on platform {chosen.getName()}: {one_line(error)}"
+        ) from error
+
+
+def describe_platform(context: openmm.Context) -> dict[str, Any]:
+    """Name and properties in force of a Context's platform, for records."""
+    platform = context.getPlatform()
+    used = {name: platform.getPropertyValue(context, name) for name in platform.getPropertyNames()}
+    return {"name": platform.getName(), "properties": used}

@@ -1,0 +1,105 @@
+"""Without the libraries of the extras, light commands work and others say what to install."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+HIDDEN = (
+    "acpype",
+    "dask",
+    "dask_jobqueue",
+    "distributed",
+    "lightning_fabric",
+    "MDAnalysis",
+    "openmmforcefields",
+    "openmmml",
+    "posebusters",
+    "prolif",
+    "pyedr",
+    "tables",
+    "tensorboard",
+)
+"""What `pip install openmm_neuralmd` does not bring along."""
+
+HIDE = f"""
+import sys
+from importlib.abc import MetaPathFinder
+
+class Hide(MetaPathFinder):
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in {HIDDEN!r}:
+            raise ModuleNotFoundError(f"No module named {{name!r}}", name=name)
+
+sys.meta_path.insert(0, Hide())
+from openmm_neuralmd.cli import main
+main()
+"""
+
+
+def plain(*words: object, folder: Path) -> subprocess.CompletedProcess[str]:
+    """Run `neuralmd` without the libraries of the extras."""
+    return subprocess.run(
+        [sys.executable, "-c", HIDE, *(str(word) for word in words)],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_the_light_commands_work(tmp_path: Path) -> None:
+    words = ("--example", "gpcr-ergotamine", "--snapshots", 2, "-o", "a.dcd")
+    for done in (
+        plain("info", "gpcr-ergotamine", folder=tmp_path),
+        plain("simulate", "gpcr-ergotamine", *words, folder=tmp_path),
+        plain("info", "a.dcd", "--complex", "a.pdb", folder=tmp_path),
+    ):
+        assert done.returncode == 0, done.stderr
+    assert (tmp_path / "a.dcd").stat().st_size > 0
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize(
+    ("words", "extra"),
+    [
+        (("train", "--example", "gpcr-ergotamine"), "train"),
+        (("validate", "pocket", "--example", "gpcr-ergotamine", "-o", "v"), "validate"),
+    ],
+    ids=["train", "validate"],
+)
+def test_a_missing_library_is_named_with_its_extra(
+    words: tuple[str, ...], extra: str, tmp_path: Path
+) -> None:
+    done = plain(*words, folder=tmp_path)
+    assert done.returncode == 1
+    assert (
+        done.stderr.strip()
+        .splitlines()[-1]
+        .endswith(f"which is not installed: pip install 'openmm_neuralmd[{extra}]'")
+    )
+    assert "Traceback" not in done.stderr
+
+
+def loaded(statement: str) -> set[str]:
+    """Modules that a fresh Python has after a statement."""
+    code = f"{statement}; import sys; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return set(done.stdout.split())
+
+
+def test_importing_the_package_and_the_command_line_stays_light() -> None:
+    """Modules are counted, not seconds, so that a busy machine changes nothing."""
+    start = loaded("pass")
+    package = loaded("import openmm_neuralmd") - start
+    command_line = loaded("import openmm_neuralmd.cli") - start
+    for heavy in ("openmm", "torch", "numpy", "rdkit", "mdtraj", "pydantic", "yaml"):
+        assert heavy not in command_line, f"neuralmd --help imports {heavy}"
+    assert len(package) < 120, sorted(package)
+    assert len(command_line) < 400, len(command_line)
