@@ -12,7 +12,7 @@ from rdkit import Chem
 
 from ..bindingnet.chemistry import LigandChemistry, ligand_chemistry
 from ..bindingnet.pocket import PocketAtoms, pocket_atoms
-from .ou import NeuralOU, torsion_rows
+from .ou import LARGE, NeuralOU, torsion_rows
 from .ou_process import OUProcess, stationary
 from .ou_relaxation import mode_descriptors
 from .ou_snapshots import SnapshotMaker, snapshot_maker
@@ -70,16 +70,33 @@ class Prediction:
         """Condition on known snapshots (T, n, 3) in Å; the last of them is the present."""
         return replace(self, process=self.process.given(snapshots, interval_ps))
 
-    def snapshots(self, replicas: int, seed: int = 0, hops: bool = True) -> Array:
+    def snapshots(
+        self, replicas: int, seed: int = 0, hops: bool = True, typical: bool = False
+    ) -> Array:
         """Independent snapshots (R, n, 3) in Å at the present: valid molecules."""
-        return self.trajectories(np.zeros(1), replicas, seed, hops)[:, 0]
+        return self.trajectories(np.zeros(1), replicas, seed, hops, typical)[:, 0]
 
     def trajectories(
-        self, times_ps: ArrayLike, replicas: int = 1, seed: int = 0, hops: bool = True
+        self,
+        times_ps: ArrayLike,
+        replicas: int = 1,
+        seed: int = 0,
+        hops: bool = True,
+        typical: bool = False,
     ) -> Array:
-        """Trajectories (R, S, n, 3) in Å at increasing times (S,) in ps after the present."""
+        """Trajectories (R, S, n, 3) in Å at increasing times (S,) in ps after the present.
+
+        Parameters
+        ----------
+        times_ps : (S,)
+        replicas, seed : int
+        hops : bool
+            Whether torsions hop between wells.
+        typical : bool
+            See `OUProcess.draw`.
+        """
         generator = np.random.default_rng(seed)
-        moved = self.process.draw(times_ps, replicas, generator)
+        moved = self.process.draw(times_ps, replicas, generator, typical)
         moved += (self.process.centre - self.pose).reshape(-1)
         angles = None
         if hops and len(self.wells):
@@ -154,7 +171,8 @@ def predict_pose(
     weights = relaxation(descriptors.to(dtype)).double().numpy()
     process = _with_modes(process, values.numpy(), modes.numpy(), weights)
     rows = torsion_rows(c, torch.as_tensor(rotatable.quadruples))
-    probabilities = model.wells(c, rows.clamp(min=0), corrections).numpy()
+    large = torch.as_tensor(rotatable.turning() > LARGE)
+    probabilities = model.wells(c, rows.clamp(min=0), large, corrections).numpy()
     probabilities[rows.numpy() < 0] = (1.0, 0.0, 0.0, 0.0)
     return Prediction(
         atoms=chemistry.atoms,
