@@ -43,6 +43,9 @@ class Prediction:
         Torsions of the rotatable bonds.
     wells : (r, 4)
         Probability of each torsion's wells: as given, +120°, 180°, −120°.
+    small : (r,) bool
+        Torsions that hop in trajectories: at most `ou.LARGE` atoms turn.  Larger parts turn within
+        the width of the stiffness, which was learned from runs that include such turns.
     hop_rate : float
         Per ps.
     pocket : PocketAtoms
@@ -54,6 +57,7 @@ class Prediction:
     maker: SnapshotMaker
     quadruples: NDArray[np.int64]
     wells: Array
+    small: NDArray[np.bool_]
     hop_rate: float
     pocket: PocketAtoms
 
@@ -101,6 +105,7 @@ class Prediction:
         angles = None
         if hops and len(self.wells):
             states = hop(times_ps, self.wells, self.hop_rate, replicas, generator)
+            states *= self.small
             angles = ANGLES[states].reshape(-1, len(self.wells))
         flat = self.maker(moved.reshape(-1, moved.shape[-1]), angles)
         return flat.reshape(*moved.shape[:2], -1, 3)
@@ -181,6 +186,7 @@ def predict_pose(
         maker=snapshot_maker(chemistry, x, gaussian.stiffness.numpy()),
         quadruples=rotatable.quadruples,
         wells=probabilities,
+        small=~large.numpy(),
         hop_rate=float(model.log_hop_rate.exp()),
         pocket=pocket,
     )
