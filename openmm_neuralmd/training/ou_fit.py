@@ -37,11 +37,11 @@ class OUFitSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    epochs: int = Field(40, ge=0)
+    epochs: int = Field(60, ge=0)
     learning_rate: float = Field(2e-3, gt=0)
     weight_decay: float = Field(1e-2, ge=0)
-    frames: int = Field(20, ge=0)
-    start_share: float = Field(0.25, ge=0, le=1)
+    frames: int = Field(8, ge=0)
+    start_share: float = Field(0.5, ge=0, le=1)
     rmsf_weight: float = Field(0.1, ge=0)
     prior: float = Field(1e-3, ge=0)
     seed: int = 0
