@@ -21,11 +21,10 @@ from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 
 from ..bindingnet.structure_network import StructureNetSettings
+from .internal_coordinates import CLASSES
 from .ou_heads import TORSIONS, Corrections, HeadSettings, Member, average
 from .ou_relaxation import Relaxation, RelaxationSettings
-from .internal_coordinates import CLASSES
 from .springs import START, Springs, class_stiffness, stiffness
-
 
 LARGE = 4
 """Heavy atoms; a part of more than these does not turn into another well like a smaller one."""

@@ -115,9 +115,7 @@ class OUProcess:
         found: Array = (self.modes * total) @ self.modes.T
         return found
 
-    def scales(
-        self, replicas: int, generator: np.random.Generator, typical: bool = False
-    ) -> Array:
+    def scales(self, replicas: int, generator: np.random.Generator, typical: bool = False) -> Array:
         """Scales s (R,), one for each replica; `typical`: the median for all."""
         if typical or not np.isfinite(self.freedom):
             return np.full(replicas, self.median_scale())

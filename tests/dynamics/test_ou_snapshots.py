@@ -38,7 +38,8 @@ def test_bonds_angles_and_rings_stay(prediction):
 def test_chirality_is_kept(prediction):
     chemistry, pose, _ = case()
     centre = next(
-        k for k in range(len(pose))
+        k
+        for k in range(len(pose))
         if (chemistry.distances[k] == 1).sum() == 3 and chemistry.features[k, -6] > 0
     )
     around = np.flatnonzero(chemistry.distances[centre] == 1)

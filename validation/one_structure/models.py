@@ -44,7 +44,7 @@ def fit(
     for member in range(settings.members):
         fit_member(model, member, train, how)
     fit_wells(model, train)
-    fit_relaxation(model, train, steps=300, seed=how.seed)
+    fit_relaxation(model, train, steps=200, seed=how.seed)
     spent: dict[str, Any] = {**how.model_dump(), "cpu_seconds": time.process_time() - began}
     save(path, model, card(name, model, list(train), training=spent))
     return model

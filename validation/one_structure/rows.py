@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from columns import Forecast
 from numpy.typing import NDArray
 from rdkit import Chem
 from rdkit.Chem import AllChem
 from scipy.optimize import minimize
 from scipy.special import gammaln
 
-from columns import Forecast
 from openmm_neuralmd.training.run_statistics import RunStatistics
 
 Array = NDArray[np.float64]
@@ -50,8 +50,10 @@ def fit_rmsf(complexes: Sequence[RunStatistics], ridge: float | None) -> tuple[A
 
     `ridge` None: the contact density alone, else its penalty on the nine static features.
     """
-    x = [static_features(c) if ridge is not None else np.log(contact_density(c))[:, None]
-         for c in complexes]
+    x = [
+        static_features(c) if ridge is not None else np.log(contact_density(c))[:, None]
+        for c in complexes
+    ]
     y = np.concatenate([np.log(true_rmsf(c)) for c in complexes])
     every = np.concatenate(x)
     mean, deviation = every.mean(0), every.std(0) + 1e-9

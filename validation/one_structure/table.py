@@ -3,8 +3,8 @@
     python validation/one_structure/table.py --protocol leave-out --many FOLDER
     python validation/one_structure/table.py --protocol many --many FOLDER
 
-leave-out: each complex of set 'pocket' is predicted by a model of all other complexes (set 'many'
-included).  many: one model of set 'many' alone (train targets) predicts all of set 'pocket'.  The
+leave-out: complexes of set 'pocket' are left out, a fold at a time, and predicted by a model of all
+other complexes (set 'many' included).  many: one model of set 'many' alone (train targets) predicts all of set 'pocket'.  The
 truth is the second half of each run; the given pose is the prepared structure.
 """
 
@@ -25,7 +25,6 @@ from models import fit, shuffled_pocket, without_displacement, without_network, 
 from numpy.typing import NDArray
 from rows import (
     conformers,
-    contact_density,
     fit_rmsf,
     fit_scale,
     independent,
@@ -50,7 +49,7 @@ POCKET = HERE.parent / "reference_sets" / "pocket"
 STRETCHES = (10, 30, 100, 300)
 """ps of MD after equilibration, from the first half of a run."""
 THIN = 5
-"""Every so manieth snapshot of the truth is used."""
+"""Every fifth snapshot of the truth is used."""
 
 
 def main() -> None:
@@ -58,8 +57,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--protocol", choices=("leave-out", "many"), default="leave-out")
     parser.add_argument("--many", type=Path, help="folder of set 'many' (ID.npz, ...)")
-    parser.add_argument("--epochs", type=int, default=40)
-    parser.add_argument("--frames", type=int, default=20)
+    parser.add_argument("--folds", type=int, default=4)
+    parser.add_argument("--epochs", type=int, default=30)
+    parser.add_argument("--frames", type=int, default=10)
     parser.add_argument("--start-share", type=float, default=0.25)
     parser.add_argument("--members", type=int, default=1)
     parser.add_argument("--seed", type=int, default=0)
@@ -69,21 +69,21 @@ def main() -> None:
     torch.set_num_threads(1)
     pocket = [read_trajectory(folder) for folder in sorted(POCKET.iterdir()) if folder.is_dir()]
     many = train_part(a.many)
-    how = OUFitSettings(
-        epochs=a.epochs, frames=a.frames, start_share=a.start_share, seed=a.seed
-    )
+    how = OUFitSettings(epochs=a.epochs, frames=a.frames, start_share=a.start_share, seed=a.seed)
     settings = NeuralOUSettings(members=a.members)
     table: dict[str, dict[str, dict[str, float]]] = {}
-    for c in pocket:
-        others = [o for o in pocket if o.target != c.target] if a.protocol == "leave-out" else []
-        train = others + many
+    for fold in [pocket[k :: a.folds] for k in range(a.folds)]:
+        left_out = {c.target for c in fold}
+        others = [o for o in pocket if o.target not in left_out]
+        train = (others if a.protocol == "leave-out" else []) + many
         model = fit(train, settings, how, a.cache, "network")
         alone = [without_pocket(o) for o in train]
         ligand = fit(alone, settings, how, a.cache, "ligand-only")
-        for row, forecast in forecasts(c, train, model, ligand, a.seed).items():
-            table.setdefault(row, {})[c.name] = columns(forecast, truth(c, model))
-        print(c.name, {r: round(v[c.name].get("nll", np.nan), 3) for r, v in table.items()},
-              flush=True)
+        for c in fold:
+            for row, forecast in forecasts(c, train, model, ligand, a.seed).items():
+                table.setdefault(row, {})[c.name] = columns(forecast, truth(c, model))
+            nll = {row: round(v[c.name].get("nll", np.nan), 3) for row, v in table.items()}
+            print(c.name, nll, flush=True)
     result = summary(table)
     result["settings"] = {**vars(a), "fit": how.model_dump(), "model": settings.model_dump()}
     result["train"] = [c.name for c in many]
@@ -128,8 +128,9 @@ def forecasts(
     bare = without_network(model)
     # The factor that makes the class constants' Gaussian of the training set's size.
     size = [predict_pose(bare, o.chemistry, o.start, o.pocket).process for o in train]
-    squared = [((p.modes * p.values) @ p.modes.T * second_moment(o)).sum()
-               for p, o in zip(size, train)]
+    squared = [
+        ((p.modes * p.values) @ p.modes.T * second_moment(o)).sum() for p, o in zip(size, train)
+    ]
     _, _, factor = fit_scale(squared, [len(p.values) for p in size])
     variants = {
         "20-number H (F = 0)": (bare, c),
@@ -241,8 +242,12 @@ def summary(table: dict[str, dict[str, dict[str, float]]]) -> dict[str, Any]:
             if row != "network" and names:
                 away = [complexes[n][key] - table["network"][n][key] for n in names]
                 paired.setdefault(row, {})[key] = bootstrap(np.array(away))
-    return {"rows": rows, "row_minus_network": paired, "complexes": table,
-            "md_equivalent_ps": equivalents(rows)}
+    return {
+        "rows": rows,
+        "row_minus_network": paired,
+        "complexes": table,
+        "md_equivalent_ps": equivalents(rows),
+    }
 
 
 def between(complexes: dict[str, dict[str, float]]) -> float | None:
@@ -285,8 +290,19 @@ def machine() -> dict[str, Any]:
 
 def show(result: dict[str, Any]) -> None:
     """Print the medians."""
-    keys = ("nll", "nll_gaussian", "energy_score", "energy_score_whitened", "log_rmsf_error",
-            "r_within", "u_cosine", "u_length", "u_error", "torsions_bits", "correlation_error")
+    keys = (
+        "nll",
+        "nll_gaussian",
+        "energy_score",
+        "energy_score_whitened",
+        "log_rmsf_error",
+        "r_within",
+        "u_cosine",
+        "u_length",
+        "u_error",
+        "torsions_bits",
+        "correlation_error",
+    )
     print("row".ljust(24), *[key[:9].rjust(9) for key in keys])
     for row, values in result["rows"].items():
         cells = [f"{values[k]['median']:9.3f}" if k in values else " " * 9 for k in keys]
