@@ -17,7 +17,7 @@ from .ou_objective import example
 from .run_statistics import RunStatistics
 
 PRIOR = 2.0
-"""Torsions, all in their given well but for a share of 1 %, that a class of torsions begins with."""
+"""Torsions that each class begins with, 1 % of which is outside the given well."""
 
 
 class Series:

@@ -102,7 +102,7 @@ def test_trajectories_are_slow_where_the_process_is(prediction):
 
 
 def test_known_snapshots_carry_the_forecast(prediction):
-    chemistry, pose, _ = case()
+    _, pose, _ = case()
     known = np.stack([pose + [1.0, 0.0, 0.0]] * 20)
     after = prediction.given(known, 5.0)
     shift = (after.process.forecast([100.0])[0] - pose).mean(0)
