@@ -5,7 +5,8 @@
 
 leave-out: complexes of set 'pocket' are left out, a fold at a time, and predicted by a model of all
 other complexes (set 'many' included).  many: one model of the train targets of set 'many' predicts
-all of set 'pocket'.  The truth is the second half of each run; the given pose is the prepared structure.
+all of set 'pocket'.  The truth is the second half of each run; the given pose is the prepared
+structure.
 """
 
 from __future__ import annotations
