@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from openmm import app
 from scipy.spatial import cKDTree
 
-from ..residues import IONS, PARENT, RESIDUE_TYPES, WATER
+from ..structure.residues import IONS, PARENT, RESIDUE_TYPES, WATER
 
 ELEMENTS = ("C", "N", "O", "S")
 """Elements with a column of their own; any other element (ions, phosphorus) shares the last."""

@@ -12,7 +12,7 @@ from safetensors import safe_open
 from ..bindingnet.chemistry import ELEMENTS as LIGAND_ELEMENTS
 from ..dynamics.ou import NeuralOU, NeuralOUSettings
 from ..errors import ModelError
-from .checkpoints import Model, ModelCard, read_card
+from ..model import Model, ModelCard, read_card
 from .run_statistics import RunStatistics
 
 KIND = "neuralmd-ou"
