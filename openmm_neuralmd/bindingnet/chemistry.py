@@ -76,8 +76,7 @@ def ligand_chemistry(molecule: Chem.Mol) -> LigandChemistry:
     bonds = [b for b in molecule.GetBonds() if {b.GetBeginAtomIdx(), b.GetEndAtomIdx()} <= {*local}]
     pairs = [sorted((local[b.GetBeginAtomIdx()], local[b.GetEndAtomIdx()])) for b in bonds]
     amides = {
-        frozenset(match[:2])
-        for match in molecule.GetSubstructMatches(_AMIDE, maxMatches=10_000)
+        frozenset(match[:2]) for match in molecule.GetSubstructMatches(_AMIDE, maxMatches=10_000)
     }
     amide = [frozenset((b.GetBeginAtomIdx(), b.GetEndAtomIdx())) in amides for b in bonds]
     distances = np.asarray(Chem.GetDistanceMatrix(molecule))

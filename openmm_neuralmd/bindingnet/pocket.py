@@ -25,9 +25,8 @@ _ACCEPTORS = frozenset(
     "ASN:OD1 ASP:OD1 ASP:OD2 GLN:OE1 GLU:OE1 GLU:OE2 HIS:ND1 HIS:NE2 SER:OG THR:OG1 TYR:OH "
     "MET:SD CYS:SG".split()
 )
-_CHARGES = {"ARG:NH1": 0.5, "ARG:NH2": 0.5, "LYS:NZ": 1.0} | {
-    name: -0.5 for name in "ASP:OD1 ASP:OD2 GLU:OE1 GLU:OE2".split()
-}
+_ACIDS = "ASP:OD1 ASP:OD2 GLU:OE1 GLU:OE2".split()
+_CHARGES = {"ARG:NH1": 0.5, "ARG:NH2": 0.5, "LYS:NZ": 1.0} | dict.fromkeys(_ACIDS, -0.5)
 
 
 class PocketAtoms(NamedTuple):

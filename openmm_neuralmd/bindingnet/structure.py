@@ -84,9 +84,7 @@ def structure(
     )
 
 
-def _edge_features(
-    chemistry: LigandChemistry, edges: NDArray[np.int64]
-) -> NDArray[np.float64]:
+def _edge_features(chemistry: LigandChemistry, edges: NDArray[np.int64]) -> NDArray[np.float64]:
     table = np.zeros((*chemistry.distances.shape, BOND_FEATURES))
     for (i, j), features in zip(chemistry.bonds, chemistry.bond_features):
         table[i, j] = table[j, i] = features

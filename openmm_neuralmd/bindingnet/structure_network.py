@@ -15,7 +15,6 @@ from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 
 from .chemistry import ATOM_FEATURES
-from .vector_frames import length
 from .layers import mlp
 from .pocket import POCKET_FEATURES
 from .radial import ExpNorm, envelope
@@ -26,6 +25,7 @@ from .structure import (
     POCKET_CUTOFF,
     Structure,
 )
+from .vector_frames import length
 
 
 class StructureNetSettings(BaseModel):

@@ -21,9 +21,13 @@ from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 
 from ..bindingnet.structure_network import StructureNetSettings
-from .ou_heads import TORSIONS, WELLS, Corrections, HeadSettings, Member, average
+from .internal_coordinates import CLASSES
+from .ou_heads import TORSIONS, Corrections, HeadSettings, Member, average
 from .ou_relaxation import Relaxation, RelaxationSettings
-from .springs import CLASS_NAMES, START, Springs, class_stiffness, stiffness
+from .springs import START, Springs, class_stiffness, stiffness
+
+LARGE = 4
+"""Heavy atoms; a part of more than these does not turn into another well like a smaller one."""
 
 
 class NeuralOUSettings(BaseModel):
@@ -84,7 +88,7 @@ class NeuralOU(nn.Module):
             [Member(settings.network, settings.heads) for _ in range(settings.members)]
         )
         self.relaxation = Relaxation(settings.relaxation)
-        self.leave = nn.Parameter(torch.full((len(CLASS_NAMES), 2), -4.0))
+        self.leave = nn.Parameter(torch.full((len(CLASSES), 2, 2), -4.0))
         self.log_hop_rate = nn.Parameter(torch.tensor(math.log(0.01)))
 
     def class_parameters(self) -> list[nn.Parameter]:
@@ -112,6 +116,7 @@ class NeuralOU(nn.Module):
         if corrections is None:
             hessian = stiffness(c, inner, contact, anchor)
             return Gaussian(hessian, torch.zeros_like(hessian[0]), freedom)
+        freedom = freedom * corrections.freedom.exp()
         inner = inner * corrections.inner.exp()
         contact = contact * corrections.contact.exp()
         anchor = anchor * corrections.anchor.exp()
@@ -123,7 +128,9 @@ class NeuralOU(nn.Module):
         forces = forces + (inner * corrections.inner_shift) @ c.gradients
         return Gaussian(hessian, torch.linalg.solve(hessian, forces), freedom)
 
-    def wells(self, c: Springs, rows: Tensor, corrections: Corrections | None) -> Tensor:
+    def wells(
+        self, c: Springs, rows: Tensor, large: Tensor, corrections: Corrections | None
+    ) -> Tensor:
         """Probability (r, WELLS) of the wells of torsions.
 
         Parameters
@@ -131,9 +138,11 @@ class NeuralOU(nn.Module):
         c : Springs
         rows : Tensor (r,), int64
             A row of the internal coordinates for each torsion.
+        large : Tensor (r,), bool
+            Whether more than `LARGE` atoms turn on both sides.
         corrections : Corrections or None
         """
-        logits = self.leave.to(c.gradients.dtype)[c.kind[rows]]
+        logits = self.leave.to(c.gradients.dtype)[c.kind[rows], large.long()]
         if corrections is not None:
             logits = logits + corrections.wells[rows]
         zero = torch.zeros_like(logits[:, 0])
@@ -170,7 +179,6 @@ def negative_log_likelihood(g: Gaussian, maha: Tensor, size: int) -> Tensor:
 
 
 __all__ = [
-    "WELLS",
     "Gaussian",
     "NeuralOU",
     "NeuralOUSettings",

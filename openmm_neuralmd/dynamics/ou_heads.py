@@ -16,8 +16,6 @@ from ..bindingnet.structure_network import Encoding, StructureNet, StructureNetS
 from .internal_coordinates import CLASSES
 from .springs import Springs
 
-WELLS = 4
-"""Wells of a torsion: as given, +120°, 180°, −120°."""
 TORSIONS = 3
 """Index of the first torsion class in `CLASSES`; the classes up to the pairs are torsions."""
 
@@ -58,6 +56,8 @@ class Corrections(NamedTuple):
         kT/Å.
     wells : Tensor (c, 2)
         Logits of leaving a torsion's well by ±120° and by 180°, of each internal coordinate.
+    freedom : Tensor ()
+        Added to ln ν: with a network the scale is known better.
     """
 
     inner: Tensor
@@ -67,6 +67,7 @@ class Corrections(NamedTuple):
     contact_shift: Tensor
     force: Tensor
     wells: Tensor
+    freedom: Tensor
 
 
 class Member(nn.Module):
@@ -88,6 +89,7 @@ class Member(nn.Module):
             nn.init.zeros_(head[-1].weight)  # type: ignore[arg-type]
             nn.init.zeros_(head[-1].bias)  # type: ignore[arg-type]
         nn.init.zeros_(self.force.weight)
+        self.freedom = nn.Parameter(torch.zeros(()))
 
     def forward(self, c: Springs) -> Corrections:
         """Corrections for one complex."""
@@ -107,6 +109,7 @@ class Member(nn.Module):
             contact_shift=_bounded(contact[:, 1], self.settings.shift),
             force=_bounded_vectors(force, self.settings.force),
             wells=wells,
+            freedom=self.freedom,
         )
         return Corrections(*(part.to(precise) for part in found))
 

@@ -12,7 +12,7 @@ from rdkit import Chem
 
 from ..bindingnet.chemistry import LigandChemistry, ligand_chemistry
 from ..bindingnet.pocket import PocketAtoms, pocket_atoms
-from .ou import NeuralOU, torsion_rows
+from .ou import LARGE, NeuralOU, torsion_rows
 from .ou_process import OUProcess, stationary
 from .ou_relaxation import mode_descriptors
 from .ou_snapshots import SnapshotMaker, snapshot_maker
@@ -43,6 +43,9 @@ class Prediction:
         Torsions of the rotatable bonds.
     wells : (r, 4)
         Probability of each torsion's wells: as given, +120°, 180°, −120°.
+    small : (r,) bool
+        Torsions that hop in trajectories: at most `ou.LARGE` atoms turn.  Larger parts turn within
+        the width of the stiffness, which was learned from runs that include such turns.
     hop_rate : float
         Per ps.
     pocket : PocketAtoms
@@ -54,6 +57,7 @@ class Prediction:
     maker: SnapshotMaker
     quadruples: NDArray[np.int64]
     wells: Array
+    small: NDArray[np.bool_]
     hop_rate: float
     pocket: PocketAtoms
 
@@ -70,20 +74,38 @@ class Prediction:
         """Condition on known snapshots (T, n, 3) in Å; the last of them is the present."""
         return replace(self, process=self.process.given(snapshots, interval_ps))
 
-    def snapshots(self, replicas: int, seed: int = 0, hops: bool = True) -> Array:
+    def snapshots(
+        self, replicas: int, seed: int = 0, hops: bool = True, typical: bool = False
+    ) -> Array:
         """Independent snapshots (R, n, 3) in Å at the present: valid molecules."""
-        return self.trajectories(np.zeros(1), replicas, seed, hops)[:, 0]
+        return self.trajectories(np.zeros(1), replicas, seed, hops, typical)[:, 0]
 
     def trajectories(
-        self, times_ps: ArrayLike, replicas: int = 1, seed: int = 0, hops: bool = True
+        self,
+        times_ps: ArrayLike,
+        replicas: int = 1,
+        seed: int = 0,
+        hops: bool = True,
+        typical: bool = False,
     ) -> Array:
-        """Trajectories (R, S, n, 3) in Å at increasing times (S,) in ps after the present."""
+        """Trajectories (R, S, n, 3) in Å at increasing times (S,) in ps after the present.
+
+        Parameters
+        ----------
+        times_ps : (S,)
+        replicas, seed : int
+        hops : bool
+            Whether torsions hop between wells.
+        typical : bool
+            See `OUProcess.draw`.
+        """
         generator = np.random.default_rng(seed)
-        moved = self.process.draw(times_ps, replicas, generator)
+        moved = self.process.draw(times_ps, replicas, generator, typical)
         moved += (self.process.centre - self.pose).reshape(-1)
         angles = None
         if hops and len(self.wells):
             states = hop(times_ps, self.wells, self.hop_rate, replicas, generator)
+            states *= self.small
             angles = ANGLES[states].reshape(-1, len(self.wells))
         flat = self.maker(moved.reshape(-1, moved.shape[-1]), angles)
         return flat.reshape(*moved.shape[:2], -1, 3)
@@ -154,7 +176,8 @@ def predict_pose(
     weights = relaxation(descriptors.to(dtype)).double().numpy()
     process = _with_modes(process, values.numpy(), modes.numpy(), weights)
     rows = torsion_rows(c, torch.as_tensor(rotatable.quadruples))
-    probabilities = model.wells(c, rows.clamp(min=0), corrections).numpy()
+    large = torch.as_tensor(rotatable.turning() > LARGE)
+    probabilities = model.wells(c, rows.clamp(min=0), large, corrections).numpy()
     probabilities[rows.numpy() < 0] = (1.0, 0.0, 0.0, 0.0)
     return Prediction(
         atoms=chemistry.atoms,
@@ -163,6 +186,7 @@ def predict_pose(
         maker=snapshot_maker(chemistry, x, gaussian.stiffness.numpy()),
         quadruples=rotatable.quadruples,
         wells=probabilities,
+        small=~large.numpy(),
         hop_rate=float(model.log_hop_rate.exp()),
         pocket=pocket,
     )

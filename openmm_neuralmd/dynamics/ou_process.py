@@ -115,15 +115,19 @@ class OUProcess:
         found: Array = (self.modes * total) @ self.modes.T
         return found
 
-    def scales(self, replicas: int, generator: np.random.Generator) -> Array:
-        """Scales s (R,), one for each replica."""
-        if not np.isfinite(self.freedom):
-            return np.full(replicas, np.sqrt(self.scale))
+    def scales(self, replicas: int, generator: np.random.Generator, typical: bool = False) -> Array:
+        """Scales s (R,), one for each replica; `typical`: the median for all."""
+        if typical or not np.isfinite(self.freedom):
+            return np.full(replicas, self.median_scale())
         gamma = generator.gamma(self.freedom / 2, 2 / self.freedom, size=replicas)
         return np.sqrt(self.scale / gamma)
 
     def draw(
-        self, times_ps: ArrayLike, replicas: int, generator: np.random.Generator
+        self,
+        times_ps: ArrayLike,
+        replicas: int,
+        generator: np.random.Generator,
+        typical: bool = False,
     ) -> Array:
         """Trajectories (R, S, 3n) of displacements from `centre`, Å, exact at any times.
 
@@ -133,9 +137,12 @@ class OUProcess:
             Increasing times after the present, ps; 0 is the present itself.
         replicas : int
         generator : numpy.random.Generator
+        typical : bool
+            Every replica has the median scale; False: a scale of its own, so that the replicas
+            together have the predicted distribution, uncertainty included.
         """
         times = np.asarray(times_ps, dtype=np.float64)
-        scale = self.scales(replicas, generator)[:, None, None]
+        scale = self.scales(replicas, generator, typical)[:, None, None]
         spread, unit = np.sqrt(self.variances()), self._root()
         a = np.einsum("mkl,rml->rmk", unit, generator.normal(size=(replicas, *unit.shape[:2])))
         a = self.state + scale * a

@@ -1,7 +1,7 @@
 """Wells of rotatable bonds: which of them a torsion is in, and how it hops between them.
 
-A torsion is in the given well, or turned by 120°, 180° or −120°.  It leaves its well at a rate k and
-goes to well w with probability p_w, whatever the well it comes from, so that the probabilities
+A torsion is in the given well, or turned by 120°, 180° or −120°.  It leaves its well at a rate k
+and goes to well w with probability p_w, whatever the well it comes from, so that the probabilities
 after a time t are p + e^(−kt) (now − p), exact at any t.
 """
 

@@ -32,6 +32,11 @@ class RotatableBonds(NamedTuple):
     quadruples: NDArray[np.int64]
     rows: NDArray[np.int64]
 
+    def turning(self) -> NDArray[np.int64]:
+        """Heavy atoms (r,) on the smaller side of each bond, its own atom not counted."""
+        moved = self.moving.sum(axis=1)
+        return np.minimum(moved, self.moving.shape[1] - moved) - 1
+
 
 def rotatable_bonds(chemistry: LigandChemistry, amides: bool = False) -> RotatableBonds:
     """Rotatable bonds of a ligand.

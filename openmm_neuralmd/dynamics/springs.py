@@ -14,10 +14,10 @@ from numpy.typing import ArrayLike
 from torch import Tensor
 
 from ..bindingnet.chemistry import LigandChemistry
-from ..bindingnet.vector_frames import length
 from ..bindingnet.pocket import PocketAtoms
 from ..bindingnet.radial import envelope
 from ..bindingnet.structure import POCKET_CUTOFF, Structure, structure
+from ..bindingnet.vector_frames import length
 from .internal_coordinates import CLASSES, internal_coordinates
 
 POLAR_NODES = (2.9, 3.4, 4.2)

@@ -7,12 +7,15 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import torch
 from pydantic import BaseModel, ConfigDict, Field
-from torch import Tensor
+from scipy.optimize import minimize
 
 from ..dynamics.ou import NeuralOU
 from ..dynamics.springs import START
 from .ou_objective import Example, example, frame_examples, log_rmsf_error, statistics_loss
 from .run_statistics import RunStatistics
+
+REACH = 4.0
+"""How far ln k of a class, and ln ν, may go from where they start."""
 
 
 class OUFitSettings(BaseModel):
@@ -37,11 +40,11 @@ class OUFitSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    epochs: int = Field(60, ge=0)
+    epochs: int = Field(40, ge=0)
     learning_rate: float = Field(2e-3, gt=0)
     weight_decay: float = Field(1e-2, ge=0)
-    frames: int = Field(8, ge=0)
-    start_share: float = Field(0.5, ge=0, le=1)
+    frames: int = Field(20, ge=0)
+    start_share: float = Field(0.25, ge=0, le=1)
     rmsf_weight: float = Field(0.1, ge=0)
     prior: float = Field(1e-3, ge=0)
     seed: int = 0
@@ -50,25 +53,26 @@ class OUFitSettings(BaseModel):
 def fit_constants(model: NeuralOU, examples: Sequence[Example], prior: float = 1e-3) -> float:
     """Maximum likelihood of the class constants, without the network; the loss that is reached."""
     parameters = model.class_parameters()
-    initial = torch.log(torch.tensor(START, dtype=parameters[0].dtype))
-    optimizer = torch.optim.LBFGS(
-        parameters, max_iter=150, history_size=20, line_search_fn="strong_wolfe"
-    )
+    types = [parameter.dtype for parameter in parameters]
+    initial = np.array([*np.log(START), np.log(3.0)])
+    for parameter in parameters:  # a line search in single precision loses its way
+        parameter.data = parameter.data.double()
 
-    def loss() -> Tensor:
-        total = prior * ((parameters[0] - initial) ** 2).sum()
+    def loss(values: np.ndarray) -> tuple[float, np.ndarray]:
+        parameters[0].data.copy_(torch.as_tensor(values[:-1]))
+        parameters[1].data.fill_(values[-1])
+        total = prior * ((parameters[0] - torch.as_tensor(initial[:-1])) ** 2).sum()
         for e in examples:
             total = total + statistics_loss(model.gaussian(e.springs, None), e) / len(examples)
-        return total
+        gradients = torch.autograd.grad(total, parameters)
+        return float(total.detach()), np.append(*[g.reshape(-1).numpy() for g in gradients])
 
-    def closure() -> float:
-        optimizer.zero_grad()
-        value = loss()
-        value.backward()
-        return float(value.detach())
-
-    optimizer.step(closure)
-    return float(loss().detach())
+    bounds = [(value - REACH, value + REACH) for value in initial]
+    found = minimize(loss, initial, jac=True, method="L-BFGS-B", bounds=bounds)
+    loss(found.x)
+    for parameter, kind in zip(parameters, types):
+        parameter.data = parameter.data.to(kind)
+    return float(found.fun)
 
 
 def fit_member(

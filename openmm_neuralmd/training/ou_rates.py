@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ..dynamics.internal_coordinates import CLASSES
-from ..dynamics.ou import NeuralOU, torsion_rows
+from ..dynamics.ou import LARGE, NeuralOU, torsion_rows
 from ..dynamics.ou_relaxation import mode_descriptors
 from ..dynamics.ou_wells import occupancy, wells
 from ..dynamics.rigid_torsion import jacobian, rotatable_bonds
@@ -17,7 +17,7 @@ from .ou_objective import example
 from .run_statistics import RunStatistics
 
 PRIOR = 2.0
-"""Torsions, all in their given well but for a share of 1 %, that a class of torsions begins with."""
+"""Torsions that each class begins with, 1 % of which is outside the given well."""
 
 
 class Series:
@@ -105,8 +105,8 @@ def fit_relaxation(
 @torch.no_grad()
 def fit_wells(model: NeuralOU, complexes: Sequence[RunStatistics]) -> None:
     """Shares of the wells of each class of torsions, and the rate of hopping, by counting."""
-    outside = np.full((len(CLASSES), 2), 0.01 * PRIOR) * [2 / 3, 1 / 3]
-    torsions = np.full(len(CLASSES), PRIOR)
+    outside = np.full((len(CLASSES), 2, 2), 0.01 * PRIOR) * [2 / 3, 1 / 3]
+    torsions = np.full((len(CLASSES), 2), PRIOR)
     hops, waited = 0.1, 1.0
     for c in complexes:
         rotatable = rotatable_bonds(c.chemistry)
@@ -116,14 +116,15 @@ def fit_wells(model: NeuralOU, complexes: Sequence[RunStatistics]) -> None:
         kinds = example(c).springs.kind[rows.clamp(min=0)].numpy()
         states = [wells(run, c.start, rotatable.quadruples) for run in c.runs]
         share = np.mean([occupancy(state) for state in states], axis=0)
-        np.add.at(outside, kinds, np.stack((share[:, 1] + share[:, 3], share[:, 2]), axis=-1))
-        np.add.at(torsions, kinds, 1.0)
+        cell = (kinds, (rotatable.turning() > LARGE).astype(int))
+        np.add.at(outside, cell, np.stack((share[:, 1] + share[:, 3], share[:, 2]), axis=-1))
+        np.add.at(torsions, cell, 1.0)
         for state in states:
             moved = (np.diff(state, axis=0) != 0).sum(axis=0)
             several = moved > 0
             hops += float(moved[several].sum())
             waited += float(several.sum() * len(state) * c.interval_ps)
     stay = torsions - outside.sum(-1)
-    logits = np.log(outside / np.maximum(stay, 1e-3)[:, None])
-    model.leave[: len(CLASSES)] = torch.as_tensor(logits, dtype=model.leave.dtype)
+    logits = np.log(outside / np.maximum(stay, 1e-3)[..., None])
+    model.leave.copy_(torch.as_tensor(logits))
     model.log_hop_rate.fill_(float(np.log(hops / waited)))
