@@ -1,6 +1,6 @@
 """Likelihood and displacement on complexes left out, against the number of training complexes.
 
-    python validation/one_structure/learning_curve.py --many FOLDER --sizes 2 4 8
+    python validation/one_structure/learning_curve.py --many FOLDER --sizes 2 5
 
 Complexes of set 'pocket' and train targets of set 'many' are dealt into folds; each fold is
 predicted by models of random subsets of the others, with and without the network.
@@ -30,7 +30,7 @@ def main() -> None:
     """Make the learning curve."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--many", type=Path, help="folder of set 'many' (ID.npz, ...)")
-    parser.add_argument("--sizes", type=int, nargs="+", default=[2, 4, 8])
+    parser.add_argument("--sizes", type=int, nargs="+", default=[2, 5])
     parser.add_argument("--folds", type=int, default=4)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--cache", type=Path, default=Path("runs/one_structure"))
@@ -53,6 +53,7 @@ def main() -> None:
                 OUFitSettings(epochs=30, frames=10, seed=a.seed),
                 a.cache,
                 f"curve{size}",
+                rates=False,
             )
             rows += judged([complexes[i] for i in fold], model)
         curve[str(size)] = {"complexes": rows, **means(rows)}

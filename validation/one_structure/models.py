@@ -28,8 +28,13 @@ def fit(
     how: OUFitSettings,
     cache: Path,
     name: str,
+    rates: bool = True,
 ) -> NeuralOU:
-    """Fit a model to the training complexes, or read it from an earlier run."""
+    """Fit a model to the training complexes, or read it from an earlier run.
+
+    `rates` False: wells and relaxation, on which no likelihood of single snapshots depends, stay
+    as they are.  Runs with and without have to differ in their name.
+    """
     key = [name, [[c.name, len(c.frames)] for c in train], settings.model_dump(), how.model_dump()]
     digest = hashlib.sha256(json.dumps(key).encode()).hexdigest()[:12]
     path = cache / f"{name}-{digest}.safetensors"
@@ -43,8 +48,9 @@ def fit(
         parameter.requires_grad_(False)
     for member in range(settings.members):
         fit_member(model, member, train, how)
-    fit_wells(model, train)
-    fit_relaxation(model, train, steps=200, seed=how.seed)
+    if rates:
+        fit_wells(model, train)
+        fit_relaxation(model, train, steps=200, seed=how.seed)
     spent: dict[str, Any] = {**how.model_dump(), "cpu_seconds": time.process_time() - began}
     save(path, model, card(name, model, list(train), training=spent))
     return model

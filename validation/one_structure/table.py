@@ -81,8 +81,9 @@ def main() -> None:
         alone = [without_pocket(o) for o in train]
         ligand = fit(alone, settings, how, a.cache, "ligand-only")
         for c in fold:
+            judge = truth(c, model)
             for row, forecast in forecasts(c, train, model, ligand, a.seed).items():
-                table.setdefault(row, {})[c.name] = columns(forecast, truth(c, model))
+                table.setdefault(row, {})[c.name] = columns(forecast, judge)
             nll = {row: round(v[c.name].get("nll", np.nan), 3) for row, v in table.items()}
             print(c.name, nll, flush=True)
     result = summary(table)
@@ -111,7 +112,7 @@ def truth(c: RunStatistics, model: NeuralOU) -> Truth:
         pose=c.start.reshape(-1),
         frames=late.frames[::THIN].reshape(-1, 3 * len(c.start)),
         quadruples=rotatable_bonds(c.chemistry).quadruples,
-        metric=(metric.modes * metric.values) @ metric.modes.T / 1.0,
+        metric=(metric.modes * metric.values) @ metric.modes.T,
         correlation=correlation([run.reshape(len(run), -1) for run in c.runs], c.interval_ps),
     )
 
