@@ -18,6 +18,7 @@ from rich.console import Console
 import openmm_neuralmd as nmd
 from openmm_neuralmd.analysis.fluctuation import correlation, rmsf
 from openmm_neuralmd.examples import predict_example
+from openmm_neuralmd.model import bundled_models, read_card
 from openmm_neuralmd.prediction import LigandPrediction
 from openmm_neuralmd.prediction.drawing import chart, largest
 from openmm_neuralmd.prediction.outputs import folder_names, write_ligand
@@ -40,6 +41,14 @@ def md_rmsf(one: LigandPrediction) -> np.ndarray:
     return rmsf(snapshots.ligand)[list(match)]
 
 
+def refuse_seen(model: str) -> None:
+    """Stop where the model was trained on this target: the comparison below would be no test."""
+    card = read_card(bundled_models().get(model, Path(model)))
+    seen = [data["name"] for data in card.data if "mcl1" in data["name"].lower()]
+    if seen:
+        raise SystemExit(f"model '{card.name}' was trained on {', '.join(seen)}: no fair demo")
+
+
 def main(words: list[str] | None = None) -> None:
     """Predict, write, and compare."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
@@ -47,6 +56,7 @@ def main(words: list[str] | None = None) -> None:
     parser.add_argument("-o", "--output", type=Path, default=OUTPUT)
     arguments = parser.parse_args(words)
     began = time.perf_counter()
+    refuse_seen(arguments.model)
     (one,) = nmd.predict(*predict_example(), model=arguments.model)
     output = arguments.output
     output.mkdir(parents=True, exist_ok=True)

@@ -11,6 +11,7 @@ from markupsafe import Markup
 
 from .drawing import chart, drawing, largest
 from .ensemble import WELLS, LigandPrediction
+from .scene import scene
 
 CONTACTS = 12
 """Contacts of each ligand that the page lists."""
@@ -36,12 +37,21 @@ def render(predictions: Sequence[LigandPrediction], folders: Sequence[str]) -> s
         }
         for one, folder in zip(predictions, folders)
     ]
-    style = resources.files("openmm_neuralmd.prediction") / "templates" / "prediction.css"
     page: str = ENVIRONMENT.get_template("prediction.html").render(
         ligands=ligands,
         wells=WELLS,
         contacts=CONTACTS,
         top=top,
-        style=Markup(style.read_text(encoding="utf-8")),
+        scenes=[scene(one) for one in predictions],
+        viewer=_asset("report", "assets", "3Dmol-min.js"),
+        licence=str(_asset("report", "assets", "3Dmol.LICENSE")),
+        style=_asset("prediction", "templates", "prediction.css"),
+        script=_asset("prediction", "templates", "prediction.js"),
     )
     return page
+
+
+def _asset(*place: str) -> Markup:
+    """A file of this package, to be put into the page as it is."""
+    file = resources.files("openmm_neuralmd").joinpath(*place)
+    return Markup(file.read_text(encoding="utf-8"))
