@@ -1,7 +1,8 @@
-"""The page and the folder of a prediction: it plays in a browser, and a kill leaves nothing half done."""
+"""The page of a prediction plays in a browser; a kill leaves no folder that is half done."""
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import re
@@ -10,9 +11,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
-from playwright.sync_api import sync_playwright
+from PIL import Image
+from playwright.sync_api import expect, sync_playwright
 
 from openmm_neuralmd.dynamics.ou import NeuralOU, NeuralOUSettings
 from openmm_neuralmd.examples import predict_example
@@ -93,9 +96,13 @@ def test_it_plays_in_a_browser_and_fetches_nothing(page: Path) -> None:
         opened.goto(page.as_uri())
         assert opened.inner_text("#clock") == "given pose"
         opened.click("#play")
-        opened.wait_for_function("document.getElementById('slider').value !== '0'")
+        expect(opened.locator("#slider")).not_to_have_value("0")
         assert opened.inner_text("#play") == "Pause"
+        shot = Image.open(io.BytesIO(opened.locator("#view").screenshot())).convert("RGB")
         browser.close()
+    x = np.asarray(shot, dtype=int)
+    blue = (x[..., 2] - x[..., 0] > 60).mean()
+    assert blue > 1e-3, "the ligand is drawn"
     assert said == [] and fetched == [page.as_uri()]
 
 

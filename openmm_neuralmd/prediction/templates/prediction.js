@@ -15,12 +15,14 @@
       Array.from({ length: atoms }, (_, a) => [0, 1, 2].map((k) => at(s, a, k))));
   }
 
-  function ligand(positions, style) {
+  function ligand(frames, style) {
+    const positions = frames[0];
     const model = view.addModel();
     model.addAtoms(scene.atoms.map((atom, k) => ({
       elem: atom.elem, atom: atom.atom, bonds: atom.bonds, bondOrder: atom.bonds.map(() => 1),
       x: positions[k][0], y: positions[k][1], z: positions[k][2],
     })));
+    model.setCoordinates(frames, "array");
     model.setStyle({}, { stick: style });
     return model;
   }
@@ -33,9 +35,9 @@
     view.addModel(scene.pocket, "pdb").setStyle({}, { stick: { radius: 0.07, color: "#b4bfc9" } });
     view.addModel(scene.backbone, "pdb").setStyle({}, { cartoon: { color: "#b4bfc9", opacity: 0.5 } });
     const frames = unpack(scene.track, scene.atoms.length, scene.times.length);
-    ligand(frames[0], { radius: 0.08, color: "#8a97a4" });
-    const moving = ligand(frames[0], { radius: 0.17, color: "#1668b8" });
-    moving.setCoordinates(frames, "array");
+    // 3Dmol.js moves every model to the same frame: the given pose has as many, all alike.
+    ligand(frames.map(() => frames[0]), { radius: 0.08, color: "#8a97a4" });
+    const moving = ligand(frames, { radius: 0.17, color: "#1668b8" });
     view.zoomTo({ model: moving.getID() });
     view.zoom(0.8);
   }
