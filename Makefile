@@ -19,7 +19,7 @@ $(READY): requirements.txt setup.py plugins/openmm-ml/pyproject.toml
 	$(BIN)/python -m pip install --editable . --editable plugins/openmm-ml --no-deps --no-build-isolation
 	touch $@
 
-demo: $(READY) ## a learned trajectory of a real complex: demo/trajectory.dcd and demo/report.png
+demo: $(READY) ## a ligand in motion, from one structure: demo/trajectory.dcd and demo/report.html
 	$(BIN)/python examples/demo.py
 
 test: $(READY) ## all tests

@@ -104,6 +104,7 @@ setup(
             "models/**",
             "report/assets/*",
             "report/templates/*",
+            "prediction/templates/*",
         ]
     },
     install_requires=RUNTIME,

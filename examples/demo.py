@@ -1,103 +1,85 @@
-"""`make demo`: a learned trajectory of a real complex, through OpenMM, beside the truth.
+"""`make demo`: from a protein and a ligand's pose to its motion, beside molecular dynamics.
 
-Serotonin receptor 5-HT1B with ergotamine (all-atom MD by the authors of ProLIF, 6 ns between
-snapshots).  The bundled NeuralMD-ODE knows the first 80 %; the last 50 snapshots are forecast from
-there without looking at them, written as a DCD that VMD and PyMOL open, read back and compared.
-Then a model is trained from scratch for about a minute, to show how that looks.
+MCL1 with a ligand that the model was not trained on; no MD and no force-field parameters are used.
+Reference MD of the same complex (set 'pocket', 3 ns, committed in this repository) is only read
+afterwards, to draw its RMSF beside the predicted one.
 """
 
 from __future__ import annotations
 
-import shutil
+import argparse
+import time
 from pathlib import Path
 
-import torch
+import numpy as np
+from rdkit import Chem
 from rich.console import Console
 
 import openmm_neuralmd as nmd
-from openmm_neuralmd.analysis.metrics import metrics_table
-from openmm_neuralmd.analysis.plots import report_figure
-from openmm_neuralmd.dynamics.naive import TRIVIAL
-from openmm_neuralmd.simulation.run import simulate
-from openmm_neuralmd.training.data import read_trajectories
-from openmm_neuralmd.training.forecasting import Trainer
-from openmm_neuralmd.training.settings import read_settings
-from openmm_neuralmd.utils.progress import progress_bar
+from openmm_neuralmd.analysis.fluctuation import correlation, rmsf
+from openmm_neuralmd.examples import predict_example
+from openmm_neuralmd.model import bundled_models, read_card
+from openmm_neuralmd.prediction import LigandPrediction
+from openmm_neuralmd.prediction.drawing import chart, largest
+from openmm_neuralmd.prediction.outputs import folder_names, write_ligand
+from openmm_neuralmd.prediction.page import render
+from openmm_neuralmd.utils.files import complete
 
-HERE = Path(__file__).resolve().parent
-OUTPUT = HERE.parent / "demo"
-EXAMPLE = "gpcr-ergotamine"
-SHOWN = ("persistence", "recent-mean", "projected-recent-mean")
+ROOT = Path(__file__).resolve().parent.parent
+OUTPUT = ROOT / "demo"
+REFERENCE = ROOT / "validation" / "reference_sets" / "pocket" / "mcl1"
 console = Console(stderr=True)
 
 
-def forecast() -> None:
-    """Simulate the test part through OpenMM, and compare."""
-    snapshots = nmd.example(EXAMPLE)
-    model = nmd.load_model(EXAMPLE)
-    training = model.card.data[0]["training_snapshots"][1]
-    replica = next(part for part in snapshots.segments if training in part)
-    known, truth = snapshots.ligand[replica.start : training], snapshots.ligand[training:]
+def md_rmsf(one: LigandPrediction) -> np.ndarray:
+    """RMSF (n,) in Å of the reference MD, in the order of the prediction's heavy atoms."""
+    sdf = REFERENCE / "ligand.sdf"
+    complex = nmd.Complex.from_files(REFERENCE / "topology.pdb", ligand="LIG", sdf=sdf)
+    snapshots = nmd.read_snapshots(REFERENCE / "trajectory.xtc", complex)
+    theirs = Chem.RemoveHs(Chem.MolFromMolFile(str(sdf), removeHs=False))
+    match = theirs.GetSubstructMatch(Chem.RemoveHs(one.molecule))
+    return rmsf(snapshots.ligand)[list(match)]
 
-    with progress_bar("NeuralMD in OpenMM", len(truth), "snapshot") as advance:
-        run = simulate(
-            model, snapshots.complex, known, len(truth), OUTPUT / "trajectory.dcd", progress=advance
-        )
-    topology = run.topology.replace(OUTPUT / "topology.pdb")
 
-    # Read back what VMD will read, so that the figures below are those of the files.
-    complex = nmd.Complex.from_files(topology, ligand="LIG", name=EXAMPLE)
-    written = nmd.read_snapshots(run.trajectory, complex)
-    predictions = {"NeuralMD-ODE": written.ligand}
-    segments = [
-        torch.as_tensor(snapshots.ligand[p.start : min(p.stop, training)])
-        for p in snapshots.segments
-        if p.start < training
-    ]
-    bonds = torch.as_tensor(snapshots.complex.site_bonds)
-    for name in SHOWN:
-        method = TRIVIAL[name].fit(segments, bonds=bonds, horizon=len(truth))
-        predictions[name] = method.forecast(torch.as_tensor(known), len(truth)).numpy()
-    table = {
-        name: metrics_table(truth, x, bonds=snapshots.complex.site_bonds, reference=known)
-        for name, x in predictions.items()
-    }
-    report_figure(
-        OUTPUT / "report.png",
-        title=f"5-HT1B with ergotamine: snapshots {training}–{len(snapshots) - 1} forecast from "
-        f"snapshot {training - 1}",
-        truth=truth,
-        predictions=predictions,
-        start=known[-1],
-        interval_ps=snapshots.interval_ps,
-        table=table,
-        first=training,
-        footnote="One forecast of one trajectory: README has three seeds, many origins and "
-        "intervals. Valid: snapshots with all bonds and angles within 25 % of their known means.",
+def refuse_seen(model: str) -> None:
+    """Stop where the model was trained on this target: the comparison below would be no test."""
+    card = read_card(bundled_models().get(model, Path(model)))
+    seen = [data["name"] for data in card.data if "mcl1" in data["name"].lower()]
+    if seen:
+        raise SystemExit(f"model '{card.name}' was trained on {', '.join(seen)}: no fair demo")
+
+
+def main(words: list[str] | None = None) -> None:
+    """Predict, write, and compare."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
+    parser.add_argument("--model", default="neuralmd-ou", help="Bundled name or model file.")
+    parser.add_argument("-o", "--output", type=Path, default=OUTPUT)
+    arguments = parser.parse_args(words)
+    began = time.perf_counter()
+    refuse_seen(arguments.model)
+    (one,) = nmd.predict(*predict_example(), model=arguments.model)
+    output = arguments.output
+    output.mkdir(parents=True, exist_ok=True)
+    write_ligand(one, output, largest([one]))
+    with complete(output / "report.html") as temporary:
+        temporary.write_text(render([one], folder_names([one])), encoding="utf-8")
+    console.print(f"predicted in {time.perf_counter() - began:.1f} s, without MD or parameters")
+
+    truth = md_rmsf(one)
+    with complete(output / "report.png") as temporary:
+        temporary.write_bytes(chart(one, truth))
+    inside = float(((one.rmsf_low <= truth) & (truth <= one.rmsf_high)).mean())
+    console.print(
+        f"RMSF: predicted {one.rmsf.mean():.2f} Å, 3 ns of MD {truth.mean():.2f} Å; correlation "
+        f"over atoms {correlation(one.rmsf, truth):.2f}; {inside:.0%} of the atoms are inside the "
+        "predicted 95 % interval"
     )
-    speed = run.snapshots * snapshots.interval_ps / 1000 / run.seconds
-    console.print(f"{run.snapshots} snapshots, {speed:,.0f} ns per second of wall time")
-    for name, row in table.items():
-        console.print(f"  {name:22s} RMSE {row['rmse']:.2f} Å   Stability {row['stability']:.1f} %")
-
-
-def train_for_a_minute() -> None:
-    """The same training as the bundled model's, the first epochs of it."""
-    shutil.rmtree(OUTPUT / "training", ignore_errors=True)
-    settings = read_settings(HERE / "gpcr-ergotamine.yaml", {"name": "demo", "epochs": 4})
-    trainer = Trainer(settings, read_trajectories(settings.data), OUTPUT / "training")
-    before = trainer.validation_error()
-    with progress_bar("training", trainer.total, "update") as advance:
-        trainer.run(advance)
-    console.print(f"validation error {before:.3f} → {trainer.counters.best:.3f}")
+    console.print(
+        f"\nOpen [bold]{output / 'report.html'}[/] and {output / 'report.png'}, and the "
+        f"trajectory:\n  vmd {output / 'topology.pdb'} {output / 'trajectory.dcd'}\n"
+        f"  pymol {output / 'topology.pdb'} -d 'load_traj {output / 'trajectory.dcd'}, topology'"
+    )
 
 
 if __name__ == "__main__":
-    OUTPUT.mkdir(exist_ok=True)
-    forecast()
-    train_for_a_minute()
-    console.print(
-        f"\nOpen [bold]{OUTPUT / 'report.png'}[/], and the trajectory:\n"
-        f"  vmd {OUTPUT / 'topology.pdb'} {OUTPUT / 'trajectory.dcd'}\n"
-        f"  pymol {OUTPUT / 'topology.pdb'} -d 'load_traj {OUTPUT / 'trajectory.dcd'}, topology'"
-    )
+    main()

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from .examples import example as example
     from .examples import example_complex as example_complex
     from .model import load_model as load_model
+    from .prediction.run import predict as predict
     from .rollouts import rollout as rollout
     from .simulation.force import NeuralMDForce as NeuralMDForce
     from .simulation.integrator import NeuralMDIntegrator as NeuralMDIntegrator
@@ -44,6 +45,7 @@ _WHERE = {
     "initialise": "simulation.start",
     "simulate": "simulation.run",
     "rollout": "rollouts",
+    "predict": "prediction.run",
     "NeuralMDError": "errors",
     "InputError": "errors",
     "ModelError": "errors",

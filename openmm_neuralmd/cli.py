@@ -14,6 +14,7 @@ from .commands import (
     doctor,
     hybrid,
     info,
+    predict,
     prepare,
     reference,
     simulate,
@@ -56,6 +57,7 @@ def _options(
 
 
 for module, function in (
+    (predict, predict.predict),
     (prepare, prepare.prepare),
     (reference, reference.reference),
     (campaign, campaign.campaign),

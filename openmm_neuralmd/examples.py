@@ -9,7 +9,8 @@ from .errors import InputError
 from .structure.complex import Complex
 from .trajectory.snapshots import Snapshots, read_snapshots
 
-GPCR_FOLDER = Path(__file__).parent / "data" / "gpcr_ergotamine"
+DATA = Path(__file__).parent / "data"
+GPCR_FOLDER = DATA / "gpcr_ergotamine"
 """topology.pdb, trajectory.xtc and ligand.sdf; from ProLIF, Apache-2.0, see NOTICE."""
 
 
@@ -109,3 +110,11 @@ def _t4l() -> Complex:
 
 _COMPLEXES: dict[str, Callable[[], Complex]] = {"gpcr-ergotamine": _gpcr, "t4l-p-xylene": _t4l}
 _TRAJECTORIES = {"gpcr-ergotamine": GPCR_FOLDER / "trajectory.xtc"}
+
+
+def predict_example() -> tuple[Path, Path]:
+    """Files of a protein and a ligand for `predict`: MCL1 with a ligand of 26 heavy atoms.
+
+    From protein-ligand-benchmark (NOTICE); the protein without hydrogens and water.
+    """
+    return DATA / "mcl1" / "protein.pdb", DATA / "mcl1" / "ligand.sdf"

@@ -33,7 +33,7 @@ def assemble(
     soundness.check_in_pocket(completed.topology, positions_of(completed), heavy)
     if ligand.added_hydrogens:
         tell(f"hydrogens added to the ligand: {ligand.added_hydrogens} (protonation of the SDF)")
-    completed.add(_ligand_topology(ligand), ligand.positions * unit.nanometer)
+    completed.add(ligand_topology(ligand), ligand.positions * unit.nanometer)
     # The checks of every complex: overlaps, covalent ligand, backbone.
     complex = Complex.from_openmm(
         completed.topology, positions_of(completed), ligand=RESIDUE, name=Path(protein).name
@@ -41,7 +41,8 @@ def assemble(
     return completed, complex
 
 
-def _ligand_topology(ligand: Ligand) -> app.Topology:
+def ligand_topology(ligand: Ligand) -> app.Topology:
+    """A Topology of one residue, in a chain of its own, with bond orders."""
     topology = app.Topology()
     residue = topology.addResidue(RESIDUE, topology.addChain("L"), "1")
     atoms = [

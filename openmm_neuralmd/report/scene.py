@@ -57,11 +57,13 @@ def scene(
     for name, place in record.ranked(methods[0]).items():
         first, origin = list(record.origins.items())[place]
         tracks = [truth[place], *(x[place] for x in forecasts.values())]
-        packed = [_packed(np.concatenate([origin.start[None], x]) - middle) for x in tracks]
-        shown.append({"name": name, "first": first, "rmse": float(errors[place]), "tracks": packed})
+        tracks_packed = [packed(np.concatenate([origin.start[None], x]) - middle) for x in tracks]
+        shown.append(
+            {"name": name, "first": first, "rmse": float(errors[place]), "tracks": tracks_packed}
+        )
     return {
-        **_protein(complex, truth.reshape(-1, 3), middle),
-        "atoms": _atoms(complex),
+        **surroundings(complex, truth.reshape(-1, 3), middle),
+        "atoms": ligand_atoms(complex),
         "tracks": ["MD", *map(title, methods)],
         "snapshots": truth.shape[1] + 1,
         "times": [show_time(k * interval_ps) for k in range(truth.shape[1] + 1)],
@@ -70,13 +72,14 @@ def scene(
     }
 
 
-def _packed(x: Array) -> str:
+def packed(x: Array) -> str:
+    """Coordinates in Å as base64 of little-endian int16 in `STEP` Å."""
     steps = np.rint(x / STEP)
     limits = np.iinfo("<i2")
     return base64.b64encode(steps.clip(limits.min, limits.max).astype("<i2").tobytes()).decode()
 
 
-def _atoms(complex: Complex) -> list[dict[str, Any]]:
+def ligand_atoms(complex: Complex) -> list[dict[str, Any]]:
     """The ligand as 3Dmol.js takes it; bonds are named from both ends."""
     atoms = list(complex.topology.atoms())
     bonds: list[list[int]] = [[] for _ in complex.ligand_sites]
@@ -89,7 +92,7 @@ def _atoms(complex: Complex) -> list[dict[str, Any]]:
     ]
 
 
-def _protein(complex: Complex, ligand: Array, middle: Array) -> dict[str, str]:
+def surroundings(complex: Complex, ligand: Array, middle: Array) -> dict[str, str]:
     """Heavy atoms of the residues near anywhere that the ligand goes, and the backbone around."""
     positions = to_angstrom(complex.positions)
     distances = cKDTree(ligand).query(positions, distance_upper_bound=AROUND)[0]

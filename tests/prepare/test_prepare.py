@@ -22,7 +22,7 @@ from openmm_neuralmd.errors import InputError, NeuralMDError, ProgramError
 from openmm_neuralmd.md.folder import ComplexFolder, potential_energy
 from openmm_neuralmd.md.minimise import minimise
 from openmm_neuralmd.prepare import forcefield
-from openmm_neuralmd.prepare.assembly import _ligand_topology
+from openmm_neuralmd.prepare.assembly import ligand_topology
 from openmm_neuralmd.prepare.charges import assign_charges
 from openmm_neuralmd.prepare.chemistry import Ligand, read_ligand
 from openmm_neuralmd.prepare.forcefield import STANDARD, choose_parameters, make_forcefield
@@ -146,7 +146,7 @@ def test_template_has_ambers_terms(
     nonbonded = next(f for f in amber.getForces() if isinstance(f, openmm.NonbondedForce))
     set_charges(nonbonded, charges)
     template = StringIO(residue_template("LIG", ligand, amber, charges))
-    ours = app.ForceField(template).createSystem(_ligand_topology(ligand), constraints=None)
+    ours = app.ForceField(template).createSystem(ligand_topology(ligand), constraints=None)
     expected = terms(amber, ligand.positions)
     found = terms(ours, ligand.positions)
     assert set(found) == set(expected)
@@ -218,7 +218,7 @@ def write_charges(molecule: Chem.Mol, charges: np.ndarray, path: Path) -> None:
 def test_native_obc2_is_obc2(charged: Ligand, tools: AmberTools) -> None:
     charges = assign_charges(charged, "mmff94", tools)
     template = gaff_template(charged, charges, tools)
-    topology = _ligand_topology(charged)
+    topology = ligand_topology(charged)
     native = build_system(app.ForceField(StringIO(template)), topology, SOLVENTS["obc2"])
     custom = app.ForceField(StringIO(template), "implicit/obc2.xml").createSystem(topology)
     a, b = terms(native, charged.positions), terms(custom, charged.positions)
@@ -231,7 +231,7 @@ def test_water_box_around_a_ligand(charged: Ligand, tools: AmberTools) -> None:
     """Neutral, periodic, PME; the ligand first, then water; the same terms in the box."""
     template = gaff_template(charged, assign_charges(charged, "mmff94", tools), tools)
     files = make_forcefield(STANDARD, (template,))
-    modeller = app.Modeller(_ligand_topology(charged), charged.positions * NM)
+    modeller = app.Modeller(ligand_topology(charged), charged.positions * NM)
     add_water(modeller, files, padding=1.3)
     system = build_system(files, modeller.topology, SOLVENTS["explicit"])
     nonbonded = next(f for f in system.getForces() if isinstance(f, openmm.NonbondedForce))

@@ -1,0 +1,118 @@
+"""The fourth grain: heavy atoms of the pocket, from a PDB with or without hydrogens."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from openmm import app
+from scipy.spatial import cKDTree
+
+from ..structure.residues import IONS, PARENT, RESIDUE_TYPES, WATER
+
+ELEMENTS = ("C", "N", "O", "S")
+"""Elements with a column of their own; any other element (ions, phosphorus) shares the last."""
+NEIGHBOURHOOD = 4.0
+"""Å; burial is the number of heavy atoms of the protein within this distance."""
+POCKET_FEATURES = (len(ELEMENTS) + 1) + len(RESIDUE_TYPES) + 6
+_BACKBONE = frozenset("N CA C O OXT".split())
+_DONORS = frozenset(
+    "ARG:NE ARG:NH1 ARG:NH2 ASN:ND2 GLN:NE2 HIS:ND1 HIS:NE2 LYS:NZ SER:OG THR:OG1 TRP:NE1 "
+    "TYR:OH CYS:SG".split()
+)
+_ACCEPTORS = frozenset(
+    "ASN:OD1 ASP:OD1 ASP:OD2 GLN:OE1 GLU:OE1 GLU:OE2 HIS:ND1 HIS:NE2 SER:OG THR:OG1 TYR:OH "
+    "MET:SD CYS:SG".split()
+)
+_ACIDS = "ASP:OD1 ASP:OD2 GLU:OE1 GLU:OE2".split()
+_CHARGES = {"ARG:NH1": 0.5, "ARG:NH2": 0.5, "LYS:NZ": 1.0} | dict.fromkeys(_ACIDS, -0.5)
+
+
+class PocketAtoms(NamedTuple):
+    """Heavy atoms of the protein near a ligand; water is left out.
+
+    Attributes
+    ----------
+    index : (p,) int64
+        Index of each atom in the topology.
+    positions : (p, 3) float64
+        Å.
+    features : (p, POCKET_FEATURES) float64
+        Element and residue type (one column per value), backbone, donor, acceptor, positive and
+        negative charge (e), burial (tenths of atoms within `NEIGHBOURHOOD`).
+    """
+
+    index: NDArray[np.int64]
+    positions: NDArray[np.float64]
+    features: NDArray[np.float64]
+
+    @property
+    def donor(self) -> NDArray[np.bool_]:
+        """Atoms that carry a polar hydrogen in a common protonation state."""
+        return self.features[:, -5] > 0
+
+    @property
+    def acceptor(self) -> NDArray[np.bool_]:
+        """Atoms with a lone pair that accepts a hydrogen bond."""
+        return self.features[:, -4] > 0
+
+
+def pocket_atoms(
+    topology: app.Topology, positions: ArrayLike, ligand: ArrayLike, radius: float = 8.0
+) -> PocketAtoms:
+    """Find the heavy atoms of the protein within a radius of a ligand.
+
+    Parameters
+    ----------
+    topology : openmm.app.Topology
+        Of the protein; a ligand or water in it is left out (every residue that is neither an
+        amino acid nor an ion).
+    positions : (N, 3), Å
+    ligand : (n, 3), Å
+        Heavy atoms of the ligand, in the protein's frame.
+    radius : float
+        Å.
+    """
+    x = np.asarray(positions, dtype=np.float64)
+    atoms = [atom for atom in topology.atoms() if _belongs(atom)]
+    heavy = np.array([atom.index for atom in atoms], dtype=np.int64)
+    distance, _ = cKDTree(np.asarray(ligand)).query(x[heavy])
+    near = np.flatnonzero(distance <= radius)
+    tree = cKDTree(x[heavy])
+    counts = tree.query_ball_point(x[heavy[near]], NEIGHBOURHOOD, return_length=True)
+    features = [_atom(atoms[k], count) for k, count in zip(near, counts)]
+    return PocketAtoms(
+        heavy[near],
+        x[heavy[near]],
+        np.array(features, dtype=np.float64).reshape(-1, POCKET_FEATURES),
+    )
+
+
+def _belongs(atom: app.topology.Atom) -> bool:
+    name = atom.residue.name.upper()
+    if atom.element is None or atom.element.symbol == "H" or name in WATER:
+        return False
+    return name in PARENT or name in IONS
+
+
+def _atom(atom: app.topology.Atom, neighbours: int) -> list[float]:
+    residue = PARENT.get(atom.residue.name.upper(), "other")
+    key = f"{residue}:{atom.name}"
+    symbol = atom.element.symbol
+    elements = [float(symbol == one) for one in ELEMENTS]
+    backbone = residue != "other" and atom.name in _BACKBONE
+    charge = _CHARGES.get(key, 0.0) if residue != "other" else 1.0
+    donor = key in _DONORS or (atom.name == "N" and residue not in ("PRO", "other"))
+    acceptor = key in _ACCEPTORS or (backbone and atom.name in ("O", "OXT"))
+    return [
+        *elements,
+        1.0 - sum(elements),
+        *[float(residue == one) for one in RESIDUE_TYPES],
+        float(backbone),
+        float(donor),
+        float(acceptor),
+        max(charge, 0.0),
+        max(-charge, 0.0),
+        neighbours / 10.0,
+    ]

@@ -1,0 +1,187 @@
+"""NeuralMD-OU: from one structure to the ensemble of a ligand, and to its motion.
+
+The network is evaluated once.  It writes down a harmonic stiffness H about a displaced pose x0 + u,
+so that the motion is an Ornstein–Uhlenbeck process, known in closed form at any time step:
+
+    H = Σ_c k_c g_c g_cᵀ        ln k_c = ln (class constant) + correction of the network
+    u = H⁻¹ f                   f = Σ_c k_c δ_c g_c + forces of the network
+    x − x0 − u ~ N(0, s² H⁻¹)   1/s² ~ Gamma(ν/2, ν/2), one scale s for each complex
+
+How far a ligand moves in all is known less well than the shape of its motion; with the scale s
+integrated out a snapshot has a multivariate t distribution with ν degrees of freedom.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import torch
+from pydantic import BaseModel, ConfigDict, Field
+from torch import Tensor, nn
+
+from ..bindingnet.structure_network import StructureNetSettings
+from .internal_coordinates import CLASSES
+from .ou_heads import TORSIONS, Corrections, HeadSettings, Member, average
+from .ou_relaxation import Relaxation, RelaxationSettings
+from .springs import START, Springs, class_stiffness, stiffness
+
+LARGE = 4
+"""Heavy atoms; a part of more than these does not turn into another well like a smaller one."""
+
+
+class NeuralOUSettings(BaseModel):
+    """Settings of NeuralMD-OU.
+
+    Attributes
+    ----------
+    network : StructureNetSettings
+    heads : HeadSettings
+    relaxation : RelaxationSettings
+    members : int
+        Networks whose corrections are averaged; 0: class constants only.
+    displaced : bool
+        Whether the mean is displaced from the given pose (False: u = 0).
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    network: StructureNetSettings = StructureNetSettings()
+    heads: HeadSettings = HeadSettings()
+    relaxation: RelaxationSettings = RelaxationSettings()
+    members: int = Field(1, ge=0)
+    displaced: bool = True
+
+
+class Gaussian(NamedTuple):
+    """Distribution of a ligand's heavy atoms, for a scale of 1.
+
+    Attributes
+    ----------
+    stiffness : Tensor (3n, 3n)
+        H, kT/Å².
+    displacement : Tensor (3n,)
+        u, Å.
+    freedom : Tensor ()
+        ν, degrees of freedom of the scale.
+    """
+
+    stiffness: Tensor
+    displacement: Tensor
+    freedom: Tensor
+
+
+class NeuralOU(nn.Module):
+    """The one-structure model.
+
+    Parameters
+    ----------
+    settings : NeuralOUSettings
+    """
+
+    def __init__(self, settings: NeuralOUSettings) -> None:
+        super().__init__()
+        self.settings = settings
+        self.constants = nn.Parameter(torch.log(torch.tensor(START)))
+        self.log_freedom = nn.Parameter(torch.tensor(math.log(3.0)))
+        self.members = nn.ModuleList(
+            [Member(settings.network, settings.heads) for _ in range(settings.members)]
+        )
+        self.relaxation = Relaxation(settings.relaxation)
+        self.leave = nn.Parameter(torch.full((len(CLASSES), 2, 2), -4.0))
+        self.log_hop_rate = nn.Parameter(torch.tensor(math.log(0.01)))
+
+    def class_parameters(self) -> list[nn.Parameter]:
+        """Class constants and degrees of freedom; they are fitted before the network."""
+        return [self.constants, self.log_freedom]
+
+    def corrections(self, c: Springs, member: int | None = None) -> Corrections | None:
+        """What the network adds: one member's part, or the mean of all; None without a network."""
+        if not self.members:
+            return None
+        if member is not None:
+            found: Corrections = self.members[member](c)
+            return found
+        return average([one(c) for one in self.members])
+
+    def forward(self, c: Springs, member: int | None = None) -> Gaussian:
+        """Stiffness and displacement of a complex."""
+        return self.gaussian(c, self.corrections(c, member))
+
+    def gaussian(self, c: Springs, corrections: Corrections | None) -> Gaussian:
+        """Stiffness and displacement from the class constants and the network's corrections."""
+        precise = c.gradients.dtype
+        inner, contact, anchor = class_stiffness(c, self.constants.to(precise))
+        freedom = self.log_freedom.to(precise).exp()
+        if corrections is None:
+            hessian = stiffness(c, inner, contact, anchor)
+            return Gaussian(hessian, torch.zeros_like(hessian[0]), freedom)
+        freedom = freedom * corrections.freedom.exp()
+        inner = inner * corrections.inner.exp()
+        contact = contact * corrections.contact.exp()
+        anchor = anchor * corrections.anchor.exp()
+        hessian = stiffness(c, inner, contact, anchor)
+        if not self.settings.displaced:
+            return Gaussian(hessian, torch.zeros_like(hessian[0]), freedom)
+        pull = (contact * corrections.contact_shift).unsqueeze(-1) * c.directions
+        forces = corrections.force.index_add(0, c.structure.contacts[0], pull).reshape(-1)
+        forces = forces + (inner * corrections.inner_shift) @ c.gradients
+        return Gaussian(hessian, torch.linalg.solve(hessian, forces), freedom)
+
+    def wells(
+        self, c: Springs, rows: Tensor, large: Tensor, corrections: Corrections | None
+    ) -> Tensor:
+        """Probability (r, WELLS) of the wells of torsions.
+
+        Parameters
+        ----------
+        c : Springs
+        rows : Tensor (r,), int64
+            A row of the internal coordinates for each torsion.
+        large : Tensor (r,), bool
+            Whether more than `LARGE` atoms turn on both sides.
+        corrections : Corrections or None
+        """
+        logits = self.leave.to(c.gradients.dtype)[c.kind[rows], large.long()]
+        if corrections is not None:
+            logits = logits + corrections.wells[rows]
+        zero = torch.zeros_like(logits[:, 0])
+        side = logits[:, 0] - math.log(2.0)
+        return torch.softmax(torch.stack((zero, side, logits[:, 1], side), dim=-1), dim=-1)
+
+
+def torsion_rows(c: Springs, quadruples: Tensor) -> Tensor:
+    """Row of the internal coordinates (r,) with the same middle bond and ends; −1: none."""
+    rows = []
+    torsion = c.kind >= TORSIONS
+    for quadruple in quadruples:
+        same = (c.atoms == quadruple).all(-1) | (c.atoms == quadruple.flip(0)).all(-1)
+        found = torch.nonzero(same & torsion).flatten()
+        rows.append(int(found[0]) if len(found) else -1)
+    return torch.tensor(rows, dtype=torch.int64)
+
+
+def negative_log_likelihood(g: Gaussian, maha: Tensor, size: int) -> Tensor:
+    """Of a snapshot, nats per degree of freedom.
+
+    Parameters
+    ----------
+    g : Gaussian
+    maha : Tensor (...)
+        (x − x0 − u)ᵀ H (x − x0 − u).
+    size : int
+        Degrees of freedom, 3n.
+    """
+    nu = g.freedom
+    constant = torch.lgamma((nu + size) / 2) - torch.lgamma(nu / 2) - 0.5 * size * torch.log(nu)
+    normal = 0.5 * size * math.log(math.pi) - 0.5 * torch.logdet(g.stiffness) - constant
+    return (normal + 0.5 * (nu + size) * torch.log1p(maha / nu)) / size
+
+
+__all__ = [
+    "Gaussian",
+    "NeuralOU",
+    "NeuralOUSettings",
+    "negative_log_likelihood",
+    "torsion_rows",
+]

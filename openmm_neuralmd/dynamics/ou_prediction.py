@@ -1,0 +1,198 @@
+"""What a ligand will do, from one structure: NeuralMD-OU evaluated once, as plain arrays."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+from openmm import app
+from rdkit import Chem
+
+from ..bindingnet.chemistry import LigandChemistry, ligand_chemistry
+from ..bindingnet.pocket import PocketAtoms, pocket_atoms
+from .ou import LARGE, NeuralOU, torsion_rows
+from .ou_process import OUProcess, stationary
+from .ou_relaxation import mode_descriptors
+from .ou_snapshots import SnapshotMaker, snapshot_maker
+from .ou_wells import ANGLES, hop
+from .rigid_torsion import jacobian, rotatable_bonds
+from .springs import springs
+
+Array = NDArray[np.float64]
+
+CONTACT = 4.5
+"""Å; heavy atoms nearer than this are in contact."""
+
+
+@dataclass(frozen=True, eq=False)
+class Prediction:
+    """Distribution over the motion of a ligand of n heavy atoms in its pocket.
+
+    Attributes
+    ----------
+    atoms : (n,) int64
+        Index in the molecule of each heavy atom.
+    pose : (n, 3)
+        The given pose, Å.
+    process : OUProcess
+        Displaced mean, modes, variances and rates; see there.
+    maker : SnapshotMaker
+    quadruples : (r, 4) int64
+        Torsions of the rotatable bonds.
+    wells : (r, 4)
+        Probability of each torsion's wells: as given, +120°, 180°, −120°.
+    small : (r,) bool
+        Torsions that hop in trajectories: at most `ou.LARGE` atoms turn.  Larger parts turn within
+        the width of the stiffness, which was learned from runs that include such turns.
+    hop_rate : float
+        Per ps.
+    pocket : PocketAtoms
+    """
+
+    atoms: NDArray[np.int64]
+    pose: Array
+    process: OUProcess
+    maker: SnapshotMaker
+    quadruples: NDArray[np.int64]
+    wells: Array
+    small: NDArray[np.bool_]
+    hop_rate: float
+    pocket: PocketAtoms
+
+    @property
+    def displacement(self) -> Array:
+        """Expected displacement (n, 3) in Å of the mean from the given pose."""
+        return self.process.mean() - self.pose
+
+    def rmsf(self, window_ps: float | None = None) -> Array:
+        """RMSF (n,) in Å, see `OUProcess.rmsf`."""
+        return self.process.rmsf(window_ps)
+
+    def given(self, snapshots: ArrayLike, interval_ps: float) -> Prediction:
+        """Condition on known snapshots (T, n, 3) in Å; the last of them is the present."""
+        return replace(self, process=self.process.given(snapshots, interval_ps))
+
+    def snapshots(
+        self, replicas: int, seed: int = 0, hops: bool = True, typical: bool = False
+    ) -> Array:
+        """Independent snapshots (R, n, 3) in Å at the present: valid molecules."""
+        return self.trajectories(np.zeros(1), replicas, seed, hops, typical)[:, 0]
+
+    def trajectories(
+        self,
+        times_ps: ArrayLike,
+        replicas: int = 1,
+        seed: int = 0,
+        hops: bool = True,
+        typical: bool = False,
+    ) -> Array:
+        """Trajectories (R, S, n, 3) in Å at increasing times (S,) in ps after the present.
+
+        Parameters
+        ----------
+        times_ps : (S,)
+        replicas, seed : int
+        hops : bool
+            Whether torsions hop between wells.
+        typical : bool
+            See `OUProcess.draw`.
+        """
+        generator = np.random.default_rng(seed)
+        moved = self.process.draw(times_ps, replicas, generator, typical)
+        moved += (self.process.centre - self.pose).reshape(-1)
+        angles = None
+        if hops and len(self.wells):
+            states = hop(times_ps, self.wells, self.hop_rate, replicas, generator)
+            states *= self.small
+            angles = ANGLES[states].reshape(-1, len(self.wells))
+        flat = self.maker(moved.reshape(-1, moved.shape[-1]), angles)
+        return flat.reshape(*moved.shape[:2], -1, 3)
+
+    def contacts(self, snapshots: ArrayLike) -> Array:
+        """Share (n, p) of snapshots (S, n, 3) in which ligand and pocket atoms are in contact.
+
+        The pocket stands as given.
+        """
+        x = np.asarray(snapshots, dtype=np.float64)
+        total = np.zeros((x.shape[1], len(self.pocket.positions)))
+        for one in x:
+            distance = np.linalg.norm(one[:, None] - self.pocket.positions, axis=-1)
+            total += distance < CONTACT
+        return total / len(x)
+
+    def stays(self, snapshots: ArrayLike, within: float = 2.0) -> float:
+        """Share of snapshots (S, n, 3) whose RMSD from the given pose is below `within` Å."""
+        away = np.asarray(snapshots, dtype=np.float64) - self.pose
+        return float((np.sqrt((away**2).sum(-1).mean(-1)) < within).mean())
+
+
+def predict_ensemble(
+    model: NeuralOU,
+    molecule: Chem.Mol,
+    topology: app.Topology,
+    positions: ArrayLike,
+) -> Prediction:
+    """Predict the motion of a ligand from one structure.
+
+    Parameters
+    ----------
+    model : NeuralOU
+    molecule : rdkit.Chem.Mol
+        With its 3D pose in the protein's frame; hydrogens explicit or implicit.
+    topology : openmm.app.Topology
+        Of the protein, with or without hydrogens; water in it is left out.
+    positions : (N, 3)
+        Of the protein, Å.
+    """
+    chemistry = ligand_chemistry(molecule)
+    pose = molecule.GetConformer().GetPositions()[chemistry.atoms]
+    return predict_pose(model, chemistry, pose, pocket_atoms(topology, positions, pose))
+
+
+@torch.no_grad()
+def predict_pose(
+    model: NeuralOU, chemistry: LigandChemistry, pose: ArrayLike, pocket: PocketAtoms
+) -> Prediction:
+    """`predict_ensemble` from the parts that it reads: heavy atoms at `pose` (n, 3) in Å."""
+    x = np.asarray(pose, dtype=np.float64)
+    c = springs(chemistry, x, pocket)
+    corrections = model.corrections(c)
+    gaussian = model.gaussian(c, corrections)
+    rotatable = rotatable_bonds(chemistry)
+    values, modes = torch.linalg.eigh(gaussian.stiffness)
+    columns = torch.as_tensor(jacobian(x, rotatable))
+    relaxation = model.relaxation
+    descriptors = mode_descriptors(values, modes, columns)
+    dtype = relaxation.log_times.dtype
+    process = stationary(
+        x + gaussian.displacement.numpy().reshape(-1, 3),
+        gaussian.stiffness.numpy(),
+        relaxation.times.double().numpy(),
+        freedom=float(gaussian.freedom),
+    )
+    # The descriptors belong to torch's modes: they take those in place of numpy's.
+    weights = relaxation(descriptors.to(dtype)).double().numpy()
+    process = _with_modes(process, values.numpy(), modes.numpy(), weights)
+    rows = torsion_rows(c, torch.as_tensor(rotatable.quadruples))
+    large = torch.as_tensor(rotatable.turning() > LARGE)
+    probabilities = model.wells(c, rows.clamp(min=0), large, corrections).numpy()
+    probabilities[rows.numpy() < 0] = (1.0, 0.0, 0.0, 0.0)
+    return Prediction(
+        atoms=chemistry.atoms,
+        pose=x,
+        process=process,
+        maker=snapshot_maker(chemistry, x, gaussian.stiffness.numpy()),
+        quadruples=rotatable.quadruples,
+        wells=probabilities,
+        small=~large.numpy(),
+        hop_rate=float(model.log_hop_rate.exp()),
+        pocket=pocket,
+    )
+
+
+def _with_modes(process: OUProcess, values: Array, modes: Array, weights: Array) -> OUProcess:
+    covariance = np.zeros_like(process.covariance)
+    covariance[:, *np.diag_indices(weights.shape[1])] = weights / values[:, None]
+    return replace(process, values=values, modes=modes, weights=weights, covariance=covariance)

@@ -1,0 +1,209 @@
+"""The folder that `neuralmd predict` writes: ligands, a table and a report."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from openmm import app, unit
+
+from ..errors import InputError
+from ..structure.hydrogens import full_positions
+from ..trajectory.snapshots import write_trajectory
+from ..utils.files import complete
+from ..utils.provenance import provenance
+from .drawing import chart, drawing, largest
+from .ensemble import WELLS, LigandPrediction
+from .page import render
+
+RECORD = "prediction.json"
+TABLE_COLUMNS = ("rank", "name", "stays", "stays_low", "stays_high", "rmsf", "displacement")
+
+
+def check_output(output: Path) -> None:
+    """Refuse a folder that is there.
+
+    Raises
+    ------
+    InputError
+    """
+    if output.exists():
+        raise InputError(f"{output} exists already; choose another name or use --restart")
+
+
+def ranked(predictions: Sequence[LigandPrediction]) -> list[LigandPrediction]:
+    """The poses that are likeliest to stay first; among equals those that move less."""
+    return sorted(predictions, key=lambda one: (-round(one.stays, 2), float(one.rmsf.mean())))
+
+
+def write(predictions: Sequence[LigandPrediction], output: str | Path) -> Path:
+    """Write a folder of predictions; it appears under its name only when it is complete.
+
+    Parameters
+    ----------
+    predictions : sequence of LigandPrediction
+    output : path
+        Gets `report.html`, `ranking.csv`, `prediction.json` and a subfolder for each ligand with
+        `trajectory.dcd`, `topology.pdb` (B-factors are RMSF in Å), `rmsf.csv`, `contacts.csv`,
+        `rmsf.svg`, `rmsf.png`.  With one ligand its files are in `output` itself.
+
+    Raises
+    ------
+    InputError
+        The folder exists.
+    """
+    output = Path(output)
+    check_output(output)
+    order = ranked(predictions)
+    names = folder_names(order)
+    partial = output.with_name(f".{output.name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    for one, name in zip(order, names):
+        folder = partial if len(order) == 1 else partial / name
+        folder.mkdir(exist_ok=True)
+        write_ligand(one, folder, largest(order))
+    (partial / "ranking.csv").write_text(_table(order), encoding="utf-8")
+    record = {
+        "ligands": [as_json(one) for one in order],
+        "folders": ["." if len(order) == 1 else name for name in names],
+        "provenance": provenance(),
+    }
+    (partial / RECORD).write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+    (partial / "report.html").write_text(render(order, names), encoding="utf-8")
+    partial.rename(output)
+    return output
+
+
+def folder_names(predictions: Sequence[LigandPrediction]) -> list[str]:
+    """A folder name for each ligand, in their order: safe characters, unique."""
+    names: list[str] = []
+    for number, one in enumerate(predictions, 1):
+        safe = re.sub(r"[^\w.-]+", "_", one.name).strip("._")[:60] or "ligand"
+        names.append(f"{number:03d}_{safe}")
+    return names
+
+
+def write_ligand(one: LigandPrediction, folder: Path, top: float) -> None:
+    """The files of one ligand."""
+    positions = full_positions(one.complex, one.snapshots)
+    write_trajectory(folder / "trajectory.dcd", one.complex, positions, one.interval_ps)
+    with complete(folder / "topology.pdb") as path:
+        path.write_text(pdb(one), encoding="utf-8")
+    rows = [
+        (name, *(f"{float(v):.4f}" for v in values))
+        for name, *values in zip(
+            one.atom_names,
+            one.rmsf,
+            one.rmsf_low,
+            one.rmsf_high,
+            np.linalg.norm(one.displacement, axis=1),
+        )
+    ]
+    header = ("atom", "rmsf", "rmsf_low", "rmsf_high", "displacement")
+    (folder / "rmsf.csv").write_text(_csv(header, rows), encoding="utf-8")
+    contacts = [
+        (c.residue, f"{c.occupancy:.3f}", f"{c.low:.3f}", f"{c.high:.3f}") for c in one.contacts
+    ]
+    columns = ("residue", "occupancy", "low", "high")
+    (folder / "contacts.csv").write_text(_csv(columns, contacts), encoding="utf-8")
+    (folder / "rmsf.svg").write_text(drawing(one, top), encoding="utf-8")
+    (folder / "rmsf.png").write_bytes(chart(one))
+
+
+def pdb(one: LigandPrediction) -> str:
+    """Protein and ligand at the given pose; the B-factors of the ligand are RMSF in Å."""
+    text = io.StringIO()
+    complex = one.complex
+    app.PDBFile.writeModel(complex.topology, complex.positions * unit.nanometer, text, keepIds=True)
+    app.PDBFile.writeFooter(complex.topology, text)
+    value = dict(zip(one.atom_names, one.rmsf.tolist()))
+    parent = _parents(one)
+    ligand = next(iter(complex.ligand.tolist()))
+    residue = list(complex.topology.atoms())[ligand].residue
+    lines = []
+    for line in text.getvalue().splitlines():
+        if line.startswith(("ATOM", "HETATM")):
+            own = line[17:20].strip() == residue.name and line[21] == residue.chain.id
+            name = line[12:16].strip()
+            factor = value.get(parent.get(name, name), 0.0) if own else 0.0
+            line = f"{line[:60]}{factor:6.2f}{line[66:]}"
+        lines.append(line)
+    return "\n".join(lines) + "\n"
+
+
+def _parents(one: LigandPrediction) -> dict[str, str]:
+    """Heavy atom of each hydrogen of the ligand, by name."""
+    atoms = list(one.complex.topology.atoms())
+    names = [atoms[i].name for i in one.complex.ligand.tolist()]
+    heavy = set(one.complex.heavy.tolist())
+    found = {}
+    for i, j in one.complex.ligand_bonds.tolist():
+        for parent, child in ((i, j), (j, i)):
+            if parent in heavy and child not in heavy:
+                found[names[child]] = names[parent]
+    return found
+
+
+def as_json(one: LigandPrediction) -> dict[str, Any]:
+    """Everything but the trajectory."""
+    return {
+        "name": one.name,
+        "smiles": one.smiles,
+        "atoms": list(one.atom_names),
+        "rmsf_angstrom": _rounded(one.rmsf),
+        "rmsf_95_percent": [_rounded(one.rmsf_low), _rounded(one.rmsf_high)],
+        "displacement_angstrom": np.round(one.displacement, 4).tolist(),
+        "displacement_spread_angstrom": _or_none(one.displacement_uncertainty),
+        "stays_within_2_angstrom": one.stays,
+        "stays_range": [one.stays_low, one.stays_high],
+        "torsions": [
+            {"atoms": list(t.atoms), "wells": dict(zip(WELLS, np.round(t.wells, 4).tolist()))}
+            for t in one.torsions
+        ],
+        "contacts": [
+            {"residue": c.residue, "occupancy": c.occupancy, "range": [c.low, c.high]}
+            for c in one.contacts
+        ],
+        "unlike_the_training_set": list(one.unlike),
+        "interval_ps": one.interval_ps,
+        "snapshots": len(one.snapshots),
+    }
+
+
+def _rounded(values: np.ndarray) -> list[float]:
+    rounded: list[float] = np.round(values, 4).tolist()
+    return rounded
+
+
+def _or_none(value: float) -> float | None:
+    return None if np.isnan(value) else round(value, 4)
+
+
+def _table(order: Sequence[LigandPrediction]) -> str:
+    rows = [
+        (
+            str(rank),
+            one.name,
+            *(f"{v:.3f}" for v in (one.stays, one.stays_low, one.stays_high)),
+            f"{one.rmsf.mean():.3f}",
+            f"{np.linalg.norm(one.displacement, axis=1).mean():.3f}",
+        )
+        for rank, one in enumerate(order, 1)
+    ]
+    return _csv(TABLE_COLUMNS, rows)
+
+
+def _csv(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(header)
+    writer.writerows(rows)
+    return text.getvalue()

@@ -1,0 +1,57 @@
+"""`report.html` of a prediction: one file that fetches nothing."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Sequence
+from importlib import resources
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from .drawing import chart, drawing, largest
+from .ensemble import WELLS, LigandPrediction
+from .scene import scene
+
+CONTACTS = 12
+"""Contacts of each ligand that the page lists."""
+ENVIRONMENT = Environment(
+    loader=PackageLoader("openmm_neuralmd.prediction"),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+
+
+def render(predictions: Sequence[LigandPrediction], folders: Sequence[str]) -> str:
+    """The page as HTML; predictions in their ranked order."""
+    top = largest(list(predictions))
+    ligands = [
+        {
+            "one": one,
+            "folder": "" if len(predictions) == 1 else f"{folder}/",
+            "drawing": Markup(drawing(one, top)),
+            "small": Markup(drawing(one, top, (240, 180))),
+            "chart": base64.b64encode(chart(one)).decode(),
+        }
+        for one, folder in zip(predictions, folders)
+    ]
+    page: str = ENVIRONMENT.get_template("prediction.html").render(
+        ligands=ligands,
+        wells=WELLS,
+        contacts=CONTACTS,
+        top=top,
+        scenes=[scene(one) for one in predictions],
+        viewer=_asset("report", "assets", "3Dmol-min.js"),
+        licence=str(_asset("report", "assets", "3Dmol.LICENSE")),
+        style=_asset("prediction", "templates", "prediction.css"),
+        script=_asset("prediction", "templates", "prediction.js"),
+    )
+    return page
+
+
+def _asset(*place: str) -> Markup:
+    """A file of this package, to be put into the page as it is."""
+    file = resources.files("openmm_neuralmd").joinpath(*place)
+    return Markup(file.read_text(encoding="utf-8"))

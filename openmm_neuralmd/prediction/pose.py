@@ -1,0 +1,85 @@
+"""A protein and one ligand of an SDF as a complex, with nothing parametrised."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from openmm import app, unit
+from rdkit import Chem
+
+from ..errors import InputError
+from ..prepare.assembly import ligand_topology
+from ..prepare.chemistry import RESIDUE, Ligand
+from ..structure.complex import Complex
+from ..structure.readers import Structure, read_structure
+from ..structure.residues import WATER
+
+FARTHEST = 6.0
+"""Å from the nearest heavy atom of the protein; a pose farther away is in no pocket."""
+
+
+def read_protein(path: str | Path) -> Structure:
+    """Read a protein without its hydrogens, water and other small molecules in place of a ligand.
+
+    Hydrogens are left out because the model does not see them, and files that lack or overlap
+    them are as good as others.
+
+    Raises
+    ------
+    InputError
+        See `structure.readers.read_structure`.
+    """
+    structure = read_structure(path)
+    modeller = app.Modeller(structure.topology, structure.positions * unit.nanometer)
+    modeller.delete(
+        [
+            atom
+            for atom in modeller.topology.atoms()
+            if atom.element is None or atom.element.symbol == "H" or atom.residue.name in WATER
+        ]
+    )
+    modeller.delete([r for r in modeller.topology.residues() if r.name == RESIDUE])
+    positions = np.array(modeller.positions.value_in_unit(unit.nanometer), dtype=np.float64)
+    if not len(positions):
+        raise InputError(f"{path}: holds no heavy atom of a protein")
+    modeller.topology.setPeriodicBoxVectors(None)
+    return Structure(modeller.topology, positions)
+
+
+def posed(protein: Structure, ligand: Ligand, name: str) -> Complex:
+    """The complex of a protein and a ligand at the SDF's pose.
+
+    Raises
+    ------
+    InputError
+        The ligand overlaps the protein, or is nowhere near it.
+    """
+    modeller = app.Modeller(protein.topology, protein.positions * unit.nanometer)
+    modeller.add(ligand_topology(ligand), ligand.positions * unit.nanometer)
+    heavy = [symbol != "H" for symbol in ligand.elements]
+    gaps = np.linalg.norm(ligand.positions[heavy][:, None] - protein.positions, axis=-1)
+    if 10.0 * gaps.min() > FARTHEST:
+        raise InputError(
+            f"ligand {ligand.name!r} is {10.0 * gaps.min():.1f} Å from the protein: give a pose in "
+            "the protein's frame"
+        )
+    positions = np.concatenate([protein.positions, ligand.positions])
+    return Complex.from_openmm(modeller.topology, positions, ligand=RESIDUE, name=name)
+
+
+def molecules(sdf: str | Path) -> list[str]:
+    """Numbers, from 1, of the molecules in an SDF; `prepare.chemistry.read_ligand` takes them.
+
+    Raises
+    ------
+    InputError
+        There is no such file, or it holds none.
+    """
+    path = Path(sdf)
+    if not path.is_file():
+        raise InputError(f"no such file: {path}")
+    count = len(Chem.SDMolSupplier(str(path), sanitize=False))
+    if not count:
+        raise InputError(f"cannot read {path.name}: it holds no molecule; is it an SDF file?")
+    return [str(number) for number in range(1, count + 1)]

@@ -1,0 +1,37 @@
+"""A prediction as the 3D viewer of the page takes it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..report.scene import STEP, ligand_atoms, packed, surroundings
+from ..utils.times import show_time
+from .ensemble import LigandPrediction
+
+SHOWN = 100
+"""Snapshots of each ligand that the page holds; the trajectory file has all."""
+
+
+def scene(one: LigandPrediction) -> dict[str, Any]:
+    """What the viewer needs, as JSON.
+
+    Returns
+    -------
+    dict
+        PDB text of the ``pocket`` and of the ``backbone`` around, relative to the ligand's middle;
+        ``atoms`` of the ligand with ``elem`` and ``bonds``; ``times`` of the snapshots, the given
+        pose first; ``track``, their coordinates as `report.scene.packed` writes them in ``step`` Å.
+    """
+    chosen = one.snapshots[:SHOWN]
+    middle = one.pose.mean(0)
+    snapshots = np.concatenate([one.pose[None], chosen])
+    times = [show_time(one.interval_ps * k) for k in range(1, len(snapshots))]
+    return {
+        **surroundings(one.complex, snapshots.reshape(-1, 3), middle),
+        "atoms": ligand_atoms(one.complex),
+        "times": ["given pose", *times],
+        "track": packed(snapshots - middle),
+        "step": STEP,
+    }
