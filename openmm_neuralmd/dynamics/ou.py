@@ -89,6 +89,7 @@ class NeuralOU(nn.Module):
         )
         self.relaxation = Relaxation(settings.relaxation)
         self.leave = nn.Parameter(torch.full((len(CLASSES), 2, 2), -4.0))
+        self.log_typical = nn.Parameter(torch.zeros(()))
         self.log_hop_rate = nn.Parameter(torch.tensor(math.log(0.01)))
 
     def class_parameters(self) -> list[nn.Parameter]:

@@ -174,6 +174,7 @@ def predict_pose(
     )
     # The descriptors belong to torch's modes: they take those in place of numpy's.
     weights = relaxation(descriptors.to(dtype)).double().numpy()
+    process = replace(process, typical=float(model.log_typical.exp()))
     process = _with_modes(process, values.numpy(), modes.numpy(), weights)
     rows = torsion_rows(c, torch.as_tensor(rotatable.quadruples))
     large = torch.as_tensor(rotatable.turning() > LARGE)

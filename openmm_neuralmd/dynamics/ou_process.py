@@ -38,6 +38,9 @@ class OUProcess:
         Mean and covariance of the components at the present, for s = 1.
     scale : float
         Mean square scale s² that ν belongs to; 1 before any snapshot is known.
+    typical : float or None
+        Scale of the fluctuations of a typical complex; None: the median of s.  The scale s also
+        covers how far a ligand leaves its pose, so its median is larger than what RMSFs say.
     """
 
     centre: Array
@@ -49,6 +52,7 @@ class OUProcess:
     state: Array
     covariance: Array
     scale: float = 1.0
+    typical: float | None = None
 
     @property
     def atoms(self) -> int:
@@ -96,7 +100,7 @@ class OUProcess:
             return self
         freedom = self.freedom + count
         scale = (self.freedom * self.scale + surprise) / freedom
-        return replace(self, freedom=freedom, scale=scale)
+        return replace(self, freedom=freedom, scale=scale, typical=None)
 
     def mean(self) -> Array:
         """Mean structure (n, 3) in Å at the present of the process."""
@@ -116,9 +120,9 @@ class OUProcess:
         return found
 
     def scales(self, replicas: int, generator: np.random.Generator, typical: bool = False) -> Array:
-        """Scales s (R,), one for each replica; `typical`: the median for all."""
+        """Scales s (R,), one for each replica; `typical`: the typical one for all."""
         if typical or not np.isfinite(self.freedom):
-            return np.full(replicas, self.median_scale())
+            return np.full(replicas, self.typical_scale())
         gamma = generator.gamma(self.freedom / 2, 2 / self.freedom, size=replicas)
         return np.sqrt(self.scale / gamma)
 
@@ -138,7 +142,7 @@ class OUProcess:
         replicas : int
         generator : numpy.random.Generator
         typical : bool
-            Every replica has the median scale; False: a scale of its own, so that the replicas
+            Every replica has the typical scale; False: a scale of its own, so that the replicas
             together have the predicted distribution, uncertainty included.
         """
         times = np.asarray(times_ps, dtype=np.float64)
@@ -163,19 +167,21 @@ class OUProcess:
     def rmsf(self, window_ps: float | None = None) -> Array:
         """RMSF (n,) in Å about the mean over a window of a run; None: about the true mean.
 
-        The scale is taken at its median.
+        The scale is the typical one.
         """
         share = np.ones_like(self.weights)
         if window_ps is not None:
             ratio = self.times / window_ps
             mean = 2.0 * ratio * (1.0 - ratio * (1.0 - np.exp(-1.0 / ratio)))
             share = share * (1.0 - mean)
-        variance = (self.variances() * share).sum(1) * self.median_scale() ** 2
+        variance = (self.variances() * share).sum(1) * self.typical_scale() ** 2
         total = (self.modes**2 @ variance).reshape(-1, 3).sum(-1)
         return np.sqrt(total)
 
-    def median_scale(self) -> float:
-        """Median of the scale s."""
+    def typical_scale(self) -> float:
+        """Scale of a typical complex, or, once snapshots are known, the median of s."""
+        if self.typical is not None:
+            return self.typical
         from scipy.stats import chi2
 
         if not np.isfinite(self.freedom):

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from ..dynamics.internal_coordinates import CLASSES
 from ..dynamics.ou import LARGE, NeuralOU, torsion_rows
+from ..dynamics.ou_prediction import predict_pose
 from ..dynamics.ou_relaxation import mode_descriptors
 from ..dynamics.ou_wells import occupancy, wells
 from ..dynamics.rigid_torsion import jacobian, rotatable_bonds
@@ -100,6 +101,22 @@ def fit_relaxation(
         schedule.step()
         losses.append(float(loss.detach()))
     return losses
+
+
+@torch.no_grad()
+def fit_typical(model: NeuralOU, complexes: Sequence[RunStatistics]) -> None:
+    """Scale of a typical complex's fluctuations: the mean of ln(true / predicted RMSF).
+
+    Predicted RMSFs are about the mean of a run, so this comes after the relaxation.
+    """
+    model.log_typical.zero_()
+    ratios = []
+    for c in complexes:
+        window = c.interval_ps * min(len(run) for run in c.runs)
+        squared = np.mean([run.var(axis=0).sum(-1) for run in c.runs], axis=0)
+        predicted = predict_pose(model, c.chemistry, c.start, c.pocket).rmsf(window)
+        ratios.append(float(np.log(np.sqrt(squared) / predicted).mean()))
+    model.log_typical.fill_(float(np.median(ratios)))
 
 
 @torch.no_grad()

@@ -13,13 +13,14 @@ from one_structure_cases import case, molecule, protein
 
 from openmm_neuralmd.bindingnet.pocket import pocket_atoms
 from openmm_neuralmd.dynamics.ou import NeuralOU, NeuralOUSettings, negative_log_likelihood
+from openmm_neuralmd.dynamics.ou_prediction import predict_pose
 from openmm_neuralmd.dynamics.ou_process import stationary
 from openmm_neuralmd.dynamics.springs import START
 from openmm_neuralmd.errors import ModelError
 from openmm_neuralmd.training.ou_files import card, load, save
 from openmm_neuralmd.training.ou_fit import OUFitSettings, fit_constants, fit_member
 from openmm_neuralmd.training.ou_objective import example, statistics_loss
-from openmm_neuralmd.training.ou_rates import Series, fit_relaxation, fit_wells, process_loss
+from openmm_neuralmd.training.ou_rates import Series, fit_relaxation, fit_typical, fit_wells, process_loss
 from openmm_neuralmd.training.run_statistics import RunStatistics, read_packed
 
 
@@ -111,6 +112,10 @@ def test_relaxation_and_wells(statistics):
     fit_relaxation(model, [statistics], steps=40, count=12, learning_rate=3e-2)
     assert float(process_loss(model, series, times, values).detach()) < before
     fit_wells(model, [statistics])
+    fit_typical(model, [statistics])
+    predicted = predict_pose(model, *case()).rmsf(400.0)
+    true = np.sqrt(np.mean([run.var(0).sum(-1) for run in statistics.runs], axis=0))
+    assert abs(np.log(predicted / true).mean()) < 0.05
     assert torch.isfinite(model.leave).all() and torch.isfinite(model.log_hop_rate)
 
 

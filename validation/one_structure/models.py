@@ -18,7 +18,7 @@ from openmm_neuralmd.dynamics.ou import NeuralOU, NeuralOUSettings
 from openmm_neuralmd.training.ou_files import card, load, save
 from openmm_neuralmd.training.ou_fit import OUFitSettings, fit_constants, fit_member
 from openmm_neuralmd.training.ou_objective import example
-from openmm_neuralmd.training.ou_rates import fit_relaxation, fit_wells
+from openmm_neuralmd.training.ou_rates import fit_relaxation, fit_typical, fit_wells
 from openmm_neuralmd.training.run_statistics import RunStatistics
 
 
@@ -51,6 +51,7 @@ def fit(
     if rates:
         fit_wells(model, train)
         fit_relaxation(model, train, steps=200, seed=how.seed)
+        fit_typical(model, train)
     spent: dict[str, Any] = {**how.model_dump(), "cpu_seconds": time.process_time() - began}
     save(path, model, card(name, model, list(train), training=spent))
     return model

@@ -1,0 +1,71 @@
+"""Print the tables of docs/one-structure.md from the results.
+
+python validation/one_structure/render.py
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+RESULTS = Path(__file__).parent / "results"
+COLUMNS = {
+    "nll": "NLL",
+    "nll_gaussian": "NLL, Gaussian",
+    "energy_score": "energy score, Å",
+    "energy_score_whitened": "whitened",
+    "log_rmsf_error": "ln RMSF error",
+    "r_within": "r within",
+    "u_cosine": "cosine of u",
+    "u_length": "length of u, Å",
+    "torsions_bits": "torsions, bits",
+    "correlation_error": "correlation error",
+}
+PAIRED = {"nll": "NLL", "energy_score": "energy score, Å", "log_rmsf_error": "ln RMSF error"}
+
+
+def main() -> None:
+    """Print both protocols and the learning curve."""
+    for name in ("many", "leave-out"):
+        path = RESULTS / f"{name}.json"
+        if path.is_file():
+            result = json.loads(path.read_text())
+            print(f"\n### {name}\n\n{medians(result)}\n\n{paired(result)}\n")
+            print({k: round(v) for k, v in result["md_equivalent_ps"].items()})
+    curve = json.loads((RESULTS / "learning_curve.json").read_text())["curve"]
+    for size, one in curve.items():
+        gain, cosine = one["gain_mean_and_interval"], one["cosine_mean_and_interval"]
+        print(f"| {size} | {interval(gain)} | {interval(cosine)} |")
+
+
+def medians(result: dict[str, Any]) -> str:
+    """Medians over complexes, a line for each row."""
+    lines = ["| | " + " | ".join(COLUMNS.values()) + " | r between |"]
+    lines.append("| --- |" + " ---: |" * (len(COLUMNS) + 1))
+    for row, values in result["rows"].items():
+        cells = [f"{values[key]['median']:.2f}" if key in values else "–" for key in COLUMNS]
+        between = values["r_between"]
+        cells.append("–" if between is None else f"{between:.2f}")
+        lines.append(f"| {row} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def paired(result: dict[str, Any]) -> str:
+    """Mean of each row minus the network with its interval."""
+    lines = ["| minus the network | " + " | ".join(PAIRED.values()) + " |"]
+    lines.append("| --- |" + " ---: |" * len(PAIRED))
+    for row, values in result["row_minus_network"].items():
+        cells = [interval(values[key]) if key in values else "–" for key in PAIRED]
+        lines.append(f"| {row} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def interval(values: list[float]) -> str:
+    """Mean with its 95 % interval."""
+    mean, low, high = values
+    return f"{mean:+.2f} ({low:+.2f} to {high:+.2f})"
+
+
+if __name__ == "__main__":
+    main()
