@@ -26,6 +26,7 @@ PACKAGES = (
     ".md",
     ".md.gromacs",
     ".misato",
+    ".prediction",
     ".prepare",
     ".report",
     ".training",
