@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import openmm
 
 from ..errors import InputError
+from ..utils.platforms import OPENCL
 from .export import Artifact
 
 if TYPE_CHECKING:
@@ -75,14 +76,25 @@ BACKENDS: dict[str, Callable[[Artifact, str], Any]] = {
 }
 
 
-def choose_backend(name: str | None = None) -> str:
+def choose_backend(name: str | None = None, platform: str | None = None) -> str:
     """The backend to use: `name`, or the first one that runs and can be read back from XML.
+
+    Parameters
+    ----------
+    platform : str, optional
+        Of the Context, where it is known.
 
     Raises
     ------
     InputError
-        If `name` is unknown.
+        If `name` is unknown, or would crash Python on the platform.
     """
+    if name == "TorchForce" and platform == OPENCL and torch_force_crashes():
+        raise InputError(
+            "backend='TorchForce' does not work on platform OpenCL: with this openmmtorch it ends "
+            "Python with a symbol lookup error; use backend='PythonForce', which gives the same "
+            "numbers, or another platform"
+        )
     if name is None:
         usable = util.find_spec("openmmtorch") is not None and not torch_force_crashes()
         return "TorchForce" if usable else "PythonForce"

@@ -21,9 +21,10 @@ from torch import Tensor, nn
 from ..bindingnet.inputs import complex_tensors
 from ..errors import ModelError
 from ..structure.complex import Complex
-from ..units import ANGSTROM_PER_NM, acceleration_factor, velocity_factor
+from ..units import ANGSTROM_PER_NM
 from ..utils.files import complete, sha256
 from .fields import available_fields, make_field
+from .fixed_point import model_unit
 from .geometry import PocketGeometry, check_box
 
 PRECISIONS: dict[str, torch.dtype] = {"single": torch.float32, "double": torch.float64}
@@ -65,6 +66,13 @@ class ForceModule(nn.Module):
         'single' or 'double', of the network.
     periodic : bool, optional
         Whether positions are periodic; by default if the complex has a box.
+    scale : float
+        Factor on a force or a refinement; see `fixed_point`.
+
+    Raises
+    ------
+    ModelError
+        An unknown quantity or precision; a scaled energy.
     """
 
     __constants__ = ["conservative", "periodic"]
@@ -80,6 +88,7 @@ class ForceModule(nn.Module):
         quantity: str | None = None,
         precision: str = "single",
         periodic: bool | None = None,
+        scale: float = 1.0,
     ) -> None:
         super().__init__()
         if precision not in PRECISIONS:
@@ -96,8 +105,10 @@ class ForceModule(nn.Module):
         self.cutoff, self.capacity = float(neighbours.cutoff), int(neighbours.capacity)
         if self.periodic:
             check_box(complex, self.cutoff)
-        factor = velocity_factor if self.quantity == "refinement" else acceleration_factor
-        self.factor = factor(interval_ps)
+        if self.conservative and scale != 1.0:
+            raise ModelError(f"an energy in kJ/mol is not scaled; leave scale={scale:g} out")
+        self.scale = scale
+        self.factor = model_unit(self.quantity, interval_ps) * scale
         self.register_buffer("particles", torch.as_tensor(self.geometry.particles))
 
     def forward(self, positions: Tensor, box: Tensor | None = None) -> tuple[Tensor, Tensor]:
@@ -168,7 +179,8 @@ class Artifact:
     path : Path
     sha256 : str
     metadata : dict
-        'quantity', 'periodic', 'particles', 'interval_ps', 'units', 'model_sha256', 'complex'.
+        'quantity', 'scale', 'periodic', 'particles', 'interval_ps', 'units', 'model_sha256',
+        'complex'.
     """
 
     path: Path
@@ -183,6 +195,7 @@ def describe(module: ForceModule, **more: Any) -> dict[str, Any]:
         units["force"] = "nm/ps (a velocity)"
     return {
         "quantity": module.quantity,
+        "scale": module.scale,
         "periodic": module.periodic,
         "particles": module.particles.tolist(),
         "units": units,

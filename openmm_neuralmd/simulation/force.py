@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import tempfile
 import xml.etree.ElementTree as ElementTree
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import openmm
+import torch
 
 from ..errors import ModelError
 from ..structure.complex import Complex
@@ -20,6 +22,7 @@ from .export import (
     export,
     read_artifact,
 )
+from .fixed_point import warn_of_rounding
 
 if TYPE_CHECKING:
     from ..model import Model
@@ -36,6 +39,7 @@ def NeuralMDForce(
     forceGroup: int = 1,
     precision: str = "single",
     periodic: bool | None = None,
+    scale: float = 1.0,
     device: str = "auto",
     file: str | Path | None = None,
 ) -> openmm.Force:
@@ -63,6 +67,10 @@ def NeuralMDForce(
         'single' or 'double', of the network; geometry is always done in double.
     periodic : bool, optional
         Set it to True when the System is periodic though the complex has no box.
+    scale : float
+        Factor on a force or refinement.  GPU platforms round forces to multiples of 2e-10
+        kJ/mol/nm, more than a force of a Δ of nanoseconds; a warning says so.  `create_system`
+        sets it, and `NeuralMDIntegrator` divides by it; see `fixed_point`.
     device : str
         torch device of a PythonForce; TorchForce takes that of the Context.
     file : path, optional
@@ -83,7 +91,14 @@ def NeuralMDForce(
         quantity=quantity,
         precision=precision,
         periodic=periodic,
+        scale=scale,
     )
+    if scale == 1.0 and not module.conservative:
+        points = torch.as_tensor(complex.positions[module.geometry.particles])
+        box = None if complex.box is None else torch.as_tensor(complex.box)
+        with suppress(RuntimeError):  # a force that is no number is reported with step and atom
+            name = f"model '{model.card.name}' on {complex.name}"
+            warn_of_rounding(module.evaluate(points, box)[1], name)
     information = {
         "model": model.card.name,
         "model_sha256": model.sha256,

@@ -31,9 +31,10 @@ STEPS: dict[type, Callable[..., None]] = {NeuralODE: write_ode_step, NeuralSDE: 
 class NeuralMDIntegrator(openmm.CustomIntegrator):
     """Propagates a ligand by a model: `stepsPerSnapshot` steps make one snapshot of Δ.
 
-    It reads the forces of the groups that `create_system` uses.  Particles of mass 0 stay.  There
-    is no thermostat: the temperature is the one that the model was trained at.  NeuralMD-SDE draws
-    its noise from OpenMM: `setRandomNumberSeed` repeats a trajectory.
+    It reads the forces of the groups that `create_system` uses, in the model's units (see
+    `fixed_point`; `initialise` sets the unit of forces with another scale).  Particles of mass 0
+    stay.  There is no thermostat: the temperature is the one that the model was trained at.
+    NeuralMD-SDE draws its noise from OpenMM: `setRandomNumberSeed` repeats a trajectory.
 
     Parameters
     ----------
@@ -69,6 +70,8 @@ class NeuralMDIntegrator(openmm.CustomIntegrator):
         STEPS[type(dynamics)](self, dynamics, interval, forceGroup, solver)
         for _ in range(dynamics.settings.sweeps):
             self.addComputePerDof("x", f"x+f{forceGroup + PROJECTION_OFFSET}")
+        # GPU platforms place virtual sites anew in constraint steps alone, not where x is computed.
+        self.addConstrainPositions()
 
     @property
     def stepsPerSnapshot(self) -> int:

@@ -152,10 +152,11 @@ def make_simulation(
     """
     chosen = choose_platform(settings.platform)
     on_gpu = chosen.getName() not in ON_CPU
+    backend = choose_backend(settings.backend, chosen.getName())
     system = create_system(
         model,
         complex,
-        backend=settings.backend,
+        backend=backend,
         precision=settings.precision,
         device=_device(settings) if on_gpu else "cpu",
         file=file,

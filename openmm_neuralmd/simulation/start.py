@@ -22,6 +22,9 @@ from ..units import (
     velocity_factor,
 )
 from ..utils.nested import mapped
+from .export import read_artifact
+from .fixed_point import unit_variable
+from .force import find_forces
 from .projection import set_lengths
 
 if TYPE_CHECKING:
@@ -68,15 +71,29 @@ def initialise(
     if isinstance(state, SDEState):
         tau = state.tau.item() * model.card.interval_ps
         context.getIntegrator().setGlobalVariableByName("tau", tau)
+    set_units(context)
     set_lengths(context, state.lengths[0].numpy())
     context.setTime(0.0)
     context.setStepCount(0)
 
 
+def set_units(context: openmm.Context) -> None:
+    """Tell the integrator the units of the NeuralMD forces that the System has.
+
+    Systems that were stored before forces had a scale hold them in kJ/mol/nm.
+    """
+    for force in find_forces(context.getSystem()):
+        if force.quantity != "energy":
+            scale = read_artifact(force.path).metadata.get("scale", 1.0)
+            name = unit_variable(force.quantity)
+            context.getIntegrator().setGlobalVariableByName(name, 1.0 / scale)
+
+
 def current_positions(context: openmm.Context, complex: Complex) -> np.ndarray:
     """Positions (N, 3) in nm of a Context; the complex's where none were set."""
     positions = nanometers(context.getState(positions=True).getPositions(asNumpy=True))
-    return positions if positions.any() else complex.positions  # a new Context has zeros
+    # A new Context has zeros, and on GPU platforms virtual sites between them that are no numbers.
+    return positions if positions[complex.ligand_sites].any() else complex.positions
 
 
 def known_snapshots(known: Any, complex: Complex) -> np.ndarray:

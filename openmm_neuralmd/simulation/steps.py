@@ -16,6 +16,7 @@ import openmm
 from ..dynamics.ode import NeuralODE
 from ..dynamics.sde import NeuralSDE
 from ..errors import ModelError
+from .fixed_point import add_unit
 
 REFINEMENT_OFFSET = 1
 """Force group of α R, counted from that of the learned force."""
@@ -74,16 +75,28 @@ def write_ode_step(
         integrator.addGlobalVariable(f"k{p}", k / interval**2)
         integrator.addGlobalVariable(f"tau{p}", tau * interval)
         integrator.addPerDofVariable(f"y{p}", 0.0)
-    refined = dynamics.refinement is not None
-    _write_step(integrator, tableau, derivatives(len(memory), force_group, refined))
+    force = add_unit(integrator, "force", interval, force_group)
+    refinement = ""
+    if dynamics.refinement is not None:
+        group = force_group + REFINEMENT_OFFSET
+        refinement = "+" + add_unit(integrator, "refinement", interval, group)
+    _write_step(integrator, tableau, derivatives(len(memory), force, refinement))
 
 
-def derivatives(memory: int, force_group: int, refined: bool) -> dict[str, str]:
-    """Time derivative of each variable of the state, as CustomIntegrator expressions."""
+def derivatives(memory: int, force: str, refinement: str) -> dict[str, str]:
+    """Time derivative of each variable of the state, as CustomIntegrator expressions.
+
+    Parameters
+    ----------
+    memory : int
+        Number of memory terms.
+    force, refinement : str
+        Expressions of F, and of '+α R' or nothing.
+    """
     pull = "".join(f"-k{p}*(x-y{p})" for p in range(memory))
     return {
-        "x": f"v+f{force_group + REFINEMENT_OFFSET}" if refined else "v",
-        "v": f"f{force_group}/m-gamma*v{pull}",
+        "x": f"v{refinement}",
+        "v": f"{force}/m-gamma*v{pull}",
         **{f"y{p}": f"(x-y{p})/tau{p}" for p in range(memory)},
     }
 
@@ -158,7 +171,8 @@ def write_sde_step(
     for k in range(settings.modes):
         integrator.addGlobalVariable(f"draw{k}", 0.0)
 
-    integrator.addComputePerDof("v", f"v+dt*(f{force_group}/m-k*(x-y))")
+    force = add_unit(integrator, "force", interval, force_group)
+    integrator.addComputePerDof("v", f"v+dt*({force}/m-k*(x-y))")
     integrator.addComputePerDof("x", "x+0.5*dt*v")
     for k in range(settings.modes):
         integrator.addComputeGlobal(f"draw{k}", "gaussian")

@@ -12,6 +12,7 @@ import openmm
 from ..errors import InputError
 from ..structure.complex import Complex
 from .fields import available_fields
+from .fixed_point import model_unit
 from .force import NeuralMDForce
 from .integrator import PROJECTION_OFFSET, check_propagator
 from .projection import projection_force
@@ -80,7 +81,13 @@ def create_system(
         place = Path(file).with_suffix(".refinement.pt") if file and refined else file
         system.addForce(
             NeuralMDForce(
-                model, complex, quantity=quantity, forceGroup=group, file=place, **options
+                model,
+                complex,
+                quantity=quantity,
+                forceGroup=group,
+                scale=1.0 / model_unit(quantity, model.card.interval_ps),
+                file=place,
+                **options,
             )
         )
     if dynamics.settings.sweeps > 0:

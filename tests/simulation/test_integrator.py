@@ -111,6 +111,7 @@ def test_order_of_a_damped_oscillator(solver):
         spring.setForceGroup(1)
         system.addForce(spring)
         integrator = NeuralMDIntegrator(model)
+        integrator.setGlobalVariableByName("force_unit", 1.0)  # the spring is in kJ/mol/nm
         context = make_context(system, positions=[[1.0, 0.0, 0.0]], integrator=integrator)
         integrator.step(round(steps * end))
         assert context.getTime() / unit.picosecond == pytest.approx(end * INTERVAL)
