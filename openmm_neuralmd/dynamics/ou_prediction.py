@@ -194,6 +194,5 @@ def predict_pose(
 
 
 def _with_modes(process: OUProcess, values: Array, modes: Array, weights: Array) -> OUProcess:
-    covariance = np.zeros_like(process.covariance)
-    covariance[:, *np.diag_indices(weights.shape[1])] = weights / values[:, None]
+    covariance = (weights / values[:, None])[:, :, None] * np.eye(weights.shape[1])
     return replace(process, values=values, modes=modes, weights=weights, covariance=covariance)

@@ -68,7 +68,7 @@ class OUProcess:
         decay = np.exp(-time / self.times)
         gain = self.variances() * (1.0 - decay**2)
         covariance = self.covariance * decay[:, None] * decay
-        covariance[:, *np.diag_indices(len(decay))] += gain
+        covariance += gain[:, :, None] * np.eye(len(decay))
         return replace(self, state=self.state * decay, covariance=covariance)
 
     def given(self, snapshots: ArrayLike, interval_ps: float) -> OUProcess:
@@ -231,8 +231,7 @@ def stationary(
     tau = np.asarray(times, dtype=np.float64)
     shares = np.full((len(values), len(tau)), 1.0 / len(tau)) if weights is None else weights
     share = np.asarray(shares, dtype=np.float64)
-    covariance = np.zeros((len(values), len(tau), len(tau)))
-    covariance[:, *np.diag_indices(len(tau))] = share / values[:, None]
+    covariance = (share / values[:, None])[:, :, None] * np.eye(len(tau))
     return OUProcess(
         np.asarray(centre, dtype=np.float64).reshape(-1, 3),
         values,

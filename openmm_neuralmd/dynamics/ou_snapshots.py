@@ -114,7 +114,8 @@ def snapshot_maker(
     rest = np.linalg.solve(hessian + stiff, hessian) @ remainder
     pairs, tolerances = _kept_pairs(chemistry, rotatable)
     lengths = np.linalg.norm(x[pairs[:, 0]] - x[pairs[:, 1]], axis=-1)
-    return SnapshotMaker(x, rotatable, inverse.T, rest.T, pairs, lengths, tolerances)
+    flexible = np.asarray(inverse.T, dtype=np.float64)
+    return SnapshotMaker(x, rotatable, flexible, rest.T, pairs, lengths, tolerances)
 
 
 def _kept_pairs(

@@ -143,7 +143,7 @@ def predicted(
     draws = prediction.snapshots(DRAWS, seed=seed)
     names = ligand.atom_names
     atoms = list(complex.topology.atoms())
-    residues = [atoms[i].residue for i in pocket.index.tolist()]
+    residues = [atoms[i].residue for i in pocket.atoms.tolist()]
     stays = [_stays(draws, pose, scale) for scale in (1.0, factor, 1.0 / factor)]
     return LigandPrediction(
         name=ligand.name,

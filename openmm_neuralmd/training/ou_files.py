@@ -21,7 +21,8 @@ KIND = "neuralmd-ou"
 def elements(complexes: list[RunStatistics]) -> list[int]:
     """Atomic numbers of the ligands' heavy atoms; columns without a number are left out."""
     columns = np.concatenate([c.chemistry.features[:, : len(LIGAND_ELEMENTS)] for c in complexes])
-    return sorted(z for z, seen in zip(LIGAND_ELEMENTS, columns.any(axis=0)) if seen)
+    present = np.atleast_1d(columns.any(axis=0)).tolist()
+    return sorted(z for z, seen in zip(LIGAND_ELEMENTS, present) if seen)
 
 
 def card(name: str, model: NeuralOU, complexes: list[RunStatistics], **more: Any) -> ModelCard:

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 import torch
-from one_structure_cases import case, molecule, protein, rotation
 from rdkit import Chem
 
+from one_structure_cases import case, molecule, protein, rotation
 from openmm_neuralmd.bindingnet.chemistry import ATOM_FEATURES, ligand_chemistry
 from openmm_neuralmd.bindingnet.pocket import POCKET_FEATURES, pocket_atoms
 from openmm_neuralmd.dynamics.internal_coordinates import CLASSES, internal_coordinates
@@ -176,13 +176,13 @@ def test_water_and_the_ligand_itself_are_no_pocket():
     residue = topology.addResidue("LIG", next(topology.chains()))
     topology.addAtom("C1", app.Element.getBySymbol("C"), residue)
     more = np.concatenate((positions, pose[:2] + 0.5))
-    assert len(pocket_atoms(topology, more, pose).index) == len(pocket.index)
+    assert len(pocket_atoms(topology, more, pose).index) == len(pocket.atoms)
 
 
 def test_no_pocket_at_all(model):
     chemistry, pose, pocket = case()
     none = pocket._replace(
-        index=pocket.index[:0], positions=pocket.positions[:0], features=pocket.features[:0]
+        index=pocket.atoms[:0], positions=pocket.positions[:0], features=pocket.features[:0]
     )
     prediction = predict_pose(model, chemistry, pose, none)
     assert np.isfinite(prediction.rmsf()).all()
