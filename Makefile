@@ -4,7 +4,7 @@ BIN := .venv/bin
 READY := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint format docs validate bench lock clean
+.PHONY: help install demo test lint format docs validate bench gpu lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -66,6 +66,11 @@ validate: $(VALIDATED)/model/model.safetensors ## how right and how fast, on T4 
 
 bench: $(READY) ## the benchmarks, each as a program of its own
 	@set -e; for program in benchmarks/*.py; do echo "== $$program"; $(BIN)/python $$program; done
+
+PLATFORM ?= CUDA
+
+gpu: $(READY) ## the GPU kit, under 8 minutes, no network: validation/results/gpu-cuda.json (PLATFORM=OpenCL without a GPU)
+	$(BIN)/python validation/gpu.py --platform $(PLATFORM)
 
 lock: $(READY) ## write requirements.txt anew from setup.py and requirements.in
 	$(BIN)/uv pip compile --universal --python-version 3.11 --extra dev --no-annotate \

@@ -66,7 +66,7 @@ class ListedLigandNet(nn.Module):
         return index, torch.zeros_like(x[:, :, :1]).masked_fill(too_many, float("nan"))
 
     def forward(self, z: Tensor, x: Tensor, mask: Tensor, vec: Tensor) -> tuple[Tensor, Tensor]:
-        """As `LigandNet.forward`."""
+        """See `LigandNet.forward`."""
         net, weight = self.dense, mask.to(x.dtype).unsqueeze(-1)
         centroid = (x * weight).sum(1, keepdim=True) / weight.sum(1, keepdim=True).clamp(min=1.0)
         x = (x - centroid) * weight
@@ -113,7 +113,7 @@ class ListedLigandNet(nn.Module):
         index: Tensor,
         direction: Tensor,
     ) -> tuple[Tensor, Tensor]:
-        """As `LigandLayer.forward`."""
+        """See `LigandLayer.forward`."""
         phi0, phi1 = gather_rows(layer.source(s), index).chunk(2, dim=-1)
         ds = (on_edges(layer.invariant, edges) * phi0).sum(2)
         near = gather_rows(vec.flatten(2), index).unflatten(-1, vec.shape[-2:])

@@ -32,11 +32,11 @@ SIZE = "small"
 
 def windows() -> Windows:
     """One trajectory for each complex of set 'pocket'."""
-    found = []
+    chosen = []
     for folder in sorted(path.parent for path in SETS.glob("pocket/*/trajectory.xtc")):
         complex = Complex.from_files(folder / "topology.pdb", sdf=folder / "ligand.sdf")
-        found.append(Trajectory.of(read_snapshots(folder / "trajectory.xtc", complex)[:READ]))
-    return Windows(found, [range(READ)] * len(found), HORIZON, HISTORY)
+        chosen.append(Trajectory.of(read_snapshots(folder / "trajectory.xtc", complex)[:READ]))
+    return Windows(chosen, [range(READ)] * len(chosen), HORIZON, HISTORY)
 
 
 def gradient(size: str, source: Windows, complexes: int) -> Callable[[], Any]:
@@ -75,9 +75,9 @@ def measured_peak(size: str, complexes: int) -> float:
     queue = context.Queue()
     process = context.Process(target=peak, args=(size, complexes, queue))
     process.start()
-    found = float(queue.get())
+    peak_bytes = float(queue.get())
     process.join()
-    return found
+    return peak_bytes
 
 
 def main() -> None:

@@ -56,9 +56,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Simulate, train, alternate."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--settings", type=Path, default=SETTINGS, help="as hybrid.yaml")
-    parser.add_argument("--time", type=float, default=50.0, metavar="PS", help="of the reference")
+    parser.add_argument(
+        "--time", type=float, default=50.0, metavar="PS", help="simulated time of the reference MD"
+    )
     parser.add_argument("--epochs", type=int, default=5)
-    parser.add_argument("--snapshots", type=int, default=12, help="of the hybrid run")
+    parser.add_argument(
+        "--snapshots", type=int, default=12, help="simulated time of the hybrid run"
+    )
     parser.add_argument("-o", "--output", type=Path, default=Path("runs/hybrid"))
     options = parser.parse_args(arguments)
 

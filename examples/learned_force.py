@@ -37,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("model", nargs="?", default="tyk2-energy", help="an energy model")
     parser.add_argument("--run", type=Path, default=RUN, help="folder of neuralmd reference")
     parser.add_argument("--time", type=float, default=10.0, metavar="PS")
-    parser.add_argument("--platform", default="CPU", help="of OpenMM: CPU, CUDA, ...")
+    parser.add_argument("--platform", default="CPU", help="OpenMM platform: CPU, CUDA, ...")
     parser.add_argument("-o", "--output", type=Path, default=Path("learned"))
     options = parser.parse_args(arguments)
 

@@ -26,7 +26,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--model", default=EXAMPLE, help="bundled name, or a .safetensors file")
     parser.add_argument("--snapshots", type=int, default=50)
-    parser.add_argument("--platform", default="CPU", help="of OpenMM: CPU, CUDA, ...")
+    parser.add_argument("--platform", default="CPU", help="OpenMM platform: CPU, CUDA, ...")
     parser.add_argument("-o", "--output", type=Path, default=Path("simulation"))
     options = parser.parse_args(arguments)
 

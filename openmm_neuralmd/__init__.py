@@ -9,6 +9,8 @@ from __future__ import annotations
 from importlib import import_module, metadata
 from typing import TYPE_CHECKING, Any
 
+from . import former
+
 if TYPE_CHECKING:
     from .errors import InputError as InputError
     from .errors import ModelError as ModelError
@@ -50,8 +52,9 @@ _WHERE = {
     "SimulationError": "errors",
 }
 
-__all__ = sorted(_WHERE)
+__all__ = sorted(_WHERE)  # at most 20: what these do not offer is in the sub-packages
 __version__ = metadata.version("openmm_neuralmd")
+former.install()
 
 
 def __getattr__(name: str) -> Any:

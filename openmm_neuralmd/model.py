@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import torch
 from openmm.app import Element
@@ -18,9 +18,13 @@ from torch import nn
 
 from .dynamics.energy import EnergyModel, EnergyModelSettings
 from .dynamics.registry import LEARNED
-from .errors import ModelError
+from .errors import ModelError, one_line
 from .structure.complex import Complex
+from .structure.residues import RESIDUE_TYPES
 from .utils.files import complete, sha256
+
+_LARGEST, _HUGE = 65536, 1e6
+"""Width or number of layers, and size of a weight, beyond which a file is no model."""
 
 FORMAT = 1
 """Version of the file format and of the architecture; another one is refused."""
@@ -69,10 +73,10 @@ class ModelCard(BaseModel):
     name: str
     kind: str
     settings: dict[str, Any]
-    interval_ps: float = Field(gt=0)
+    interval_ps: float = Field(gt=0, lt=1e15)
     temperature_K: float | None = None
-    elements: list[int]
-    residue_types: list[int]
+    elements: list[Annotated[int, Field(ge=1, le=118)]]
+    residue_types: list[Annotated[int, Field(ge=0, lt=len(RESIDUE_TYPES))]]
     ligand: str | None = None
     data: list[dict[str, Any]] = []
     training: dict[str, Any] = {}
@@ -174,7 +178,12 @@ def read_card(path: str | Path) -> ModelCard:
         raise ModelError(f"{path}: not a model file, or damaged: {error}") from error
     if raw is None:
         raise ModelError(f"{path}: a safetensors file, but not of this package (no model card)")
-    content = json.loads(raw)
+    try:
+        content = json.loads(raw)
+    except (ValueError, RecursionError) as error:
+        raise ModelError(f"{path}: its model card is damaged: {one_line(error)}") from error
+    if not isinstance(content, dict):
+        raise ModelError(f"{path}: its model card is damaged: it holds no settings")
     if content.get("format") != FORMAT:
         raise ModelError(
             f"{path}: model format {content.get('format')}, this version reads {FORMAT}; "
@@ -185,6 +194,38 @@ def read_card(path: str | Path) -> ModelCard:
     except ValidationError as error:
         first = error.errors()[0]
         raise ModelError(f"{path}: bad model card: {first['loc']}: {first['msg']}") from error
+
+
+def _check_size(settings: Any, path: Path) -> None:
+    """The network of a card must have room in its file, before memory is taken for it.
+
+    Every layer has a matrix of hidden × hidden numbers at least.
+    """
+    waiting = [settings]
+    while waiting:
+        part = waiting.pop()
+        if not isinstance(part, dict):
+            continue
+        waiting += part.values()
+        hidden = part.get("hidden", 0)
+        layers = [part.get(name, 1) for name in ("layers", "ligand_layers", "complex_layers")]
+        sizes = [size for size in (hidden, *layers) if isinstance(size, int)]
+        bytes_ = 4 * max(sizes[:1] or [0]) ** 2 * max([1, *sizes[1:]])
+        if bytes_ > path.stat().st_size or max(sizes, default=0) > _LARGEST:
+            raise ModelError(
+                f"{path}: weights do not fit the model card: a network of width {hidden} with "
+                f"{max([1, *sizes[1:]])} layers is larger than the file"
+            )
+
+
+def _check_weights(weights: dict[str, torch.Tensor], path: Path) -> None:
+    for name, tensor in weights.items():
+        largest = tensor.double().abs().max().item() if tensor.numel() else 0.0
+        if not largest < _HUGE:
+            raise ModelError(
+                f"{path}: weight {name} holds {largest:g}; the training failed or the file is "
+                "damaged: train it again"
+            )
 
 
 def load_model(name_or_path: str | Path, dtype: torch.dtype = torch.float32) -> Model:
@@ -200,11 +241,14 @@ def load_model(name_or_path: str | Path, dtype: torch.dtype = torch.float32) -> 
     known = kinds()
     if card.kind not in known:
         raise ModelError(f"{path}: unknown kind '{card.kind}'; known are: {', '.join(known)}")
-    dynamics = known[card.kind](card.settings)
+    _check_size(card.settings, path)
     try:
+        dynamics = known[card.kind](card.settings)
         with safe_open(str(path), "pt") as file:
-            dynamics.load_state_dict({key: file.get_tensor(key) for key in file.keys()})
-    except (SafetensorError, RuntimeError, ValidationError) as error:
-        reason = " ".join(str(error).split())
+            weights = {key: file.get_tensor(key) for key in file.keys()}
+        dynamics.load_state_dict(weights)
+    except (SafetensorError, RuntimeError, ValueError, TypeError, OverflowError) as error:
+        reason = " ".join(str(error).split())[:300]
         raise ModelError(f"{path}: weights do not fit the model card: {reason}") from error
+    _check_weights(weights, path)
     return Model(dynamics.to(dtype).eval(), card, sha256(path))

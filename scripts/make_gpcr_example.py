@@ -92,11 +92,11 @@ def main() -> None:
     own = set(full.ligand.tolist())
     atoms = list(full.topology.atoms())
     gone = [a for a in atoms if a.index not in own and a.element.atomic_number == 1]
-    kept = np.setdiff1d(np.arange(len(atoms)), [a.index for a in gone])
+    remaining = np.setdiff1d(np.arange(len(atoms)), [a.index for a in gone])
     trajectory = mdtraj.load(str(source / "traj.xtc"), top=str(source / "top.pdb"))
     modeller = app.Modeller(full.topology, full.positions)
     modeller.delete(gone)
-    trajectory = trajectory.atom_slice(kept)
+    trajectory = trajectory.atom_slice(remaining)
 
     TARGET.mkdir(parents=True, exist_ok=True)
     first = trajectory.xyz[0].astype(np.float64)

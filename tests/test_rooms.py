@@ -11,8 +11,6 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "openmm_neuralmd"
-FORMER = {"mm"}
-"""Names that stored files have for moved classes; they may point anywhere."""
 
 
 def rooms() -> dict[str, int]:
@@ -24,7 +22,7 @@ def rooms() -> dict[str, int]:
 
 
 def files() -> list[Path]:
-    return [p for p in sorted(PACKAGE.rglob("*.py")) if room(p) not in {"__init__", *FORMER}]
+    return [p for p in sorted(PACKAGE.rglob("*.py")) if room(p) != "__init__"]
 
 
 def room(path: Path) -> str:

@@ -18,8 +18,10 @@ from energy_tables import ENERGIES
 from goal_tables import GOAL_TABLES
 from mechanics_tables import MECHANICS
 from openmm_neuralmd.analysis.markdown import table
+from platform_tables import PLATFORM_TABLES
 from result_files import ROOT
 from speed.tables import SPEED
+from summary_tables import SUMMARY
 from training_tables import TRAINING
 
 SETS = ROOT / "validation" / "reference_sets"
@@ -29,6 +31,7 @@ PAGES = (
     ROOT / "docs" / "energy.md",
     ROOT / "docs" / "hybrid.md",
     ROOT / "docs" / "mechanics.md",
+    ROOT / "docs" / "platforms.md",
     ROOT / "docs" / "reference.md",
     ROOT / "docs" / "reference-sets.md",
     ROOT / "docs" / "training.md",
@@ -71,6 +74,8 @@ TABLES: dict[str, Callable[[], str]] = {
     **ENERGIES,
     **GOAL_TABLES,
     **TRAINING,
+    **SUMMARY,
+    **PLATFORM_TABLES,
     "set-pocket": lambda: reference_set("pocket"),
     "set-fine": lambda: reference_set("fine"),
     "set-dry": lambda: reference_set("dry"),

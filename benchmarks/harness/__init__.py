@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -30,6 +31,9 @@ NETWORKS = {
 }
 """Sizes: the paper's, and one between it and the bundled models'."""
 
+SLOW_MS, FEWEST = 1000.0, 2
+"""A call that is not repeated to warm it up, and the fewest repeats."""
+
 torch.set_num_threads(1)
 
 
@@ -45,25 +49,36 @@ def arguments(description: str | None, repeats: int) -> argparse.Namespace:
 
 
 def race(
-    contestants: Mapping[str, Callable[[], Any]], repeats: int, least_ms: float = 20.0
+    contestants: Mapping[str, Callable[[], Any]],
+    repeats: int,
+    least_ms: float = 20.0,
+    seconds: float = 60.0,
 ) -> dict[str, dict[str, float]]:
     """Milliseconds of one call of each, taken in turn so that a slow moment hits all alike.
 
-    A repeat is as many calls as take `least_ms`, at least one; each contestant is called twice
-    before, because the first calls of a script compile it.
+    A repeat is as many calls as take `least_ms`, at least one.  Each contestant is called twice
+    before, because the first calls of a script compile it; one that takes longer than a second
+    is called once.  No repeat begins after `seconds`, but two are always made.
 
     Returns
     -------
     dict
-        For each its 'median', 'least' and 'greatest' over the repeats, and 'calls' in a repeat.
+        For each its 'median', 'least' and 'greatest', 'calls' in a repeat, and 'repeats'.
     """
+    began = time.perf_counter()
     calls: dict[str, int] = {}
     for name, call in contestants.items():
-        call()
-        call()
-        calls[name] = max(1, round(least_ms / _milliseconds(call, 1)))
+        print(f"warming up: {name}", file=sys.stderr, flush=True)
+        one = _milliseconds(call, 1)
+        if one < SLOW_MS:
+            call()
+            one = _milliseconds(call, 1)
+        calls[name] = max(1, round(least_ms / one))
     times: dict[str, list[float]] = {name: [] for name in contestants}
-    for _ in range(repeats):
+    for repeat in range(repeats):
+        if repeat >= FEWEST and time.perf_counter() - began > seconds:
+            break
+        print(f"repeat {repeat + 1} of {repeats}", file=sys.stderr, flush=True)
         for name, call in contestants.items():
             times[name].append(_milliseconds(call, calls[name]))
     return {
@@ -72,6 +87,7 @@ def race(
             "least": min(values),
             "greatest": max(values),
             "calls": calls[name],
+            "repeats": len(values),
         }
         for name, values in times.items()
     }

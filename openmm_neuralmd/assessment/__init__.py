@@ -1,1 +1,7 @@
 """How a model is judged: stretches of trajectory, checks and thresholds."""
+
+from __future__ import annotations
+
+from ..former import names_of
+
+__getattr__ = names_of(__name__)

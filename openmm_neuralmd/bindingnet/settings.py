@@ -30,16 +30,16 @@ class BindingNetSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    hidden: int = Field(128, ge=4)
-    vector_channels: int = Field(16, ge=1)
-    ligand_layers: int = Field(4, ge=1)
-    complex_layers: int = Field(1, ge=1)
-    num_radial: int = Field(96, ge=2)
-    ligand_cutoff: float = Field(5.0, gt=0)
-    backbone_cutoff: float = Field(5.0, gt=0)
-    complex_cutoff: float = Field(10.0, gt=0)
-    backbone_neighbours: int = Field(24, ge=1)
-    complex_neighbours: int = Field(40, ge=1)
+    hidden: int = Field(128, ge=4, le=4096)
+    vector_channels: int = Field(16, ge=1, le=4096)
+    ligand_layers: int = Field(4, ge=1, le=64)
+    complex_layers: int = Field(1, ge=1, le=64)
+    num_radial: int = Field(96, ge=2, le=4096)
+    ligand_cutoff: float = Field(5.0, gt=0, le=1000)
+    backbone_cutoff: float = Field(5.0, gt=0, le=1000)
+    complex_cutoff: float = Field(10.0, gt=0, le=1000)
+    backbone_neighbours: int = Field(24, ge=1, le=4096)
+    complex_neighbours: int = Field(40, ge=1, le=4096)
     head: Literal["force", "energy"] = "force"
 
 

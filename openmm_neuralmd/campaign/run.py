@@ -94,7 +94,7 @@ def tasks_of(campaign: CampaignSettings, target: str) -> tuple[Task, tuple[Run, 
 
 
 def count_snapshots(campaign: CampaignSettings) -> int:
-    """Of all runs together."""
+    """Count the snapshots of all runs."""
     return sum(run.snapshots for name in campaign.targets for run in tasks_of(campaign, name)[1])
 
 
@@ -108,8 +108,8 @@ def _submit(client: Client, campaign: CampaignSettings) -> dict[Future, str]:
         prepared = client.submit(carry_out, first, log, key=first.task, **options)
         futures[prepared] = first.task
         for run in runs:
-            made = client.submit(carry_out, run, log, prepared, key=run.task, **options)
-            futures[made] = run.task
+            future = client.submit(carry_out, run, log, prepared, key=run.task, **options)
+            futures[future] = run.task
     return futures
 
 
@@ -126,8 +126,8 @@ def _outcome(task: str, future: Future) -> Outcome:
 
 
 def _forward(event: tuple[float, dict[str, Any]], progress: Advance) -> None:
-    _, told = event
-    progress(told["units"], told["note"])
+    _, message = event
+    progress(message["units"], message["note"])
 
 
 def _write_report(

@@ -245,5 +245,5 @@ def _told(where: str) -> Iterator[None]:
 
 def _from(base: Path, target: TargetSettings) -> TargetSettings:
     paths = {name: getattr(target, name) for name in ("protein", "ligand", "complex")}
-    found = {name: base / path for name, path in paths.items() if path is not None}
-    return target.model_copy(update=found)
+    absolute = {name: base / path for name, path in paths.items() if path is not None}
+    return target.model_copy(update=absolute)

@@ -97,7 +97,7 @@ Example = Annotated[
         rich_help_panel=_COMPLEX,
     ),
 ]
-Seed = Annotated[int | None, typer.Option(min=0, metavar="N", help="Random seed.")]
+Seed = Annotated[int | None, typer.Option(min=0, max=2**31 - 1, metavar="N", help="Random seed.")]
 Restart = Annotated[
     bool,
     typer.Option(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -115,7 +116,8 @@ def simulate(
     count = snapshots if time is None else _whole(time, step)
     assert count is not None
     past = _past(known, start)
-    _make_room(output, restart)
+    inputs = (Path(model), complex_file, coordinates, trajectory, sdf)
+    _make_room(output, inputs, restart)
     say(f"{count} snapshots, {show_time(step)} apart: {show_time(count * step)} in all")
     settings = RunSettings(platform, properties, backend, precision, seed=seed)
     _run(loaded, complex, past, count, output, settings)
@@ -130,17 +132,31 @@ def _whole(time: float, stride: float) -> int:
     return count
 
 
-def _make_room(output: Path, restart: bool) -> None:
-    """Refuse to overwrite a finished run, or move it to another folder."""
-    from ..errors import InputError
+def _make_room(output: Path, inputs: Iterable[Path | None], restart: bool) -> None:
+    """Refuse outputs that are there, or set them aside; never touch an input.
 
-    partial = output.with_name(f".{output.stem}.partial")
+    Raises
+    ------
+    InputError
+    """
+    from ..errors import InputError
+    from ..utils.resume import check_free, partial_folder
+
     written = [output, output.with_suffix(".pdb"), output.with_suffix(".run.yaml")]
+    own = {path.resolve() for path in inputs if path is not None}
+    for path in written:
+        if path.resolve() in own:
+            raise InputError(
+                f"{path}: is an input of this command and would be overwritten; choose another "
+                "output"
+            )
     if restart:
-        moved = set_aside([*written, partial], output.with_name(f"{output.stem}.previous"))
+        moved = set_aside(
+            [*written, partial_folder(output)], output.with_name(f"{output.stem}.previous")
+        )
         say(f"the earlier run is now in {moved}" if moved else "nothing to set aside")
-    elif output.exists():
-        raise InputError(f"{output}: exists; choose another name, or --restart to set it aside")
+    else:
+        check_free(output)
 
 
 def _past(known: Snapshots | None, start: int | None) -> np.ndarray | None:

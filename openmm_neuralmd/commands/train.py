@@ -87,14 +87,34 @@ def train(
         return
     settings = _settings(settings_file, source, given)
     folder = output or Path("runs") / settings.name
-    if restart:
-        _set_aside(folder)
+    _make_room(folder, restart)
     _run(settings, folder, accelerator, devices)
 
 
 def _set_aside(folder: Path) -> None:
     moved = set_aside([folder / file for file in OUTPUTS], folder / "previous")
     say(f"the earlier run is now in {moved}" if moved else f"nothing to set aside in {folder}")
+
+
+def _make_room(folder: Path, restart: bool) -> None:
+    """Set an earlier training aside if asked to; refuse files that no training here can go on from.
+
+    Raises
+    ------
+    InputError
+    """
+    from ..errors import InputError
+
+    if restart:
+        _set_aside(folder)
+        return
+    state, *outputs = (folder / name for name in OUTPUTS)
+    foreign = [path for path in outputs if path.exists()]
+    if foreign and not state.exists():
+        raise InputError(
+            f"{foreign[0]}: exists, and there is no training state beside it to go on from; choose "
+            "another folder, or --restart sets it aside"
+        )
 
 
 def _is_of_energies(file: Path) -> bool:
@@ -113,8 +133,7 @@ def _train_energy(
 
     settings = read_energy_settings(file, overrides)
     folder = output or Path("runs") / settings.name
-    if restart:
-        _set_aside(folder)
+    _make_room(folder, restart)
     trainer, test = energy_trainer(settings, folder)
     done, total = trainer.counters.update, trainer.total
     say(f"{len(trainer.windows)} geometries, early stopping on {len(trainer.validation)} others")

@@ -93,9 +93,9 @@ def _torchscript(file: Path) -> tuple[str, str]:
 
 def _hdf5(file: Path) -> tuple[str, str]:
     with opened(file) as content:
-        found = list(_in_hdf5(content))
-    if found:
-        return PROGRAM, f"{found[0]} ({len(found)} such); neuralmd reads the arrays alone"
+        findings = list(_in_hdf5(content))
+    if findings:
+        return PROGRAM, f"{findings[0]} ({len(findings)} such); neuralmd reads the arrays alone"
     return DATA, "arrays"
 
 

@@ -184,9 +184,9 @@ class DoctorReport:
 
 def explain(message: str) -> PluginFailure:
     """Turn a line of `openmm.Platform.getPluginLoadFailures()` into plain words."""
-    found = re.match(r"Error loading library (?P<path>.*?): (?P<reason>.*)", message, re.DOTALL)
-    library = Path(found["path"]).name if found else "?"
-    reason = found["reason"].strip() if found else message
+    match = re.match(r"Error loading library (?P<path>.*?): (?P<reason>.*)", message, re.DOTALL)
+    library = Path(match["path"]).name if match else "?"
+    reason = match["reason"].strip() if match else message
     for pattern, explanation, harmless in _EXPLANATIONS:
         if re.search(pattern, reason):
             return PluginFailure(library, reason, explanation, harmless)

@@ -17,14 +17,14 @@ def programs() -> dict[str, str | None]:
     from ..md.gromacs.program import find_gmx
     from ..prepare.programs import find_ambertools
 
-    found: dict[str, str | None] = {"antechamber": None, "gmx": None}
+    versions: dict[str, str | None] = {"antechamber": None, "gmx": None}
     with suppress(ProgramError):
         tools = find_ambertools()
-        found["antechamber"] = f"{tools.version()} ({tools.source})"
+        versions["antechamber"] = f"{tools.version()} ({tools.source})"
     with suppress(ProgramError):
         gmx = find_gmx()
-        found["gmx"] = f"{gmx.version} ({gmx.simd})"
-    return found
+        versions["gmx"] = f"{gmx.version} ({gmx.simd})"
+    return versions
 
 
 if __name__ == "__main__":

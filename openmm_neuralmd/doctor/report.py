@@ -73,8 +73,8 @@ def report(*, timeout: float = 120.0) -> DoctorReport:
     timeout : float
         Seconds that each of the processes which load OpenMM and torch may take.
     """
-    found, crash = _run(["inspect"], timeout)
-    platforms = tuple(PlatformInfo(**entry) for entry in found.get("platforms", ()))
+    answer, crash = _run(["inspect"], timeout)
+    platforms = tuple(PlatformInfo(**entry) for entry in answer.get("platforms", ()))
     pairs = [(backend, entry.name) for entry in platforms for backend in BACKENDS]
     with ThreadPoolExecutor(max_workers=2) as pool:
         probes = tuple(pool.map(lambda pair: _probe(pair[0], pair[1], timeout), pairs))
@@ -84,10 +84,10 @@ def report(*, timeout: float = 120.0) -> DoctorReport:
         packages=tuple(Package(name, _version(name, mod), lost) for name, mod, lost in _PACKAGES),
         programs=_programs(timeout),
         platforms=platforms,
-        plugin_failures=tuple(map(explain, found.get("load_failures", ()))),
+        plugin_failures=tuple(map(explain, answer.get("load_failures", ()))),
         probes=probes,
-        torch_cuda_build=found.get("torch_cuda_build"),
-        gpus=tuple(found.get("gpus", ())),
+        torch_cuda_build=answer.get("torch_cuda_build"),
+        gpus=tuple(answer.get("gpus", ())),
         crash=crash,
     )
 
@@ -152,8 +152,8 @@ def _plugins_table(findings: DoctorReport) -> Table:
 
 def _programs(timeout: float) -> tuple[Package, ...]:
     """Programs that are called where they are found."""
-    found, _ = _run([], timeout, _PROGRAMS_PROBE)
-    return tuple(Package(name, found.get(name), lost) for name, lost in _PROGRAMS.items())
+    versions, _ = _run([], timeout, _PROGRAMS_PROBE)
+    return tuple(Package(name, versions.get(name), lost) for name, lost in _PROGRAMS.items())
 
 
 def _version(distribution: str, module: str) -> str | None:

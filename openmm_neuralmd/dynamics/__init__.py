@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..former import names_of
 from .naive import TRIVIAL
 from .ode import NeuralODE, NeuralODESettings
 from .registry import LEARNED, Learned, Propagator
@@ -19,3 +20,5 @@ __all__ = [
     "Propagator",
     "State",
 ]
+
+__getattr__ = names_of(__name__)

@@ -205,7 +205,7 @@ def denoising_error(
 ) -> Tensor:
     """Mean squared error (B,) of the undone noise over real atoms, in units of σ²."""
     noise = unit_noise(x.shape, x, generator)
-    found = network(c.z, x + sigma * noise, c.mask, protein)
-    squared = (found / sigma + noise).square().sum(-1) / 3
+    predicted = network(c.z, x + sigma * noise, c.mask, protein)
+    squared = (predicted / sigma + noise).square().sum(-1) / 3
     real = c.mask.to(x.dtype)
     return (squared * real).sum(1) / real.sum(1)

@@ -197,9 +197,9 @@ class NeuralSDE(SecondOrder):
         h, k = self.settings.step, self.coupling
         v = state.v + h * (self.acceleration(c, protein, state.x) - k * (state.x - state.y))
         x = state.x + 0.5 * h * v
-        kept = torch.exp(-self.friction * h)
-        size = self.amplitude * torch.sqrt(k * (1 - kept.square()))
-        v = kept * v + size * state.noise.draw(generator)
+        decay = torch.exp(-self.friction * h)
+        size = self.amplitude * torch.sqrt(k * (1 - decay.square()))
+        v = decay * v + size * state.noise.draw(generator)
         x = x + 0.5 * h * v
         y = self.hop(state, generator)
         x = project_batch(x + y - state.y, c.pairs, state.lengths, self.settings.sweeps)

@@ -121,9 +121,9 @@ class NeuralMDHMCMove(CountedMove):
     def _set_velocities(
         self, sampler_state: Any, proposal: openmm.Context | None, start: np.ndarray
     ) -> None:
-        """Those at the end of an accepted trajectory; of a refused one the drawn ones, reversed.
+        """Set velocities: those at the end if accepted, the drawn ones, reversed, if rejected.
 
-        Either belongs to the positions that are kept, constraints included.
+        Both fit the positions of the resulting state, constraints included.
         """
         if sampler_state.velocities is None:
             return
@@ -211,8 +211,8 @@ def proposal_system(
     count, chosen = system.getNumParticles(), set(atoms)
     wrong = sorted(i for i in chosen if not 0 <= i < count or system.isVirtualSite(i))
     if wrong or not chosen:
-        told = f"particle {wrong[0]} is not one" if wrong else "none was given"
-        raise InputError(f"a move needs atoms of the System that can move; {told}")
+        reason = f"particle {wrong[0]} is not one" if wrong else "none was given"
+        raise InputError(f"a move needs atoms of the System that can move; {reason}")
     proposal = openmm.System()
     proposal.setDefaultPeriodicBoxVectors(*system.getDefaultPeriodicBoxVectors())
     for index in range(count):

@@ -258,8 +258,8 @@ class NeuralMDJumpMove(MCMCMove):
             with part("relaxation"):
                 relaxed, energy = self._relaxed(target, whole, raw, box)
             with part("check"):
-                found = self._fault(whole, relaxed, energy, box)
-            if found is None:
+                fault = self._fault(whole, relaxed, energy, box)
+            if fault is None:
                 sampler_state.positions = relaxed * unit.nanometer
                 steps = min(self.steps, self._whole_steps(self.settings.relax_ps))
                 with part("relaxation"):
@@ -267,11 +267,11 @@ class NeuralMDJumpMove(MCMCMove):
                 moved, box = self.present(sampler_state)
                 # the window is for minimised poses: an energy at 300 K is none
                 with part("check"):
-                    found = self._fault(whole, self.history.whole(moved, box), 0.0, box)
+                    fault = self._fault(whole, self.history.whole(moved, box), 0.0, box)
         except openmm.OpenMMException as error:
-            found = FAILED, one_line(error)
-        reason, message = found or ("", "")
-        kind = FELL_BACK if found else JUMPED
+            fault = FAILED, one_line(error)
+        reason, message = fault or ("", "")
+        kind = FELL_BACK if fault else JUMPED
         return Jump(kind, reason, message, energy, raw, relaxed, part.seconds)
 
     def _relaxed(

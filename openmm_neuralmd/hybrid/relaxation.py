@@ -88,11 +88,11 @@ class Quench:
 def nearby(complex: Complex, poses: Sequence[np.ndarray], radius: float) -> np.ndarray:
     """Atoms (N,) bool of the ligand, and of residues with an atom within `radius` nm of it."""
     residue = np.array([atom.residue.index for atom in complex.topology.atoms()])
-    found = {int(residue[complex.ligand[0]])}
+    residues = {int(residue[complex.ligand[0]])}
     for positions in poses:
         close = cKDTree(positions).query_ball_point(positions[complex.ligand], radius)
-        found.update(residue[np.unique(np.concatenate(close).astype(int))].tolist())
-    return np.isin(residue, list(found))
+        residues.update(residue[np.unique(np.concatenate(close).astype(int))].tolist())
+    return np.isin(residue, list(residues))
 
 
 def restraint(atoms: np.ndarray, stiffness: float) -> openmm.CustomExternalForce:

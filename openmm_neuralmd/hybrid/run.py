@@ -21,7 +21,7 @@ from openmmtools import cache
 
 from ..errors import SimulationError, one_line
 from ..md.equilibration import equilibrate
-from ..md.folder import ComplexFolder, check_absent
+from ..md.folder import ComplexFolder
 from ..md.outcome import TOPOLOGY, publish
 from ..md.records import open_trajectory
 from ..md.selection import part_of_topology, written_atoms
@@ -29,7 +29,7 @@ from ..units import nanometers
 from ..utils.platforms import describe_platform
 from ..utils.progress import Advance, silent
 from ..utils.provenance import provenance
-from ..utils.resume import PartialRun
+from ..utils.resume import PartialRun, check_free
 from ..utils.times import whole_strides
 from .contexts import context_cache, kilojoules, put
 from .jump import NeuralMDJumpMove
@@ -107,7 +107,7 @@ def run_hybrid(
     """
     settings, output = settings or HybridSettings(), Path(output)
     settings.check()
-    check_absent(output)
+    check_free(output)
     move = NeuralMDJumpMove(
         model,
         folder,
@@ -120,7 +120,7 @@ def run_hybrid(
     partial = PartialRun(output, _identity(move, opened, settings, known))
     start = equilibrate(move.setup, settings.md, partial.folder, lambda stage: progress(0, stage))
     chain = _Chain(move, settings, start, context_cache(settings.md))
-    first = partial.resume(chain.load)
+    first = partial.resume(chain.load, total)
     progress(first, "production")
     began = time.perf_counter()
     with _files(partial, chain, first > 0) as (trajectory, log, files):
@@ -185,7 +185,7 @@ class _Chain:
         return dict(zip(COLUMNS, cells, strict=True))
 
     def poses(self, number: int) -> str:
-        """Those of the last jump, for the SDF."""
+        """Poses of the last jump, for the SDF."""
         move = self.move
         assert move.last is not None
         return pose_blocks(move.ligand, move.complex.ligand, move.last, number)
@@ -267,7 +267,7 @@ def _published(
         rows = list(csv.DictReader(file))
     kinds = Counter(row["kind"] for row in rows)
     reasons = Counter(row["reason"] for row in rows if row["reason"])
-    told = {
+    content = {
         "model": {"name": move.model.card.name, "sha256": move.model.sha256},
         "complex": {"name": folder.name, "files": folder.record["files"]},
         "settings": asdict(settings),
@@ -282,7 +282,7 @@ def _published(
         **provenance(),
     }
     topology = part_of_topology(move.setup.topology, chain.written)
-    publish(partial, move.setup, topology, chain.written, told, folder)
+    publish(partial, move.setup, topology, chain.written, content, folder)
     place = partial.output
     trajectory = place / f"trajectory.{settings.md.format}"
     names = (place, trajectory, place / TOPOLOGY, place / LOG, place / POSES)

@@ -64,8 +64,13 @@ def pose_blocks(ligand: Chem.Mol, atoms: np.ndarray, jump: Jump, snapshot: int) 
         x = to_angstrom(positions[atoms])
         if not (np.abs(x) < FARTHEST).all():  # nor is nan
             continue
-        told = {"snapshot": snapshot, "stage": stage, "kind": jump.kind, "reason": jump.reason}
-        lines = "".join(f">  <{key}>\n{value}\n\n" for key, value in told.items() if value)
+        properties = {
+            "snapshot": snapshot,
+            "stage": stage,
+            "kind": jump.kind,
+            "reason": jump.reason,
+        }
+        lines = "".join(f">  <{key}>\n{value}\n\n" for key, value in properties.items() if value)
         blocks.append(f"{Chem.MolToMolBlock(posed(ligand, x), kekulize=False)}{lines}$$$$\n")
     return "".join(blocks)
 
@@ -80,10 +85,10 @@ def read_poses(path: str | Path) -> Iterator[JumpedPose]:
     """
     if not Path(path).stat().st_size:  # RDKit takes an empty file for a missing one
         return
-    for number, found in enumerate(Chem.SDMolSupplier(str(path), False, False), 1):
-        if found is None:
+    for number, molecule in enumerate(Chem.SDMolSupplier(str(path), False, False), 1):
+        if molecule is None:
             raise InputError(f"{path}: molecule {number} cannot be read")
-        told: Any = found.GetPropsAsDict(autoConvertStrings=False)
-        x = np.array(found.GetConformer().GetPositions())
-        fate = told["kind"], told.get("reason", "")
-        yield JumpedPose(int(told["snapshot"]), told["stage"], *fate, x)
+        properties: Any = molecule.GetPropsAsDict(autoConvertStrings=False)
+        x = np.array(molecule.GetConformer().GetPositions())
+        fate = properties["kind"], properties.get("reason", "")
+        yield JumpedPose(int(properties["snapshot"]), properties["stage"], *fate, x)

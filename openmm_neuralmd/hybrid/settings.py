@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -48,10 +49,12 @@ class JumpSettings:
         InputError
         """
         for name in ("radius", "stiffness", "iterations", "pocket_limit"):
-            if not getattr(self, name) > 0:
+            if not 0 < getattr(self, name) < 1e9:
                 raise InputError(f"{name} must be positive, not {getattr(self, name):g}")
-        if not self.relax_ps >= 0:
+        if not 0 <= self.relax_ps < 1e9:
             raise InputError(f"relax_ps must not be negative, and is {self.relax_ps:g}")
+        if not self.energy_window < math.inf:
+            raise InputError(f"energy_window must be a number, not {self.energy_window:g}")
 
 
 @dataclass(frozen=True)

@@ -94,9 +94,9 @@ def bonded_stiffness(system: openmm.System, atoms: Sequence[int], positions: Arr
         moved = x.copy()
         moved[atom, axis] += step
         context.setPositions(moved)
-        found = context.getState(forces=True).getForces(asNumpy=True)
+        values = context.getState(forces=True).getForces(asNumpy=True)
         per_nm = unit.kilojoule_per_mole / unit.nanometer
-        return np.asarray(found.value_in_unit(per_nm))[index].ravel()
+        return np.asarray(values.value_in_unit(per_nm))[index].ravel()
 
     rows = [
         (forces(atom, axis, -STEP) - forces(atom, axis, STEP)) / (2.0 * STEP)

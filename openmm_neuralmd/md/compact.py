@@ -73,20 +73,20 @@ def compact(run: str | Path, output: str | Path, reach: float = np.inf, labels: 
     complex = Complex.from_files(run / TOPOLOGY, sdf=run / LIGAND)
     source = next(run.glob("trajectory.*"))
     frames = load(source, mdtraj.Topology.from_openmm(complex.topology))
-    kept = _kept(complex, reach)
-    topology = part_of_topology(complex.topology, kept)
+    atoms_near = _kept(complex, reach)
+    topology = part_of_topology(complex.topology, atoms_near)
     output.mkdir(parents=True, exist_ok=True)
     with complete(output / TOPOLOGY) as path, path.open("w") as file:
         # Without writeFile's header, which has the date: the same run gives the same file.
         app.PDBFile.writeModel(
-            topology, complex.positions[kept] * unit.nanometer, file, keepIds=True
+            topology, complex.positions[atoms_near] * unit.nanometer, file, keepIds=True
         )
         app.PDBFile.writeFooter(topology, file)
     with (
         complete(output / TRAJECTORY) as path,
         open_trajectory(path, topology, record["interval_ps"]) as writer,
     ):
-        for positions in frames.xyz[:, kept]:
+        for positions in frames.xyz[:, atoms_near]:
             writer.writeModel(positions.astype(float) * unit.nanometer)
     with complete(output / LIGAND) as path:
         path.write_bytes((run / LIGAND).read_bytes())
@@ -94,10 +94,12 @@ def compact(run: str | Path, output: str | Path, reach: float = np.inf, labels: 
         # No time stamp in it: the same run gives the same file.
         path.write_bytes(gzip.compress((run / TOPOLOGY).read_bytes(), mtime=0))
     if (run / LABELS).is_file():
-        _save_labels(run / LABELS, output / LABELS, np.searchsorted(kept, complex.ligand), labels)
+        _save_labels(
+            run / LABELS, output / LABELS, np.searchsorted(atoms_near, complex.ligand), labels
+        )
         with complete(output / PACKED_SYSTEM) as path:
             path.write_bytes(gzip.compress((run / SYSTEM).read_bytes(), mtime=0))
-    return Compact(output, _manifest(output, record, len(kept)))
+    return Compact(output, _manifest(output, record, len(atoms_near)))
 
 
 def _kept(complex: Complex, reach: float) -> np.ndarray:
@@ -109,8 +111,8 @@ def _kept(complex: Complex, reach: float) -> np.ndarray:
 
 
 def _save_labels(source: Path, target: Path, ligand: np.ndarray, most: int) -> None:
-    with np.load(source, allow_pickle=False) as found:
-        data = {name: found[name] for name in KEYS}
+    with np.load(source, allow_pickle=False) as arrays:
+        data = {name: arrays[name] for name in KEYS}
     count = len(data["time_ps"])
     picked = np.arange(count)
     if most and most < count:
@@ -131,10 +133,10 @@ def _save_labels(source: Path, target: Path, ligand: np.ndarray, most: int) -> N
 def _manifest(folder: Path, record: dict[str, Any], atoms: int) -> dict[str, Any]:
     complex = Complex.from_files(folder / TOPOLOGY, sdf=folder / LIGAND)
     snapshots = read_snapshots(folder / TRAJECTORY, complex)
-    kept = ("engine", "platform", "complex", "settings", "notes", "interval_ps", "snapshots")
-    told = {key: record[key] for key in kept}
+    keys = ("engine", "platform", "complex", "settings", "notes", "interval_ps", "snapshots")
+    manifest = {key: record[key] for key in keys}
     return {
-        **told,
+        **manifest,
         "atoms": {**record["atoms"], "compact": atoms},
         "residues": complex.n_residues,
         "ligand_heavy_atoms": len(complex.heavy),

@@ -94,7 +94,7 @@ def relax_box(setup: Setup, settings: MDSettings, time_ps: float) -> tuple[np.nd
 
 
 def duration(setup: Setup, settings: MDSettings) -> float:
-    """Of restrained and free stage together, ps."""
+    """Duration of the restrained and the free stage together, ps."""
     default = PERIODIC_PS if setup.periodic else ISOLATED_PS
     return default if settings.equilibration_ps is None else settings.equilibration_ps
 

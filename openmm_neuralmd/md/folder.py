@@ -21,6 +21,7 @@ from ..units import nanometers
 from ..utils.files import sha256
 from ..utils.openmm_xml import deserialize
 from ..utils.provenance import provenance
+from ..utils.resume import check_free
 from ..utils.settings import read_mapping, validated
 from .minimise import make_context
 
@@ -191,17 +192,6 @@ def potential_energy(
     return float(energy.value_in_unit(unit.kilojoule_per_mole))
 
 
-def check_absent(path: Path) -> None:
-    """Nothing that is there is overwritten.
-
-    Raises
-    ------
-    InputError
-    """
-    if path.exists():
-        raise InputError(f"{path}: exists; choose another name or move it away")
-
-
 def write_folder(
     path: str | Path,
     topology: app.Topology,
@@ -231,7 +221,7 @@ def write_folder(
         The folder exists, or the topology does not survive as a PDB file.
     """
     path = Path(path)
-    check_absent(path)
+    check_free(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     temporary.mkdir()
@@ -250,7 +240,7 @@ def write_folder(
         }
         text = yaml.safe_dump(whole, sort_keys=False, allow_unicode=True, width=100)
         (temporary / RECORD).write_text(text, encoding="utf-8")
-        check_absent(path)
+        check_free(path)
         temporary.rename(path)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)

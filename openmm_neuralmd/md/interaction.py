@@ -37,9 +37,9 @@ def energy_expression(dielectric: str) -> str:
 
 
 def dielectric_of(force: openmm.CustomNonbondedForce) -> str:
-    """Of an `interaction_force`: which of `ELECTROSTATICS` it has."""
-    told = force.getEnergyFunction()
-    return next(name for name in ELECTROSTATICS if energy_expression(name) == told)
+    """Return which of `ELECTROSTATICS` an `interaction_force` has."""
+    expression = force.getEnergyFunction()
+    return next(name for name in ELECTROSTATICS if energy_expression(name) == expression)
 
 
 def intraligand_force(
@@ -59,7 +59,7 @@ def intraligand_force(
     for name in PAIR_PARAMETERS:
         pairs.addPerBondParameter(name)
     place = selection.places(force.getNumParticles())
-    special = {frozenset(found[:2]): found[2:] for found in exceptions(force, place)}
+    special = {frozenset(exception[:2]): exception[2:] for exception in exceptions(force, place)}
     rows = dict(zip(place[ligand].tolist(), nonbonded_parameters(force, ligand), strict=True))
     for (i, a), (j, b) in itertools.combinations(rows.items(), 2):
         ordinary = (a[0] * b[0], 0.5 * (a[1] + b[1]), math.sqrt(a[2] * b[2]))
@@ -83,7 +83,7 @@ def interaction_force(
     pairs = openmm.CustomNonbondedForce(energy_expression(dielectric))
     for name in ("charge", "radius", "depth"):
         pairs.addPerParticleParameter(name)
-    for charge, sigma, epsilon in nonbonded_parameters(force, selection.kept):
+    for charge, sigma, epsilon in nonbonded_parameters(force, selection.particles):
         pairs.addParticle([math.sqrt(factor) * charge, sigma / 2, 2 * math.sqrt(epsilon)])
     place = selection.places(force.getNumParticles())
     own = set(place[ligand].tolist())
@@ -93,5 +93,5 @@ def interaction_force(
                 "ligand and protein share an exception of the NonbondedForce: is the ligand "
                 "covalently bound? use mode flexible"
             )
-    pairs.addInteractionGroup(own, set(range(len(selection.kept))) - own)
+    pairs.addInteractionGroup(own, set(range(len(selection.particles))) - own)
     return pairs

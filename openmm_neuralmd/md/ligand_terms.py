@@ -62,7 +62,7 @@ def ligand_terms(system: openmm.System, complex: Complex) -> BondedTerms:
     """
     place = np.full(system.getNumParticles(), -1)
     place[complex.ligand] = np.arange(len(complex.ligand))
-    found: dict[str, list[tuple[list[int], list[float]]]] = {
+    by_kind: dict[str, list[tuple[list[int], list[float]]]] = {
         name: [] for name in ("bond", "angle", "torsion", "pair")
     }
     whole = with_bonds(system)  # has to outlive its forces
@@ -76,11 +76,11 @@ def ligand_terms(system: openmm.System, complex: Complex) -> BondedTerms:
                     "cannot carry; train it without bonded terms"
                 )
             name, read = READ[type(force)]
-            found[name].append(read(*atoms, *values))
-    bonds = np.array([atoms for atoms, _ in found["bond"]]).reshape(-1, 2)
-    found["pair"] = [row for row in _pairs(system, place) if _apart(bonds, *row[0]) == THREE]
-    terms = BondedTerms(Counts(*map(len, found.values()))).double()
-    for name, rows in found.items():
+            by_kind[name].append(read(*atoms, *values))
+    bonds = np.array([atoms for atoms, _ in by_kind["bond"]]).reshape(-1, 2)
+    by_kind["pair"] = [row for row in _pairs(system, place) if _apart(bonds, *row[0]) == THREE]
+    terms = BondedTerms(Counts(*map(len, by_kind.values()))).double()
+    for name, rows in by_kind.items():
         if rows:
             getattr(terms, f"{name}_atoms").copy_(torch.tensor([row[0] for row in rows]))
             parameters = torch.tensor([row[1] for row in rows], dtype=torch.float64)

@@ -110,7 +110,7 @@ def without_constraints(system: openmm.System) -> openmm.System:
 
 
 def degrees_of_freedom(system: openmm.System) -> int:
-    """Of what moves: three for each particle, less constraints and the centre of mass."""
+    """Degrees of freedom of moving particles, without constraints and the centre of mass."""
     moving = masses(system) > 0
     constrained = sum(
         bool(moving[system.getConstraintParameters(n)[0]])

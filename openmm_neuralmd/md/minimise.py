@@ -83,8 +83,8 @@ def _descend(
 
 
 def _positions(context: openmm.Context) -> np.ndarray:
-    found = context.getState(positions=True).getPositions(asNumpy=True)
-    return np.asarray(found.value_in_unit(unit.nanometer), dtype=np.float64)
+    positions = context.getState(positions=True).getPositions(asNumpy=True)
+    return np.asarray(positions.value_in_unit(unit.nanometer), dtype=np.float64)
 
 
 def _hold(system: openmm.System, topology: app.Topology, positions: np.ndarray) -> None:

@@ -47,7 +47,7 @@ class Setup:
         Repartitioned masses, 0 where nothing moves; forces in `GROUPS`; no thermostat, no barostat.
     complex : Complex
         Topology and start of the particles in `system`.
-    kept : (K,) int64
+    particles : (K,) int64
         Their indices in the complex folder.
     notes : tuple of str
         What was left out or changed.
@@ -55,12 +55,12 @@ class Setup:
 
     system: openmm.System
     complex: Complex
-    kept: np.ndarray
+    particles: np.ndarray
     notes: tuple[str, ...]
 
     @property
     def topology(self) -> app.Topology:
-        """Of the particles in `system`."""
+        """Topology of the particles in `system`."""
         return self.complex.topology
 
     @property
@@ -109,7 +109,7 @@ def pocket(
     selection = around_ligand(whole, settings.pocket_radius, settings.shell_radius, water=True)
     source = folder.system()
     residues = [atom.residue.index for atom in whole.topology.atoms()]
-    water = is_solvent(whole.topology, whole.ligand)[residues][selection.kept]
+    water = is_solvent(whole.topology, whole.ligand)[residues][selection.particles]
     system = bonded_part(source, selection, water)
     cutoff = POCKET_CUTOFF if settings.cutoff is None else settings.cutoff
     bounded = None if np.isinf(cutoff) else cutoff
@@ -151,17 +151,17 @@ def build(folder: ComplexFolder, settings: MDSettings) -> Setup:
     whole = folder.complex()
     system, selection = MODES[settings.mode](folder, whole, settings)
     complex = _part_of_complex(whole, selection, system.usesPeriodicBoundaryConditions())
-    notes = _left_out(folder, system, len(selection.kept))
+    notes = _left_out(folder, system, len(selection.particles))
     added = constrain_hydrogens(system, complex.topology)
     if added:
         notes += (f"{added} bonds to hydrogens constrained",)
     if settings.hydrogen_mass > 0:
         repartition(system, complex.topology, settings.hydrogen_mass)
-    return Setup(system, complex, selection.kept, notes)
+    return Setup(system, complex, selection.particles, notes)
 
 
 def _part_of_complex(whole: Complex, selection: Selection, periodic: bool) -> Complex:
-    topology = part_of_topology(whole.topology, selection.kept)
+    topology = part_of_topology(whole.topology, selection.particles)
     if not periodic:
         topology.setPeriodicBoxVectors(None)
     ligand = list(whole.topology.atoms())[whole.ligand[0]].residue

@@ -81,7 +81,7 @@ def summary(
     """
     with energies.open(newline="") as file:
         temperatures = [float(row["temperature_k"]) for row in csv.DictReader(file)]
-    made = total - first
+    new = total - first
     return ReferenceRun(
         path=output,
         trajectory=output / f"trajectory.{settings.format}",
@@ -89,7 +89,7 @@ def summary(
         snapshots=total,
         resumed_from=first,
         seconds=seconds,
-        ns_per_day=made * settings.interval_ps / seconds * 86.4 if made else float("nan"),
+        ns_per_day=new * settings.interval_ps / seconds * 86.4 if new else float("nan"),
         temperature=float(np.mean(temperatures)),
     )
 

@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import openmm
 
-from ..errors import InputError, SimulationError
+from ..errors import SimulationError
 from ..simulation.guard import check_pocket
 from ..utils.platforms import describe_platform
 from ..utils.progress import Advance, silent
-from ..utils.resume import PartialRun
+from ..utils.resume import PartialRun, check_free
 from .equilibration import (
     PRODUCTION,
     advance,
@@ -21,7 +21,7 @@ from .equilibration import (
     noise,
 )
 from .field import running_system
-from .folder import ComplexFolder, check_absent
+from .folder import ComplexFolder
 from .modes import Setup, build
 from .outcome import (
     ReferenceRun,
@@ -73,18 +73,13 @@ def run_reference(
         Not a number, or the ligand left the pocket; the snapshots before it are kept.
     """
     settings, output = settings or MDSettings(), Path(output)
-    check_absent(output)
+    check_free(output)
     folder = ComplexFolder.of(folder)
     setup, total = build(folder, settings), settings.snapshots(time_ps)
     partial = PartialRun(output, identity(folder, settings, ENGINE))
     start = equilibrate(setup, settings, partial.folder, lambda stage: progress(0, stage))
     context = _context(setup, settings, start)
-    first = partial.resume(context.loadCheckpoint)
-    if first > total:
-        raise InputError(
-            f"{partial.folder} holds {first} snapshots already, {total} were asked for; "
-            "ask for as many at least, or remove the folder to start anew"
-        )
+    first = partial.resume(context.loadCheckpoint, total)
     progress(first, "production")
     began = time.perf_counter()
     records = Records(partial, setup, settings)
@@ -96,8 +91,8 @@ def run_reference(
         own = np.searchsorted(records.written, setup.complex.ligand)
         records.labels.save(partial.run / LABELS, times, own)
     engine = {"engine": ENGINE, "platform": describe_platform(context)}
-    told = record(folder, setup, settings, records.written, run, engine)
-    publish(partial, setup, records.topology, records.written, told, folder)
+    content = record(folder, setup, settings, records.written, run, engine)
+    publish(partial, setup, records.topology, records.written, content, folder)
     return run
 
 
@@ -134,9 +129,9 @@ def _produce(
                 if number == numbers.stop - 1 or seconds - committed > checkpoint_seconds:
                     partial.commit(context.createCheckpoint(), number, records.files)
                     committed = seconds
-                made = number - numbers.start + 1
-                speed = made * settings.interval_ps / seconds * 86.4
+                count = number - numbers.start + 1
+                speed = count * settings.interval_ps / seconds * 86.4
                 progress(1, f"{speed:.3g} ns/day, {temperature:.0f} K")
     except SimulationError as error:
-        kept = f"the snapshots before it are kept in {partial.run}"
-        raise SimulationError(f"{error}; {kept}") from error
+        hint = f"the snapshots before it are kept in {partial.run}"
+        raise SimulationError(f"{error}; {hint}") from error

@@ -22,22 +22,22 @@ class Selection:
 
     Attributes
     ----------
-    kept : (K,) int64
+    particles : (K,) int64
         Particle indices, increasing.
     moving : (K,) bool
-        Which of `kept` move.
+        Which of `particles` move.
     positions : (K, 3) float64, nm
         Water and ions at their image nearest to the ligand, where the rest of the box is dropped.
     """
 
-    kept: np.ndarray
+    particles: np.ndarray
     moving: np.ndarray
     positions: np.ndarray
 
     def places(self, particles: int) -> np.ndarray:
-        """(particles,) int64: index within `kept` of every particle of the whole, -1 if dropped."""
+        """(particles,) int64: index within `self.particles` of every particle, -1 if dropped."""
         place = np.full(particles, -1)
-        place[self.kept] = np.arange(len(self.kept))
+        place[self.particles] = np.arange(len(self.particles))
         return place
 
 
@@ -74,10 +74,10 @@ def around_ligand(complex: Complex, free: float, kept: float, water: bool = Fals
 
 def is_solvent(topology: app.Topology, ligand: np.ndarray) -> np.ndarray:
     """Whether each residue is water or salt; (residues,) bool.  The ligand never is."""
-    found = np.array([residue.name in WATER | SALT for residue in topology.residues()])
+    solvent = np.array([residue.name in WATER | SALT for residue in topology.residues()])
     atoms = list(topology.atoms())
-    found[atoms[ligand[0]].residue.index] = False
-    return found
+    solvent[atoms[ligand[0]].residue.index] = False
+    return solvent
 
 
 def _solvent_near_ligand(complex: Complex) -> np.ndarray:

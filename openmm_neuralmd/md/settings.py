@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 
 from ..errors import InputError
@@ -12,6 +13,25 @@ FORMATS = ("xtc", "dcd")
 DIELECTRICS = ("4r", "vacuum")
 ENSEMBLES = ("npt", "nvt")
 WRITE = ("solute", "all")
+
+LIMITS: dict[str, tuple[float, float, str]] = {
+    "interval_ps": (1e-3, 1e9, "ps"),
+    "timestep_fs": (1e-2, 10, "fs"),
+    "hydrogen_mass": (1, 8, "amu, or 0 for masses as they are"),
+    "temperature": (1, 2000, "K"),
+    "friction": (1e-6, 1e4, "1/ps"),
+    "pressure": (1e-6, 1e5, "bar"),
+    "equilibration_ps": (0, 1e9, "ps"),
+    "cutoff": (0.6, 100, "nm"),
+    "pocket_radius": (0.1, 100, "nm"),
+    "shell_radius": (0.1, 100, "nm"),
+    "rigid_radius": (0.1, 100, "nm"),
+    "pocket_limit": (0.1, 1e3, "nm"),
+}
+"""Least and largest value of each number, and its unit.
+
+A cutoff below 0.6 nm leaves out the forces that hold a molecule together.
+"""
 
 FASTEST = 2.5  # fs; a longer step needs hydrogens of `HEAVY_HYDROGEN` at least
 HEAVY_HYDROGEN = 3.0  # amu
@@ -101,9 +121,7 @@ class MDSettings:
                 raise InputError(
                     f"unknown {name} {getattr(self, name)!r}; known: {', '.join(known)}"
                 )
-        for name in ("interval_ps", "timestep_fs", "temperature", "friction", "pressure"):
-            if not getattr(self, name) > 0:
-                raise InputError(f"{name} must be positive, not {getattr(self, name):g}")
+        self._check_numbers()
         if self.pocket_radius >= self.shell_radius:
             raise InputError(
                 f"the fixed shell ends at {self.shell_radius:g} nm, inside what moves "
@@ -115,6 +133,22 @@ class MDSettings:
                 "take 2 fs without them"
             )
         self.steps_per_snapshot()
+
+    def _check_numbers(self) -> None:
+        """Refuse numbers with which a run is nonsense or does not end."""
+        for name, (least, most, unit) in LIMITS.items():
+            value = getattr(self, name)
+            off = name == "hydrogen_mass" and value == 0
+            if value is None or off or (name == "cutoff" and value == math.inf):
+                continue
+            if not least <= value <= most:
+                raise InputError(
+                    f"{name} must be from {least:g} to {most:g} {unit}, not {value:g}".replace(
+                        "  ", " "
+                    )
+                )
+        if not 0 <= self.seed < 2**63:
+            raise InputError(f"seed must be from 0 to 2^63 - 1, not {self.seed}")
 
     def steps_per_snapshot(self) -> int:
         """Time steps between snapshots.

@@ -62,7 +62,7 @@ def bonded_part(
         kept.
     """
     part = openmm.System()
-    for particle, moves in zip(selection.kept.tolist(), selection.moving, strict=True):
+    for particle, moves in zip(selection.particles.tolist(), selection.moving, strict=True):
         if system.isVirtualSite(particle):
             raise InputError(
                 f"particle {particle} is a virtual site, which a reduced run cannot carry; "
@@ -134,13 +134,13 @@ def nonbonded_force(system: openmm.System) -> openmm.NonbondedForce:
     InputError
         There is none, there are several, or its parameters depend on global ones.
     """
-    found = [force for force in system.getForces() if isinstance(force, openmm.NonbondedForce)]
-    if len(found) != 1:
+    forces = [force for force in system.getForces() if isinstance(force, openmm.NonbondedForce)]
+    if len(forces) != 1:
         raise InputError(
-            f"system.xml holds {len(found)} NonbondedForces; a reduced run needs exactly one: "
+            f"system.xml holds {len(forces)} NonbondedForces; a reduced run needs exactly one: "
             "use mode flexible"
         )
-    force = found[0]
+    force = forces[0]
     if force.getNumParticleParameterOffsets() or force.getNumExceptionParameterOffsets():
         raise InputError("nonbonded parameters with offsets are for mode flexible only")
     return force
@@ -167,7 +167,7 @@ def nonbonded_part(
 ) -> openmm.NonbondedForce:
     """Nonbonded interactions of the kept particles, with a reaction field beyond `cutoff` nm."""
     part = openmm.NonbondedForce()
-    for row in nonbonded_parameters(force, selection.kept):
+    for row in nonbonded_parameters(force, selection.particles):
         part.addParticle(*row)
     for exception in exceptions(force, selection.places(force.getNumParticles())):
         part.addException(*exception)

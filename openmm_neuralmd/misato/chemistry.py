@@ -123,8 +123,10 @@ def known(graph: Chem.Mol, residues: list[tuple[int, str, tuple[str, ...]]]) -> 
         for bond in f"C=O {_DOUBLE.get(name, '')}".split():
             i, j = bond.split("=")
             if i in atoms and j in atoms:
-                found = molecule.GetBondBetweenAtoms(first + atoms.index(i), first + atoms.index(j))
-                found.SetBondType(Chem.BondType.DOUBLE)
+                present = molecule.GetBondBetweenAtoms(
+                    first + atoms.index(i), first + atoms.index(j)
+                )
+                present.SetBondType(Chem.BondType.DOUBLE)
     for atom in molecule.GetAtoms():
         atom.SetFormalCharge(_charge(atom))
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -109,6 +110,9 @@ def _to_folders(
             f"{source.name} has {len(names)} entries; name those to convert ({names[0]}, ...)"
         )
     single = len(names) == 1
+    paths = [name for name in names if not re.fullmatch(r"\w[\w.+-]*", name)]
+    if paths and not single:
+        raise InputError(f"{source.name}: entry {paths[0]!r} cannot be the name of a folder")
     return [
         write_folder(
             read_entry(source, name), target if single else target / name, interval=interval

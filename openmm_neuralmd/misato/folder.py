@@ -65,6 +65,7 @@ def write_folder(entry: Entry, folder: str | Path, *, interval: Any = None) -> P
     `complex.yaml` keeps what the others cannot hold, so that the way back loses nothing of it.
     """
     folder = Path(folder)
+    _refuse_foreign(folder)
     complex = read_complex(entry)
     chemistry = ligand_chemistry(entry, complex)
     interval_ps = entry_interval(entry, interval)
@@ -84,6 +85,17 @@ def write_folder(entry: Entry, folder: str | Path, *, interval: Any = None) -> P
     except OSError as error:
         raise InputError(f"cannot write {folder}: {error.strerror or one_line(error)}") from error
     return folder
+
+
+def _refuse_foreign(folder: Path) -> None:
+    """A folder that this function wrote may be written again; other people's files may not."""
+    present = [folder / name for name in (PDB, TRAJECTORY, SDF, SETTINGS)]
+    present = [path for path in present if path.exists()]
+    ours = (folder / SETTINGS).is_file() and "interval_source" in read_settings(folder)
+    if present and not ours:
+        raise InputError(
+            f"{present[0]}: exists, and convert did not write it; choose another folder"
+        )
 
 
 def _write_sdf(path: Path, entry: Entry, chemistry: Chemistry) -> None:

@@ -195,13 +195,13 @@ def _hydrogens(residue: Residue, positions: np.ndarray) -> dict[str, list[int]]:
         for parent, child in ((bond[0], bond[1]), (bond[1], bond[0]))
         if parent.element.symbol != "H" and parent.residue is residue
     }
-    found: dict[str, list[int]] = {}
+    hydrogens: dict[str, list[int]] = {}
     for atom in residue.atoms():
         if atom.element.symbol == "H":
             nearest = np.linalg.norm(places - positions[atom.index], axis=1).argmin()
             parent = parents.get(atom.index, heavy[nearest].name)
-            found.setdefault(parent, []).append(atom.index)
-    return found
+            hydrogens.setdefault(parent, []).append(atom.index)
+    return hydrogens
 
 
 def _arrange(

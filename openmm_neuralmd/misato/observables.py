@@ -57,9 +57,9 @@ def buried_area(snapshots: np.ndarray, topology: mdtraj.Topology, ligand: np.nda
 
 def _buried(points: np.ndarray, topology: mdtraj.Topology, inside: np.ndarray) -> float:
     near = cKDTree(points[inside]).query(points)[0] < _REACH
-    kept = np.flatnonzero(near | inside)
-    of_ligand = inside[kept]
-    whole = mdtraj.Trajectory(points[kept], topology.subset(kept))
+    neighbours = np.flatnonzero(near | inside)
+    of_ligand = inside[neighbours]
+    whole = mdtraj.Trajectory(points[neighbours], topology.subset(neighbours))
     parts = [whole.atom_slice(np.flatnonzero(part)) for part in (of_ligand, ~of_ligand)]
     alone = sum(_area(part) for part in parts if part.n_atoms)
     return 100 * (alone - _area(whole))

@@ -103,7 +103,7 @@ class Entry:
 
 
 def _block_length(data: h5py.Dataset) -> int:
-    """As many whole chunks of snapshots as fit into 16 MB, one chunk at least."""
+    """Number of snapshots in the whole chunks that fit into 16 MB, at least one chunk."""
     chunk = data.chunks[0] if data.chunks else 1
     frame = 8 * data.shape[1] * 3
     return max(1, _BLOCK_BYTES // (frame * chunk)) * chunk
@@ -135,13 +135,13 @@ def read_entry(path: str | Path, name: str) -> Entry:
     """
     path = Path(path)
     with opened(existing(path)) as file:
-        found = next((n for n in (name, name.upper(), name.lower()) if n in file), None)
-        if found is None:
+        key = next((n for n in (name, name.upper(), name.lower()) if n in file), None)
+        if key is None:
             raise InputError(
                 f"{path.name} has no entry {name!r}; it has {len(file)}: {shown(file)}"
             )
-        label = f"{path.name}: entry {found}"
-        group = group_of(file, found)
+        label = f"{path.name}: entry {key}"
+        group = group_of(file, key)
         _refuse_missing(label, set(group or ()))
         assert group is not None
         return _read_arrays(path, group, label)
@@ -219,7 +219,7 @@ def _check_codes(entry: Entry) -> None:
 def read_names(path: str | Path) -> list[str]:
     """Entry names of a split file or of peptides.txt: one per line, in upper case as in MD.hdf5."""
     names = [line.strip().upper() for line in existing(path).read_text().splitlines()]
-    found = [name for name in names if name]
-    if not found:
+    entries = [name for name in names if name]
+    if not entries:
         raise InputError(f"{Path(path).name} names no entry; one PDB code per line is due")
-    return found
+    return entries

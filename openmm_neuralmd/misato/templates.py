@@ -58,15 +58,15 @@ class Template:
         return tuple(type_code(kind) for kind in self.types)
 
     def without_hydrogens(self) -> Template:
-        """As in entries preprocessed to heavy atoms only."""
-        kept = [i for i, element in enumerate(self.elements) if element != "H"]
-        place = {old: new for new, old in enumerate(kept)}
+        """Return the template without hydrogens, for entries reduced to heavy atoms."""
+        heavy = [i for i, element in enumerate(self.elements) if element != "H"]
+        place = {old: new for new, old in enumerate(heavy)}
         return Template(
             self.name,
             self.end,
-            tuple(self.atoms[i] for i in kept),
-            tuple(self.types[i] for i in kept),
-            tuple(self.elements[i] for i in kept),
+            tuple(self.atoms[i] for i in heavy),
+            tuple(self.types[i] for i in heavy),
+            tuple(self.elements[i] for i in heavy),
             tuple((place[i], place[j]) for i, j in self.bonds if i in place and j in place),
             self.charge,
         )
@@ -74,7 +74,7 @@ class Template:
     @property
     def hydrogens(self) -> dict[str, tuple[int, ...]]:
         """Heavy atom to the places of its hydrogens."""
-        found: dict[str, list[int]] = {
+        bonded: dict[str, list[int]] = {
             atom: []
             for atom, element in zip(self.atoms, self.elements, strict=True)
             if element != "H"
@@ -82,8 +82,8 @@ class Template:
         for bond in self.bonds:
             for i, j in (bond, bond[::-1]):
                 if self.elements[j] == "H" and self.elements[i] != "H":
-                    found[self.atoms[i]].append(j)
-        return {atom: tuple(sorted(places)) for atom, places in found.items()}
+                    bonded[self.atoms[i]].append(j)
+        return {atom: tuple(sorted(places)) for atom, places in bonded.items()}
 
 
 @cache
@@ -91,7 +91,7 @@ def templates() -> tuple[Template, ...]:
     """Every amino acid and cap of ff14SB, at chain ends and inside, complete in hydrogens."""
     root = ET.parse(_LIBRARY).getroot()
     elements = {t.get("name"): t.get("element") for t in root.iter("Type")}
-    found = []
+    matches = []
     for residue in root.iter("Residue"):
         atoms = residue.findall("Atom")
         names = [str(atom.get("name")) for atom in atoms]
@@ -110,8 +110,8 @@ def templates() -> tuple[Template, ...]:
             round(sum(float(atom.get("charge", 0)) for atom in atoms)),
         )
         if all(template.codes):
-            found.append(template)
-    return tuple(found)
+            matches.append(template)
+    return tuple(matches)
 
 
 def _bare(kind: str) -> str:
@@ -134,13 +134,13 @@ def _by_code(heavy: bool) -> dict[int, tuple[Template, ...]]:
 
     No pattern is the beginning of another, so the first that fits is the residue.
     """
-    found: dict[int, list[Template]] = {}
+    by_code: dict[int, list[Template]] = {}
     for template in heavy_templates() if heavy else templates():
         if code := residue_code(template.name):
-            found.setdefault(code, []).append(template)
-    for every in found.values():  # of equal patterns (CYS, CYM stripped) MISATO's name is meant
+            by_code.setdefault(code, []).append(template)
+    for every in by_code.values():  # of equal patterns (CYS, CYM stripped) MISATO's name is meant
         every.sort(key=lambda template: template.name not in RESIDUES)
-    return {code: tuple(every) for code, every in found.items()}
+    return {code: tuple(every) for code, every in by_code.items()}
 
 
 def match(

@@ -34,14 +34,14 @@ def residues_of(entry: Entry, molecule: range) -> list[tuple[range, Template | N
     """
     types, residues = entry.type.tolist(), entry.residue.tolist()
     heavy = not (entry.number[molecule.start : molecule.stop] == 1).any()
-    found: list[tuple[range, Template | None]] = []
+    assigned: list[tuple[range, Template | None]] = []
     start = molecule.start
     while start < molecule.stop:
         if residues[start] == 0:
             stop = start
             while stop < molecule.stop and residues[stop] == 0:
                 stop += 1
-            found.append((range(start, stop), None))
+            assigned.append((range(start, stop), None))
         else:
             template = match(types, residues, start, heavy=heavy)
             if template is None or start + len(template.atoms) > molecule.stop:
@@ -50,9 +50,9 @@ def residues_of(entry: Entry, molecule: range) -> list[tuple[range, Template | N
                     "was the entry cut or reordered?"
                 )
             stop = start + len(template.atoms)
-            found.append((range(start, stop), template))
+            assigned.append((range(start, stop), template))
         start = stop
-    return found
+    return assigned
 
 
 def build_topology(entry: Entry, positions: np.ndarray) -> app.Topology:

@@ -114,9 +114,9 @@ def check_matched(forcefield: app.ForceField, topology: app.Topology, name: str)
     """
     unmatched = forcefield.getUnmatchedResidues(topology)
     if unmatched:
-        found = [f"{describe(r)} ({sum(1 for _ in r.atoms())} atoms)" for r in unmatched]
+        names = [f"{describe(r)} ({sum(1 for _ in r.atoms())} atoms)" for r in unmatched]
         raise InputError(
-            f"{name}: no parameters for {shown(found)}; mend its atoms and hydrogens, leave it out "
+            f"{name}: no parameters for {shown(names)}; mend its atoms and hydrogens, leave it out "
             f"(--drop {unmatched[0].name}), or bring your own parameters "
             "(neuralmd prepare SYSTEM.xml STRUCTURE.pdb)"
         )

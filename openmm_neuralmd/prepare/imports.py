@@ -15,12 +15,13 @@ from openmm import app, unit
 from rdkit import Chem
 
 from ..errors import InputError, NeuralMDError, one_line
-from ..md.folder import ComplexFolder, check_absent, write_folder
+from ..md.folder import ComplexFolder, write_folder
 from ..structure.complex import Complex
 from ..structure.readers import existing, read_structure
 from ..structure.residues import selection_of
 from ..utils.files import sha256
 from ..utils.openmm_xml import deserialize
+from ..utils.resume import check_free
 from .perception import ligand_molecule
 from .prmtop import check_whole
 
@@ -212,7 +213,7 @@ def _write(
     sdf: str | Path | None,
     sources: dict[str, list[Path]],
 ) -> ComplexFolder:
-    check_absent(Path(output))
+    check_free(Path(output))
     complex = Complex.from_openmm(topology, positions, ligand=ligand, name=Path(output).name)
     molecule, orders = ligand_molecule(complex, system, sdf)
     residue = next(list(topology.atoms())[i].residue for i in complex.ligand[:1])

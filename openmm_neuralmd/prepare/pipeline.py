@@ -15,7 +15,7 @@ from openmm import app, unit
 
 from ..errors import InputError
 from ..md.engines import choose_engine
-from ..md.folder import ComplexFolder, check_absent, write_folder
+from ..md.folder import ComplexFolder, write_folder
 from ..md.masses import repartition
 from ..md.minimise import make_context, minimise
 from ..md.modes import Setup
@@ -24,6 +24,7 @@ from ..structure.complex import Complex
 from ..structure.residues import selection_of
 from ..units import nanometers, to_angstrom
 from ..utils.files import sha256
+from ..utils.resume import check_free
 from . import soundness
 from .assembly import assemble, ligand_atoms, ligand_sdf
 from .charges import METHODS, assign_charges, default_method
@@ -98,7 +99,9 @@ class PrepareSettings:
         """
         solvent = choose_solvent(self.solvent)
         choose_engine(self.engine)
-        if self.relax_ps < 0 or (self.relax_ps and not solvent.explicit):
+        if not 0 <= self.ph <= 14:
+            raise InputError(f"ph must be from 0 to 14, not {self.ph:g}")
+        if not 0 <= self.relax_ps < 1e6 or (self.relax_ps and not solvent.explicit):
             raise InputError("the box is relaxed for a positive time, and in explicit solvent only")
         if self.charges not in (None, *METHODS):
             known = ", ".join(METHODS)
@@ -155,7 +158,7 @@ def prepare(
     """
     settings = settings or PrepareSettings()
     settings.check()
-    check_absent(Path(output))
+    check_free(Path(output))
     notes: list[str] = []
 
     def tell(line: str) -> None:
@@ -217,12 +220,12 @@ def describe_ligand(ligand: Ligand, source: Path) -> dict[str, Any]:
 
 
 def _versions() -> dict[str, str]:
-    """Of what decides chemistry and parameters, beside OpenMM; what is not installed left out."""
-    found = {}
+    """Versions of the installed packages, beside OpenMM, that decide chemistry and parameters."""
+    versions = {}
     for package in ("pdbfixer", "rdkit", "acpype", "openmmforcefields"):
         with suppress(metadata.PackageNotFoundError):
-            found[package] = metadata.version(package)
-    return found
+            versions[package] = metadata.version(package)
+    return versions
 
 
 def _parametrise(

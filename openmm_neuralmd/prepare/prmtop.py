@@ -40,10 +40,10 @@ def check_whole(path: Path) -> None:
     try:
         pointers = [int(value) for value in " ".join(sections["POINTERS"][1]).split()]
         for name, (factor, pointer) in _LENGTHS.items():
-            expected, found = factor * pointers[pointer], _count(*sections[name])
-            if found < expected:
+            expected, actual = factor * pointers[pointer], _count(*sections[name])
+            if actual < expected:
                 raise InputError(
-                    f"cannot read {path.name}: it is half-written: {name} has {found} of "
+                    f"cannot read {path.name}: it is half-written: {name} has {actual} of "
                     f"{expected} values; write or copy it again"
                 )
     except (KeyError, IndexError, ValueError) as error:

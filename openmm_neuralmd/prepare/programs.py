@@ -47,12 +47,12 @@ class AmberTools:
         return "acpype's AmberTools" if self.carried else "AmberTools"
 
     def version(self) -> str:
-        """Of antechamber, as it introduces itself."""
+        """Version that antechamber prints."""
         with TemporaryDirectory(prefix="neuralmd-") as folder, suppress(ProgramError):
-            told = self.run("antechamber", "-h", folder=Path(folder))
-            found = re.search(r"antechamber (\d\S*?):", told)
-            if found is not None:
-                return found.group(1)
+            output = self.run("antechamber", "-h", folder=Path(folder))
+            match = re.search(r"antechamber (\d\S*?):", output)
+            if match is not None:
+                return match.group(1)
         return "unknown"
 
     def run(self, program: str, *arguments: str, folder: Path) -> str:
@@ -113,8 +113,8 @@ def find_ambertools() -> AmberTools:
 
 def _netcdf() -> Path | None:
     """Debian's libnetcdf, which is whole."""
-    found = sorted(Path("/usr/lib").glob("*/libnetcdf.so.19"))
-    return found[0] if found else None
+    libraries = sorted(Path("/usr/lib").glob("*/libnetcdf.so.19"))
+    return libraries[0] if libraries else None
 
 
 def _reason(output: str, folder: Path) -> str:

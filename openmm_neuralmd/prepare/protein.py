@@ -202,9 +202,9 @@ def _fixer(topology: app.Topology, positions: unit.Quantity, platform: openmm.Pl
 
 def _fix(fixer: PDBFixer, options: ProteinOptions, note: Note, name: str) -> None:
     """Replace modified residues and add missing heavy atoms; loops are not built."""
-    kept = parametrised_residues()
+    parametrised = parametrised_residues()
     fixer.findNonstandardResidues()
-    modified = [(r, new) for r, new in fixer.nonstandardResidues if r.name not in kept]
+    modified = [(r, new) for r, new in fixer.nonstandardResidues if r.name not in parametrised]
     if modified and options.nonstandard == "refuse":
         raise InputError(
             f"{name}: modified residues without parameters: "
@@ -214,7 +214,9 @@ def _fix(fixer: PDBFixer, options: ProteinOptions, note: Note, name: str) -> Non
     if modified:
         note(f"replaced: {shown(f'{describe(r)} by {new}' for r, new in modified)}")
         fixer.replaceNonstandardResidues()
-    present = [r for r in fixer.topology.residues() if r.name in kept and r.name in substitutions]
+    present = [
+        r for r in fixer.topology.residues() if r.name in parametrised and r.name in substitutions
+    ]
     if present:
         note(f"modified residues kept, with parameters: {shown(map(describe, present))}")
     fixer.missingResidues = {}

@@ -136,12 +136,12 @@ def _shortest(topology: app.Topology, positions: np.ndarray, near: list[set[int]
 
 
 def _alpha_carbons(topology: app.Topology) -> list[tuple[app.topology.Residue, list[int]]]:
-    found = []
+    alphas = []
     for residue in topology.residues():
         index = {atom.name: atom.index for atom in residue.atoms()}
         if all(name in index for name in ("N", "CA", "C", "CB")):
-            found.append((residue, [index[name] for name in ("CA", "N", "C", "CB")]))
-    return found
+            alphas.append((residue, [index[name] for name in ("CA", "N", "C", "CB")]))
+    return alphas
 
 
 def _handedness(corners: np.ndarray) -> float:

@@ -184,9 +184,9 @@ def check_hash(path: str, expected: str) -> None:
             f"{path}: the exported NeuralMD force of this System is missing; "
             "make the force again with NeuralMDForce"
         )
-    found = sha256(path)
-    if found != expected:
+    actual = sha256(path)
+    if actual != expected:
         raise ModelError(
-            f"{path}: SHA-256 is {found[:12]}…, but the System was made with {expected[:12]}…; "
+            f"{path}: SHA-256 is {actual[:12]}…, but the System was made with {expected[:12]}…; "
             "the file was changed: make the force again with NeuralMDForce"
         )

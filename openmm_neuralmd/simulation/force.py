@@ -164,13 +164,13 @@ class FoundForce:
 
 def find_forces(system: openmm.System) -> list[FoundForce]:
     """The NeuralMD forces of a System, also of one that was read from XML."""
-    found = []
+    forces = []
     for index, force in enumerate(system.getForces()):
         prefix, *parts = force.getName().split(":", 3)
         if prefix == PREFIX and len(parts) == 3:
             quantity, digest, path = parts
-            found.append(FoundForce(index, quantity, digest, path, force))
-    return found
+            forces.append(FoundForce(index, quantity, digest, path, force))
+    return forces
 
 
 def verify(system: openmm.System) -> list[FoundForce]:
@@ -183,10 +183,10 @@ def verify(system: openmm.System) -> list[FoundForce]:
         energy.
     """
     forces = find_forces(system)
-    for found in forces:
-        check_hash(found.path, found.sha256)
+    for force in forces:
+        check_hash(force.path, force.sha256)
     barostats = [f.getName() for f in system.getForces() if "Barostat" in type(f).__name__]
-    if barostats and any(found.quantity != "energy" for found in forces):
+    if barostats and any(force.quantity != "energy" for force in forces):
         raise ModelError(
             f"the System has a {barostats[0]}, but a NeuralMD force without an energy: constant "
             "pressure means nothing for it; remove the barostat or use an energy model"
@@ -203,11 +203,11 @@ def serialize_system(system: openmm.System) -> str:
     root = ElementTree.fromstring(openmm.XmlSerializer.serialize(system))
     nodes = root.find("Forces")
     assert nodes is not None
-    for found in find_forces(system):
-        if nodes[found.index].get("type") == "TorchForce":
-            artifact = read_artifact(found.path)
-            group = found.force.getForceGroup()
-            nodes[found.index] = _xml(
+    for force in find_forces(system):
+        if nodes[force.index].get("type") == "TorchForce":
+            artifact = read_artifact(force.path)
+            group = force.force.getForceGroup()
+            nodes[force.index] = _xml(
                 force_from_artifact(artifact, backend="PythonForce", forceGroup=group)
             )
     return ElementTree.tostring(root, encoding="unicode")

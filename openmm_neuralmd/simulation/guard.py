@@ -40,9 +40,9 @@ def guard(context: openmm.Context | openmm.app.Simulation, complex: Complex) -> 
 
 def diagnose(context: openmm.Context, complex: Complex, message: str) -> str | None:
     """What an OpenMMException means for this complex, or None if it has another cause."""
-    told = _FROM_MODULE.search(message)
-    if told:
-        return f"{atom_name(complex, int(told[1]))}: {told[2]}"
+    match = _FROM_MODULE.search(message)
+    if match:
+        return f"{atom_name(complex, int(match[1]))}: {match[2]}"
     if not _NAN.search(message):
         return None
     lost = lost_particle(context)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shutil
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,14 +15,13 @@ import numpy as np
 import yaml
 from openmm import app
 
-from ..errors import InputError
+from ..errors import InputError, SimulationError
 from ..structure.complex import Complex
 from ..units import to_angstrom
-from ..utils.files import complete
 from ..utils.platforms import ON_CPU, choose_platform, describe_platform
 from ..utils.progress import Advance, silent
 from ..utils.provenance import provenance
-from ..utils.resume import PartialTrajectory
+from ..utils.resume import PartialRun
 from .backends import choose_backend
 from .guard import check_pocket, guard
 from .integrator import NeuralMDIntegrator
@@ -31,6 +31,8 @@ from .system import create_system
 if TYPE_CHECKING:
     from ..model import Model
 
+
+TRAJECTORY = "trajectory.dcd"  # until it has its final name
 
 SEED = 1
 """OpenMM takes another seed each time for 0, so that a run could not be resumed exactly."""
@@ -122,25 +124,45 @@ def simulate(
     if snapshots < 1:
         raise InputError(f"{snapshots} snapshots were asked for; 1 is the least")
     settings, output = settings or RunSettings(), Path(output)
+    if not 0 <= (settings.seed or 0) < 2**31:
+        raise InputError(f"seed must be from 0 to 2^31 - 1, not {settings.seed}")
+    if not (settings.temperature is None or 0 <= settings.temperature <= 2000):
+        raise InputError(f"temperature must be from 0 to 2000 K, not {settings.temperature}")
     complex = model.fitted(complex)
     run_identity = identity(model, complex, known, settings)
-    partial = PartialTrajectory(output, complex.topology, model.card.interval_ps, run_identity)
+    names = (output, output.with_suffix(".pdb"), output.with_suffix(".run.yaml"))
+    partial = PartialRun(output, run_identity, beside=names[1:])
     simulation = make_simulation(model, complex, settings, partial.folder / "force.pt")
     initialise(simulation, model, complex, known)
-    first = partial.resume(simulation.context)
+    first = partial.resume(simulation.context.loadCheckpoint, snapshots)
     if first > 0:
         progress(first, "resumed")
     began = time.perf_counter()
-    with partial.open() as trajectory:
+    with _open_trajectory(partial, complex, model.card.interval_ps, first > 0) as trajectory:
         for done in range(first + 1, snapshots + 1):
             _next_snapshot(simulation, complex, pocket_limit, trajectory)
             if done % checkpoint_every == 0 or done == snapshots:
-                partial.commit(simulation.context, done)
+                state = simulation.context.createCheckpoint()
+                partial.commit(state, done, [partial.run / TRAJECTORY])
             progress(1, "")
-    names = (output, output.with_suffix(".pdb"), output.with_suffix(".run.yaml"))
     run = Run(*names, snapshots, first, time.perf_counter() - began)
     _publish(partial, complex, run, _provenance(model, complex, settings, simulation, run))
     return run
+
+
+@contextmanager
+def _open_trajectory(
+    partial: PartialRun, complex: Complex, interval_ps: float, append: bool
+) -> Iterator[app.DCDFile]:
+    """The DCD of a run; a SimulationError in the block says where the good snapshots are."""
+    path = partial.run / TRAJECTORY
+    with path.open("r+b" if append else "w+b") as file:
+        dcd = app.DCDFile(file, complex.topology, interval_ps, 1, 1, append=append)
+        try:
+            yield dcd
+        except SimulationError as error:
+            place = f"the snapshots before it are kept in {path}"
+            raise SimulationError(f"{error} {place}") from error
 
 
 def make_simulation(
@@ -213,14 +235,16 @@ def _provenance(
     }
 
 
-def _publish(
-    partial: PartialTrajectory, complex: Complex, run: Run, provenance: dict[str, Any]
-) -> None:
+def _publish(partial: PartialRun, complex: Complex, run: Run, provenance: dict[str, Any]) -> None:
     """Give every file its final name; the trajectory comes last."""
-    with complete(run.topology) as temporary, temporary.open("w") as file:
+    with (partial.run / "topology.pdb").open("w") as file:
         positions = to_angstrom(complex.positions)
         app.PDBFile.writeFile(complex.topology, positions, file, keepIds=True)
-    with complete(run.provenance) as temporary:
-        temporary.write_text(yaml.safe_dump(provenance, sort_keys=False))
-    partial.trajectory.replace(run.trajectory)
-    shutil.rmtree(partial.folder)
+    text = yaml.safe_dump(provenance, sort_keys=False)
+    (partial.run / "run.yaml").write_text(text, encoding="utf-8")
+    targets = {
+        "topology.pdb": run.topology,
+        "run.yaml": run.provenance,
+        TRAJECTORY: run.trajectory,
+    }
+    partial.publish_files(targets)

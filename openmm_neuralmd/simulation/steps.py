@@ -157,13 +157,13 @@ def write_sde_step(
     if solver is not None:
         raise ModelError(f"NeuralMD-SDE has a splitting of its own; leave solver='{solver}' out")
     settings, amplitude = dynamics.settings, dynamics.amplitude.item()
-    kept = math.exp(-dynamics.friction.item() * settings.step)
+    decay = math.exp(-dynamics.friction.item() * settings.step)
     stiffness = dynamics.coupling.item() / interval**2
     modes = [f"mode{k}" for k in range(settings.modes)]
     poses = [f"pose{m}" for m in range(settings.poses)]
     integrator.addGlobalVariable("k", stiffness)
-    integrator.addGlobalVariable("kept", kept)
-    integrator.addGlobalVariable("size", amplitude * math.sqrt(stiffness * (1 - kept**2)))
+    integrator.addGlobalVariable("kept", decay)
+    integrator.addGlobalVariable("size", amplitude * math.sqrt(stiffness * (1 - decay**2)))
     integrator.addGlobalVariable("tau", interval)  # of this complex: `initialise` sets it
     integrator.addGlobalVariable("hop", 0.0)
     for name in ("y", "rest", *modes, *poses):

@@ -111,15 +111,15 @@ def hydrogen_sites(complex: Complex) -> dict[int, openmm.LocalCoordinatesSite]:
     """
     heavy, neighbours = set(complex.heavy.tolist()), _neighbours(complex)
     positions = complex.positions[complex.ligand]
-    found = {}
+    sites = {}
     for hydrogen in sorted(set(range(len(complex.ligand))).difference(complex.sites.tolist())):
         trio = _reference_atoms(complex, hydrogen, positions, neighbours, heavy)
         local = _local_position(positions[hydrogen], positions[list(trio)])
         particles = [int(complex.ligand[i]) for i in trio]
-        found[int(complex.ligand[hydrogen])] = openmm.LocalCoordinatesSite(
+        sites[int(complex.ligand[hydrogen])] = openmm.LocalCoordinatesSite(
             particles, [1.0, 0.0, 0.0], [-1.0, 1.0, 0.0], [-1.0, 0.0, 1.0], local
         )
-    return found
+    return sites
 
 
 def _neighbours(complex: Complex) -> dict[int, list[int]]:

@@ -97,14 +97,14 @@ def _bonds_from_sdf(
         match = _match(graph, elements, to_angstrom(positions[heavy]), own)
         if match is None:
             continue
-        found = [
+        matching = [
             (heavy[match[b.GetBeginAtomIdx()]], heavy[match[b.GetEndAtomIdx()]])
             for b in graph.GetBonds()
         ]
         hydrogens = [i for i, number in enumerate(numbers) if number == 1]
         distance = np.linalg.norm(positions[hydrogens][:, None] - positions[heavy][None], axis=-1)
         parents = distance.argmin(axis=1) if hydrogens else []
-        return found + [(heavy[p], h) for h, p in zip(hydrogens, parents, strict=True)]
+        return matching + [(heavy[p], h) for h, p in zip(hydrogens, parents, strict=True)]
     raise InputError(
         f"{sdf.name} does not fit ligand {name}: no molecule in it has its {len(heavy)} heavy "
         f"atoms ({_formula(elements)}) bonded as the ligand's geometry shows"

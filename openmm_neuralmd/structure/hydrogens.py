@@ -31,12 +31,12 @@ def full_positions(complex: Complex, ligand: np.ndarray) -> np.ndarray:
 def _hydrogens_of(complex: Complex) -> dict[int, list[int]]:
     """Parent, local to the heavy atoms, to the particle indices of its hydrogens."""
     place = {int(i): k for k, i in enumerate(complex.sites)}
-    found: dict[int, list[int]] = {}
+    hydrogens: dict[int, list[int]] = {}
     for bond in complex.ligand_bonds.tolist():
         for parent, hydrogen in (bond, bond[::-1]):
             if parent in place and hydrogen not in place:
-                found.setdefault(place[parent], []).append(int(complex.ligand[hydrogen]))
-    return found
+                hydrogens.setdefault(place[parent], []).append(int(complex.ligand[hydrogen]))
+    return hydrogens
 
 
 def _neighbourhood(bonds: np.ndarray, atom: int) -> list[int]:

@@ -43,26 +43,28 @@ def find_ligand(
     """
     residues = list(topology.residues())
     if selection is None:
-        found = [r for r in residues if _may_be_ligand(r, residues, positions, box)]
+        options = [r for r in residues if _may_be_ligand(r, residues, positions, box)]
         additives = shown(describe(r) for r in residues if r.name in BUFFERS) or "none"
         what = (
             "no ligand found: every residue is protein, water, ion, cap or additive "
             f"(additives here: {additives})"
         )
     else:
-        found = [r for r in residues if _selected(r, selection)]
+        options = [r for r in residues if _selected(r, selection)]
         candidates = [r for r in residues if _may_be_ligand(r, residues, positions, box)]
         hint = shown(map(describe, candidates)) or "none"
         what = f"no residue fits ligand={selection!r}; candidates here: {hint}"
-    if not found:
+    if not options:
         raise InputError(f"{what}; name it with ligand='NAME' or ligand='CHAIN:NUMBER'")
-    if len(found) > 1:
-        distinct = len({selection_of(r) for r in found}) == len(found)
-        way = f"choose one with ligand='{selection_of(found[0])}'" if distinct else "renumber them"
-        raise InputError(
-            f"{len(found)} residues can be the ligand: {shown(map(describe, found))}; {way}"
+    if len(options) > 1:
+        distinct = len({selection_of(r) for r in options}) == len(options)
+        way = (
+            f"choose one with ligand='{selection_of(options[0])}'" if distinct else "renumber them"
         )
-    return found[0]
+        raise InputError(
+            f"{len(options)} residues can be the ligand: {shown(map(describe, options))}; {way}"
+        )
+    return options[0]
 
 
 def _selected(residue: Residue, selection: str) -> bool:

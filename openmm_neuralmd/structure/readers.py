@@ -88,16 +88,16 @@ def _parse(path: Path, reader: Callable[[Path], Structure]) -> Structure:
 
 def _read_pdb(path: Path) -> Structure:
     lines = _first_model(path.read_text(errors="replace").splitlines(keepends=True))
-    found = [pdb_location(line) for line in lines]
-    chosen = choose(path.name, [location for location in found if location is not None])
-    kept = [
+    locations = [pdb_location(line) for line in lines]
+    chosen = choose(path.name, [location for location in locations if location is not None])
+    selected = [
         line
-        for line, location in zip(lines, found, strict=True)
+        for line, location in zip(lines, locations, strict=True)
         if location is None or location.label == chosen[location.residue]
     ]
-    _refuse_duplicates(path, kept)
-    pdb = app.PDBFile(io.StringIO("".join(kept)))
-    return Structure(pdb.topology, _nm(pdb.positions), alternate_atoms(found))
+    _refuse_duplicates(path, selected)
+    pdb = app.PDBFile(io.StringIO("".join(selected)))
+    return Structure(pdb.topology, _nm(pdb.positions), alternate_atoms(locations))
 
 
 def _refuse_duplicates(path: Path, lines: list[str]) -> None:
@@ -140,17 +140,17 @@ def _read_mmcif(path: Path) -> Structure:
         raise InputError(f"cannot read {path.name}: it has no _atom_site records")
     column = {name: i for i, name in enumerate(atoms.getAttributeList())}
     rows = atoms.getRowList()
-    found = [mmcif_location(row, column) for row in rows]
-    chosen = choose(path.name, [location for location in found if location is not None])
+    locations = [mmcif_location(row, column) for row in rows]
+    chosen = choose(path.name, [location for location in locations if location is not None])
     rows[:] = [
         row
-        for row, location in zip(rows, found, strict=True)
+        for row, location in zip(rows, locations, strict=True)
         if location is None or location.label == chosen[location.residue]
     ]
     text = io.StringIO()
     PdbxWriter(text).write(blocks)
     cif = app.PDBxFile(io.StringIO(text.getvalue()) if chosen else str(path))
-    return Structure(cif.topology, _nm(cif.positions), alternate_atoms(found))
+    return Structure(cif.topology, _nm(cif.positions), alternate_atoms(locations))
 
 
 def _read_amber(path: Path, coordinates: str | Path | None) -> Structure:

@@ -120,12 +120,12 @@ def find_backbone(
     for residue in topology.residues():
         if residue.index == ligand:
             continue
-        found = backbone_of(residue)
-        if found is None:
+        backbone_atoms = backbone_of(residue)
+        if backbone_atoms is None:
             _refuse_incomplete(residue)
             continue
         residues.append(residue)
-        atoms.append(found)
+        atoms.append(backbone_atoms)
     if not atoms:
         raise InputError(
             "no protein: no residue has the backbone atoms N, CA and C; "

@@ -27,15 +27,16 @@ def read_trajectories(data: Sequence[DataSettings]) -> list[Trajectory]:
         As `Complex.from_files`, `read_snapshots` and `read_entry`; trajectories with different
         times between snapshots.
     """
-    found = [trajectory for part in data for trajectory in _trajectories(part)]
-    for other in found[1:]:
-        if abs(other.interval_ps / found[0].interval_ps - 1) > 1e-3:
+    trajectories = [trajectory for part in data for trajectory in _trajectories(part)]
+    first = trajectories[0]
+    for other in trajectories[1:]:
+        if abs(other.interval_ps / first.interval_ps - 1) > 1e-3:
             raise InputError(
-                f"{found[0].name} has snapshots every {found[0].interval_ps:g} ps and "
-                f"{other.name} every {other.interval_ps:g} ps; one model learns one stride: set "
+                f"{first.name} has snapshots every {first.interval_ps:g} ps and "
+                f"{other.name} every {other.interval_ps:g} ps; one model learns one interval: set "
                 "'stride' of the data"
             )
-    return found
+    return trajectories
 
 
 def _trajectories(settings: DataSettings) -> list[Trajectory]:

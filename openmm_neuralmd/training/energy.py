@@ -68,7 +68,7 @@ def read_parts(settings: ForceMatchingSettings) -> list[LabelParts]:
     InputError
         See `energy_trainer`.
     """
-    found = []
+    labelled = []
     for place in settings.labels:
         run = LabelledRun.open(place)
         gradient, early, rest = parts(settings, len(run.labels))
@@ -76,8 +76,8 @@ def read_parts(settings: ForceMatchingSettings) -> list[LabelParts]:
         if settings.perturbed:
             ours = ours.joined(run.perturbed(ours, settings.perturbed, settings.seed))
         known = run.labels[slice(rest.start)]
-        found.append(LabelParts(ours, run.labels[early], run.labels[rest], known))
-    return found
+        labelled.append(LabelParts(ours, run.labels[early], run.labels[rest], known))
+    return labelled
 
 
 @dataclass(frozen=True)

@@ -175,7 +175,7 @@ class ForceMatcher(Loop):
         super().__init__(settings, folder, model, errors, *items, data, fabric)
 
     def card(self) -> ModelCard:
-        """Of the model as it is now."""
+        """Return a model card for the current weights."""
         settings, counters = self.settings, self.counters
         data = [
             {**identity, "zero_kj_mol": zero}

@@ -70,7 +70,7 @@ class Trainer(Loop):
         super().__init__(settings, folder, model, errors, windows, held_out, data, fabric)
 
     def card(self) -> ModelCard:
-        """Of the model as it is now."""
+        """Return a model card for the current weights."""
         settings, counters = self.settings, self.counters
         data = [
             {**t.identity, "training_snapshots": [0, part[1].stop]}

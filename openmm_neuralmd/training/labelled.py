@@ -11,19 +11,22 @@ import openmm
 from openmm import app, unit
 from scipy.spatial.transform import Rotation
 
-from ..errors import InputError
+from ..errors import InputError, one_line
 from ..md.compact import PACKED_SYSTEM, START
 from ..md.folder import SYSTEM
 from ..md.interaction import dielectric_of
+from ..md.labels import KEYS
 from ..md.ligand_terms import ligand_terms
 from ..md.minimise import make_context
 from ..md.outcome import TOPOLOGY
 from ..md.records import LABELS
 from ..structure.complex import Complex
 from ..units import to_angstrom, to_nm
-from ..utils.files import sha256, unpacked
+from ..utils.files import read_arrays, sha256, unpacked
 from ..utils.openmm_xml import deserialize
 from .labels import Labels
+
+_HUGE = 1e12
 
 ATOMS, SHIFT, TURN = 0.03, 0.1, 0.03
 """Standard deviations of a perturbation: Å of each coordinate of each atom and of the whole ligand,
@@ -67,8 +70,7 @@ class LabelledRun:
         ).with_hydrogens()
         built = deserialize(system, openmm.System, f"{path / SYSTEM}")
         _check_rigid(path, built, complex)
-        with np.load(path / LABELS, allow_pickle=False) as found:
-            data = {name: found[name] for name in found.files}
+        data = read_labels(path / LABELS, len(complex.ligand))
         forces = np.asarray(data["forces_kj_mol_nm"], dtype=np.float64)
         if forces.ndim == 4:  # by force group; `compact` has added them up
             forces = forces.sum(axis=1)
@@ -121,6 +123,48 @@ class LabelledRun:
         return np.array(forces)[:, self.complex.ligand], np.array(energies)
 
 
+def read_labels(path: Path, atoms: int) -> dict[str, np.ndarray]:
+    """Arrays of labels.npz, checked: T ≥ 2 snapshots, G force groups, L atoms of the ligand.
+
+    Parameters
+    ----------
+    path : Path
+    atoms : int
+        L.
+
+    Raises
+    ------
+    InputError
+        Damaged, of another ligand, or with values that are not finite.
+    """
+    try:
+        data = read_arrays(path, KEYS)
+        numbers = {name: np.asarray(data[name], dtype=np.float64) for name in KEYS[1:5]}
+    except (ValueError, TypeError) as error:
+        raise InputError(f"cannot read {path}: {one_line(error)}") from error
+    energies, forces, positions, times = numbers.values()
+    count = len(times) if times.ndim == 1 else 0
+    groups = forces.shape[1:-2] if forces.ndim == 4 else ()
+    fits = (
+        count >= 2
+        and energies.ndim == 2
+        and len(energies) == count
+        and positions.shape == (count, atoms, 3)
+        and forces.shape in ((count, atoms, 3), (count, *groups, atoms, 3))
+    )
+    if not fits:
+        raise InputError(
+            f"{path}: energies {energies.shape}, forces {forces.shape}, positions "
+            f"{positions.shape} and times {times.shape} are not those of {atoms} atoms at two or "
+            "more snapshots"
+        )
+    if not all((np.abs(array) < _HUGE).all() for array in numbers.values()):
+        raise InputError(f"{path}: values that are not finite, or beyond {_HUGE:g}; run it again")
+    if not (np.diff(times) > 0).all():
+        raise InputError(f"{path}: times do not increase; run it again")
+    return {**data, **numbers}
+
+
 def _either(path: Path, *layouts: tuple[str, str]) -> tuple[str, str]:
     """Texts of a structure and of a System, in the layout that the folder has."""
     if not (path / LABELS).is_file():
@@ -139,7 +183,7 @@ def _text(path: Path) -> str:
 
 
 def _dielectric(system: openmm.System) -> str:
-    """Of the electrostatics between ligand and protein."""
+    """Dielectric of the electrostatics between ligand and protein."""
     pairs = (f for f in system.getForces() if isinstance(f, openmm.CustomNonbondedForce))
     return dielectric_of(next(pairs))
 

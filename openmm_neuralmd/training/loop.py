@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from ..errors import ModelError
 from ..model import Model, ModelCard
 from ..utils.files import complete
+from ..utils.lock import Lock
 from ..utils.optional import optional_import
 from ..utils.progress import Advance, silent
 from .settings import LoopSettings
@@ -106,7 +107,7 @@ class Loop(ABC):
 
     @abstractmethod
     def card(self) -> ModelCard:
-        """Of the model as it is now."""
+        """Return a model card for the current weights."""
 
     def _set_up(self, errors: nn.Module) -> tuple[Any, Any]:
         settings, coefficients = self.settings, self.model.coefficients()
@@ -133,6 +134,15 @@ class Loop(ABC):
             Told about every update, with losses as a note.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
+        if not self.fabric.is_global_zero:
+            return self._run(advance)
+        lock = Lock(self.folder, ".lock")
+        try:
+            return self._run(advance)
+        finally:
+            lock.release()
+
+    def _run(self, advance: Advance) -> Model:
         first = self.counters.update
         with self._board(first) as board:
             while self.counters.update < self.total and not self._patience_lost():

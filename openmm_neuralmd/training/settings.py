@@ -142,18 +142,18 @@ class LoopSettings(_Settings):
     """
 
     name: str = Field(min_length=1)
-    epochs: int = Field(40, ge=1)
+    epochs: int = Field(40, ge=1, le=10**6)
     patience: int = Field(10, ge=1)
-    batch_size: int = Field(8, ge=1)
+    batch_size: int = Field(8, ge=1, le=2**20)
     accumulate: int = Field(1, ge=1)
     precision: Literal["32-true", "bf16-mixed"] = "32-true"
-    learning_rate: float = Field(1e-3, gt=0)
+    learning_rate: float = Field(1e-3, gt=0, lt=1e3)
     coefficient_rate: float = Field(20.0, gt=0)
     weight_decay: float = Field(1e-4, ge=0)
     warmup: int = Field(20, ge=0)
     clip: float = Field(1.0, gt=0)
     ema: float = Field(0.98, ge=0, lt=1)
-    seed: int = Field(0, ge=0)
+    seed: int = Field(0, ge=0, lt=2**63)
     temperature: float | None = Field(None, gt=0)
 
 
@@ -193,8 +193,8 @@ class TrainingSettings(LoopSettings):
     objective: ObjectiveSettings = ObjectiveSettings()
     train_fraction: float = Field(0.8, gt=0, le=1)
     validation_fraction: float = Field(0.15, gt=0, lt=1)
-    horizon: int = Field(8, ge=1)
-    validation_horizon: int = Field(16, ge=1)
+    horizon: int = Field(8, ge=1, le=2**20)
+    validation_horizon: int = Field(16, ge=1, le=2**20)
     history: int = Field(64, ge=2)
     every: int = Field(1, ge=1)
     keep: int = Field(64, ge=1)

@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from pydantic import TypeAdapter
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from ..errors import InputError
+from ..errors import InputError, one_line
 from ..utils.files import complete
 
 
@@ -96,16 +97,20 @@ def load_state(
         )
     weights: dict[str, dict[str, Tensor]] = {}
     moments: dict[int, dict[str, Tensor]] = {}
-    for key, value in tensors.items():
-        kind, rest = key.split("/", 1)
-        if kind == "optimizer":
-            index, name = rest.split("/")
-            moments.setdefault(int(index), {})[name] = value
-        else:
-            weights.setdefault(kind, {})[rest] = value
-    groups = optimizer.state_dict()["param_groups"]
-    optimizer.load_state_dict({"state": moments, "param_groups": groups})
-    return Counters(**json.loads(header["counters"])), weights
+    try:
+        for key, value in tensors.items():
+            kind, rest = key.split("/", 1)
+            if kind == "optimizer":
+                index, name = rest.split("/")
+                moments.setdefault(int(index), {})[name] = value
+            else:
+                weights.setdefault(kind, {})[rest] = value
+        groups = optimizer.state_dict()["param_groups"]
+        optimizer.load_state_dict({"state": moments, "param_groups": groups})
+        return TypeAdapter(Counters).validate_json(header["counters"]), weights
+    except (KeyError, ValueError, RuntimeError) as error:
+        reason = f"damaged training state: {one_line(error)}; --restart sets it aside"
+        raise InputError(f"{path}: {reason}") from error
 
 
 def copy_weights(module: nn.Module) -> dict[str, Tensor]:

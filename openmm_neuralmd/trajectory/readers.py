@@ -87,10 +87,10 @@ def read_frames(path: Path, complex: Complex) -> RawFrames:
     """
     existing(path)
     topology = mdtraj.Topology.from_openmm(complex.topology)
-    found = count_atoms(path)
-    if found != topology.n_atoms:
+    count = count_atoms(path)
+    if count != topology.n_atoms:
         raise InputError(
-            f"{path.name} has {found} atoms, the complex has {topology.n_atoms}; "
+            f"{path.name} has {count} atoms, the complex has {topology.n_atoms}; "
             "give the structure the trajectory was made with"
         )
     atoms = np.concatenate([complex.backbone[:, 1], complex.ligand_sites])

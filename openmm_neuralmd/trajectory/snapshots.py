@@ -119,10 +119,10 @@ def read_snapshots(
     given = None if boundaries is None else sorted({int(b) for b in boundaries})
     breaks = find_replicas(frames.name, len(frames.selected), frames.times, given)
     interval_ps = find_interval(frames.name, frames.times, breaks, interval)
-    kept, breaks = take_every(stride, len(frames.selected), breaks)
+    indices, breaks = take_every(stride, len(frames.selected), breaks)
     ligand, first = in_protein_frame(frames, complex)
     refuse_pieces(frames.name, ligand, complex)
-    return Snapshots(complex.with_positions(first), ligand[kept], interval_ps * stride, breaks)
+    return Snapshots(complex.with_positions(first), ligand[indices], interval_ps * stride, breaks)
 
 
 def refuse_nan(frames: RawFrames, complex: Complex) -> None:

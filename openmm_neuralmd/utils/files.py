@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import io
 import os
+import tokenize
+import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+
+import numpy as np
 
 from ..errors import InputError, one_line
 
@@ -54,3 +59,44 @@ def unpacked(path: str | Path) -> bytes:
     if len(content) > most:
         raise InputError(f"{path}: unpacked it is more than {_INFLATION} times larger; not read")
     return content
+
+
+def read_arrays(path: str | Path, names: Sequence[str]) -> dict[str, np.ndarray]:
+    """Arrays of an npz file, without pickles.
+
+    Raises
+    ------
+    InputError
+        The file is damaged, lacks an array, or unpacks to more than memory should hold.
+    """
+    path = Path(path)
+    content = path.read_bytes()
+    most = _FREE + _INFLATION * len(content)
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            size = sum(entry.file_size for entry in archive.infolist())
+            if size > most or any(_declared(archive, name) > most for name in names):
+                raise InputError(f"{path}: its arrays are larger than its content; it is damaged")
+        with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
+            return {name: arrays[name] for name in names}
+    except InputError:
+        raise
+    except (zipfile.BadZipFile, zlib.error, SyntaxError, MemoryError, *_DAMAGE) as error:
+        raise InputError(f"cannot read {path}, it is damaged: {one_line(error)}") from error
+
+
+_DAMAGE = (OSError, ValueError, KeyError, TypeError, EOFError, RuntimeError, tokenize.TokenError)
+
+
+def _declared(archive: zipfile.ZipFile, name: str) -> int:
+    """Bytes that the header of an array asks for."""
+    with archive.open(f"{name}.npy") as member:
+        version = np.lib.format.read_magic(member)
+        read = np.lib.format.read_array_header_1_0
+        shape, _, dtype = (
+            read(member) if version == (1, 0) else np.lib.format.read_array_header_2_0(member)
+        )
+    size = dtype.itemsize
+    for length in shape:
+        size *= length
+    return size

@@ -76,5 +76,5 @@ def made(kind: type[T], content: Any, source: str) -> T:
         See `validated`.
     """
     strict: Any = checked(kind, frozen=True, config=ConfigDict(extra="forbid"))
-    found = validated(strict, content, source)
-    return kind(**{field.name: getattr(found, field.name) for field in fields(strict)})
+    settings = validated(strict, content, source)
+    return kind(**{field.name: getattr(settings, field.name) for field in fields(strict)})

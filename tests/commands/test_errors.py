@@ -27,6 +27,8 @@ from typer.testing import CliRunner
 from mm_models import make_model
 from openmm_neuralmd.campaign.settings import read_campaign
 from openmm_neuralmd.cli import app as app_
+from openmm_neuralmd.commands import simulate as simulate_command
+from openmm_neuralmd.commands import train as train_command
 from openmm_neuralmd.dynamics.gnn import GNNMD, GNNMDSettings
 from openmm_neuralmd.dynamics.sde import NeuralSDE, NeuralSDESettings
 from openmm_neuralmd.errors import NeuralMDError
@@ -684,12 +686,12 @@ def _(b: Bench) -> object:
 
 @case("locked-run")
 def _(b: Bench) -> object:
-    PartialRun(b.folder / "run", "the same")
-    lock = b.folder / ".run.partial" / "lock"
-    words = "import fcntl, sys; f = open(sys.argv[1], 'a'); fcntl.lockf(f, fcntl.LOCK_EX)"
-    words += "; print('locked', flush=True); sys.stdin.read()"
+    words = "import sys; from pathlib import Path; from openmm_neuralmd.utils.lock import Lock"
+    words += "; Lock(Path(sys.argv[1])); print('locked', flush=True); sys.stdin.read()"
+    place = b.folder / ".run.partial"
+    place.mkdir()
     with subprocess.Popen(
-        [sys.executable, "-c", words, str(lock)],
+        [sys.executable, "-c", words, str(place)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
@@ -706,6 +708,32 @@ def _(b: Bench) -> object:
 def _(b: Bench) -> object:
     PartialRun(b.folder / "run", "one")
     return PartialRun(b.folder / "run", "another")
+
+
+@case("fewer-snapshots")
+def _(b: Bench) -> object:
+    partial = PartialRun(b.folder / "run", "one")
+    (partial.run / "a").write_bytes(b"12345")
+    partial.commit(b"state", 5, [partial.run / "a"])
+    return PartialRun(b.folder / "run", "one").resume(lambda state: None, 3)
+
+
+@case("output-exists")
+def _(b: Bench) -> object:
+    (b.folder / "run").touch()
+    return PartialRun(b.folder / "run", "one")
+
+
+@case("output-is-input")
+def _(b: Bench) -> object:
+    (b.folder / "c.pdb").touch()
+    return simulate_command._make_room(b.folder / "c.dcd", [b.folder / "c.pdb"], restart=True)
+
+
+@case("train-foreign")
+def _(b: Bench) -> object:
+    (b.folder / "log.csv").touch()
+    return train_command._make_room(b.folder, restart=False)
 
 
 @case("relax-without-box")

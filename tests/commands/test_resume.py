@@ -74,7 +74,7 @@ def test_simulation_survives_kill_9(inputs: Path, whole: Path) -> None:
     known = ("--complex", inputs / "complex.pdb", "--ligand", "LIG")
     known += ("--trajectory", inputs / "known.xtc", "--platform", "Reference")
     request = ("simulate", whole / "model.safetensors", *known, "--snapshots", 60, "-o")
-    kill_after_change(inputs / ".cut.partial" / "checkpoint.npz", *request, inputs / "cut.dcd")
+    kill_after_change(inputs / ".cut.dcd.partial" / "checkpoint.npz", *request, inputs / "cut.dcd")
     assert not (inputs / "cut.dcd").exists()
     run(*request, inputs / "cut.dcd")
     run(*request, inputs / "uncut.dcd")

@@ -110,10 +110,10 @@ def test_rigid_interaction_has_a_distance_dependent_dielectric(folder: ComplexFo
     setup = build(folder, RIGID)
     positions = setup.complex.positions
     force = next(f for f in folder.system().getForces() if isinstance(f, openmm.NonbondedForce))
-    rows = [force.getParticleParameters(int(i)) for i in setup.kept]
+    rows = [force.getParticleParameters(int(i)) for i in setup.particles]
     q, sigma, epsilon = np.array([[value._value for value in row] for row in rows]).T
     own = setup.complex.ligand
-    rest = np.setdiff1d(np.arange(len(setup.kept)), own)
+    rest = np.setdiff1d(np.arange(len(setup.particles)), own)
     r = np.linalg.norm(positions[own][:, None] - positions[rest], axis=-1)
     ratio = 0.5 * (sigma[own][:, None] + sigma[rest]) / r
     depth = np.sqrt(epsilon[own][:, None] * epsilon[rest])
@@ -157,23 +157,23 @@ def test_pocket_forces_are_those_of_the_full_vacuum_system(
         force.setNonbondedMethod(openmm.NonbondedForce.CutoffNonPeriodic)
         force.setCutoffDistance(cutoff)
     moving = np.flatnonzero(masses(setup.system) > 0)
-    positions = shaken(folder.positions, setup.kept[moving])
-    found = forces(setup.system, positions[setup.kept])[moving]
-    close(found, forces(full, positions)[setup.kept[moving]])
+    positions = shaken(folder.positions, setup.particles[moving])
+    found = forces(setup.system, positions[setup.particles])[moving]
+    close(found, forces(full, positions)[setup.particles[moving]])
 
 
 def test_pocket_is_made_of_whole_residues(folder: ComplexFolder) -> None:
     setup, whole = build(folder, POCKET), folder.complex()
     residues = np.array([a.residue.index for a in whole.topology.atoms()])
-    kept = set(residues[setup.kept])
-    assert np.array_equal(np.flatnonzero(np.isin(residues, list(kept))), setup.kept)
-    moving = set(residues[setup.kept[masses(setup.system) > 0]])
+    kept = set(residues[setup.particles])
+    assert np.array_equal(np.flatnonzero(np.isin(residues, list(kept))), setup.particles)
+    moving = set(residues[setup.particles[masses(setup.system) > 0]])
     for a, b in whole.topology.bonds():
         if {a.residue.index, b.residue.index} & moving:
             assert {a.residue.index, b.residue.index} <= kept
     assert residues[whole.ligand[0]] in moving
     assert len(moving) < len(kept) < whole.topology.getNumResidues()
-    np.testing.assert_array_equal(setup.kept[setup.complex.ligand], whole.ligand)
+    np.testing.assert_array_equal(setup.particles[setup.complex.ligand], whole.ligand)
 
 
 def test_repartitioning_keeps_the_mass_of_what_moves(folder: ComplexFolder) -> None:
@@ -216,7 +216,7 @@ def test_a_run_can_be_read_back(pocket_run: ReferenceRun, folder: ComplexFolder)
     assert snapshots.breaks == ()
     assert np.ptp(snapshots.ligand, axis=0).max() > 0.05  # Å: it moves
     record = yaml.safe_load((pocket_run.path / "run.yaml").read_text())
-    assert record["atoms"] == {**setup.counts(), "written": len(setup.kept)}
+    assert record["atoms"] == {**setup.counts(), "written": len(setup.particles)}
     assert record["platform"]["properties"]["Threads"] == "1"
     assert record["versions"]["openmm"]
     assert any("atoms are left out" in note for note in record["notes"])
@@ -583,7 +583,7 @@ def test_another_request_does_not_continue_a_run(folder: ComplexFolder, tmp_path
         run_reference(
             folder, tmp_path / "x", 0.1, settings=RIGID, checkpoint_seconds=0, progress=stop
         )
-    with pytest.raises(InputError, match="interrupted run of another complex or with other"):
+    with pytest.raises(InputError, match="interrupted run of another model, complex"):
         run_reference(folder, tmp_path / "x", 0.1, settings=replace(RIGID, seed=2))
 
 

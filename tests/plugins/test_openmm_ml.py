@@ -169,15 +169,15 @@ def test_the_model_replaces_what_its_labels_are_made_of(case: Case) -> None:
     setup = build(case.folder, settings)
     own = openmm.XmlSerializer.clone(setup.system)
     if c.box is not None:
-        own.addForce(beyond_cutoff(case, setup.kept))
-    replaced, pulled = energy_and_forces(own, positions[setup.kept])
+        own.addForce(beyond_cutoff(case, setup.particles))
+    replaced, pulled = energy_and_forces(own, positions[setup.particles])
     learned, force = energy_and_forces(mixed, positions, groups={7})
     conventional, everything = energy_and_forces(case.system, positions)
     energy, forces = energy_and_forces(mixed, positions)
     ewald = 0.02 if c.box is not None else 1e-4  # kJ/mol
     assert energy == pytest.approx(conventional - replaced + learned, abs=ewald)
     expected = everything + force
-    expected[c.ligand] -= pulled[np.searchsorted(setup.kept, c.ligand)]
+    expected[c.ligand] -= pulled[np.searchsorted(setup.particles, c.ligand)]
     np.testing.assert_allclose(forces[c.ligand], expected[c.ligand], atol=20 * ewald)
     assert abs(replaced) > 20
 

@@ -199,7 +199,7 @@ def test_a_run_of_another_start_is_not_continued(t4l, tmp_path):
     options = {"settings": REFERENCE, "checkpoint_every": 1}
     with pytest.raises(Interrupt):
         simulate(model, t4l, known, 4, tmp_path / "a.dcd", progress=interrupt_at(2), **options)
-    with pytest.raises(InputError, match="interrupted run with another model, complex, start"):
+    with pytest.raises(InputError, match="interrupted run of another model, complex, start"):
         simulate(model, t4l, known + 0.1, 4, tmp_path / "a.dcd", **options)
 
 
@@ -211,7 +211,7 @@ def test_a_ligand_that_leaves_stops_the_run_and_keeps_what_was_good(t4l, tmp_pat
         SimulationError, match=r"after step \d+ .*the ligand left the pocket"
     ) as error:
         simulate(model, t4l, flying, 50, tmp_path / "a.dcd", settings=REFERENCE, pocket_limit=0.6)
-    kept = tmp_path / ".a.partial" / "trajectory.dcd"
+    kept = tmp_path / ".a.dcd.partial" / "run" / "trajectory.dcd"
     assert str(kept) in str(error.value)
     assert read_dcd_header(kept).complete >= 1
     assert not (tmp_path / "a.dcd").exists()

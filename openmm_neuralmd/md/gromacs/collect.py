@@ -72,8 +72,10 @@ def collect(
             whole = whole_molecules(topology, positions, complex.backbone, complex.ligand, box)
             whole -= exported.shift
             _check(number, whole, complex, still, settings)
-            kept = [openmm.Vec3(*row) for row in box] * unit.nanometer if setup.periodic else None
-            writer.writeModel(whole * unit.nanometer, periodicBoxVectors=kept)
+            box_vectors = (
+                [openmm.Vec3(*row) for row in box] * unit.nanometer if setup.periodic else None
+            )
+            writer.writeModel(whole * unit.nanometer, periodicBoxVectors=box_vectors)
     if number != total:
         raise SimulationError(f"{raw.coordinates} has {number} snapshots, not {total}")
     return energies
@@ -115,10 +117,10 @@ def _check(
 
 def _table(path: Path, settings: MDSettings, total: int, periodic: bool) -> str:
     """energies.csv from an edr file."""
-    found: dict[str, Any] = read_edr(path)
+    energies: dict[str, Any] = read_edr(path)
     titles = _TITLES if periodic else _TITLES[:4]
-    place = np.rint(found["Time"] / settings.interval_ps).astype(int)
-    rows = dict(zip(place.tolist(), zip(*(found[title] for title in titles)), strict=True))
+    place = np.rint(energies["Time"] / settings.interval_ps).astype(int)
+    rows = dict(zip(place.tolist(), zip(*(energies[title] for title in titles)), strict=True))
     missing = sorted(set(range(1, total + 1)) - set(rows))
     if missing:
         raise SimulationError(f"{path} has no energies of snapshot {missing[0]}")

@@ -65,11 +65,11 @@ def gromacs_terms(setup: Setup, gmx: Gmx | None = None) -> dict[str, float]:
         files = ("-f", "point.mdp", "-c", GRO, "-p", TOP, "-o", "point.tpr")
         gmx.run("grompp", *files, "-maxwarn", 9, folder=folder)
         gmx.run("mdrun", "-deffnm", "point", "-ntmpi", 1, "-ntomp", 1, "-nb", "cpu", folder=folder)
-        found = read_edr(folder / "point.edr")
+        energies = read_edr(folder / "point.edr")
     terms = dict.fromkeys(TERMS, 0.0)
     for title, term in _OF_GROMACS.items():
-        if title in found:
-            terms[term] += float(found[title][0])
+        if title in energies:
+            terms[term] += float(energies[title][0])
     return terms
 
 

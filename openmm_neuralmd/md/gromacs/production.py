@@ -9,9 +9,9 @@ from pathlib import Path
 
 from ...errors import InputError
 from ...utils.progress import Advance, silent
-from ...utils.resume import PartialRun
+from ...utils.resume import PartialRun, check_free
 from ..equilibration import duration
-from ..folder import ComplexFolder, check_absent
+from ..folder import ComplexFolder
 from ..modes import build
 from ..outcome import (
     ReferenceRun,
@@ -87,7 +87,7 @@ def run_gromacs(
     """
     settings, output = settings or MDSettings(), Path(output)
     check(settings)
-    check_absent(output)
+    check_free(output)
     folder = ComplexFolder.of(folder)
     gmx = find_gmx()
     setup, total = build(folder, settings), settings.snapshots(time_ps)
@@ -102,10 +102,10 @@ def run_gromacs(
     raw = Collected(partial.folder / "production.xtc", partial.folder / "production.edr")
     energies = collect(raw, setup, settings, exported, topology, written, total, partial.run)
     run = summary(output, settings, energies, total, first, seconds)
-    told = record(folder, setup, settings, written, run, _engine(work))
+    content = record(folder, setup, settings, written, run, _engine(work))
     for name in INPUTS:
         shutil.copyfile(partial.folder / name, partial.run / name)
-    publish(partial, setup, topology, written, told, folder)
+    publish(partial, setup, topology, written, content, folder)
     return run
 
 
@@ -188,8 +188,8 @@ def _done(work: Work) -> int:
     """The step of production's last checkpoint."""
     if not (work.folder / "production.cpt").is_file():
         return 0
-    found = _DUMPED.search(work.gmx.run("dump", "-cp", "production.cpt", folder=work.folder))
-    return int(found[1]) if found else 0
+    match = _DUMPED.search(work.gmx.run("dump", "-cp", "production.cpt", folder=work.folder))
+    return int(match[1]) if match else 0
 
 
 def _engine(work: Work) -> dict[str, object]:

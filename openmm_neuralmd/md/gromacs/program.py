@@ -45,7 +45,7 @@ class Gmx:
 
     @cached_property
     def version(self) -> str:
-        """As it introduces itself, '2022.5-Debian_2022.5_2'."""
+        """Version that the program prints, such as '2022.5-Debian_2022.5_2'."""
         return self._told(r"GROMACS version:\s*(\S+)")
 
     @cached_property
@@ -54,8 +54,8 @@ class Gmx:
         return self._told(r"SIMD instructions:\s*(\S+)")
 
     def _told(self, pattern: str) -> str:
-        found = re.search(pattern, self.run("--version", folder=Path()))
-        return found[1] if found else "unknown"
+        match = re.search(pattern, self.run("--version", folder=Path()))
+        return match[1] if match else "unknown"
 
     def run(self, *arguments: object, folder: Path, said: str = "") -> str:
         """Run a command to its end; what it printed.
@@ -98,7 +98,7 @@ class Gmx:
         ------
         ProgramError
         """
-        kept = b""
+        tail = b""
         with subprocess.Popen(
             self._command((*arguments, "-v")),
             cwd=folder,
@@ -112,14 +112,14 @@ class Gmx:
             assert process.stdout is not None
             try:
                 while chunk := process.stdout.read(4096):
-                    kept = (kept + chunk)[-65536:]
-                    if told := _STEP.findall(chunk):
-                        step(int(told[-1]))
+                    tail = (tail + chunk)[-65536:]
+                    if steps := _STEP.findall(chunk):
+                        step(int(steps[-1]))
             except BaseException:
                 process.terminate()  # mdrun writes a checkpoint first
                 raise
         if process.returncode:
-            text = kept.decode(errors="replace")
+            text = tail.decode(errors="replace")
             raise ProgramError(f"gmx {arguments[0]} failed: {reason(text)}")
 
     def _command(self, arguments: Sequence[object]) -> list[str]:
@@ -176,9 +176,9 @@ def reason(output: str) -> str:
     errors = [box for box in boxes if _EXPLAINED.search(box)]
     if errors:
         text = errors[-1]
-        found = re.search(r"(?:Fatal error|user input):\s*(.*)", text)
+        match = re.search(r"(?:Fatal error|user input):\s*(.*)", text)
         details = re.findall(r"ERROR \d+ \[[^]]*\]:\s*\n((?:  .*\n)+)", output)
-        told = [" ".join(detail.split()) for detail in details] or [found[1] if found else text]
-        return re.sub(r" For more information and tips.*", "", told[0])
+        messages = [" ".join(detail.split()) for detail in details] or [match[1] if match else text]
+        return re.sub(r" For more information and tips.*", "", messages[0])
     lines = [line.strip() for line in output.splitlines() if line.strip()]
     return lines[-1] if lines else "it printed nothing"

@@ -62,8 +62,8 @@ def mdrun(work: Work, name: str, step: Callable[[int], None]) -> None:
         mdrun failed.
     """
     settings = work.settings
-    told = settings.properties.get("Threads") or os.environ.get("OMP_NUM_THREADS")
-    threads = told or str(len(os.sched_getaffinity(0)))
+    requested = settings.properties.get("Threads") or os.environ.get("OMP_NUM_THREADS")
+    threads = requested or str(len(os.sched_getaffinity(0)))
     words: list[object] = ["-deffnm", name, "-ntmpi", 1, "-ntomp", threads, "-pin", "off"]
     words += ["-cpi", f"{name}.cpt", "-cpt", work.checkpoint_seconds / 60]
     words += ["-stepout", max(1, settings.steps_per_snapshot())]

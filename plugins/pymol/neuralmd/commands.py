@@ -130,10 +130,10 @@ def neuralmd_overlay(reference: str, prediction: str, *, _self: Any = cmd) -> No
     for name in (reference, prediction):
         _loaded(_self, name)
     target = alphas(_self, reference, 1)
-    found = len(alphas(_self, prediction, 1))
-    if found != len(target):
+    residues = len(alphas(_self, prediction, 1))
+    if residues != len(target):
         raise CmdException(
-            f"{prediction} has {found} C-alpha atoms, {reference} has {len(target)}: "
+            f"{prediction} has {residues} C-alpha atoms, {reference} has {len(target)}: "
             "another protein"
         )
     for name in (reference, prediction):

@@ -67,15 +67,15 @@ def find_ligand(cmd: Any, name: str, wanted: str = "") -> Residue:
         if not candidates:
             raise CmdException(f"{name}: no ligand found; name it with ligand=NAME or CHAIN:NUMBER")
         return candidates.most_common(1)[0][0]
-    found = [r for r in _residues(cmd, f"%{name} and not hydro") if r.called(wanted)]
-    if not found:
+    matching = [r for r in _residues(cmd, f"%{name} and not hydro") if r.called(wanted)]
+    if not matching:
         raise CmdException(f"{name}: no residue is called {wanted}; candidates: {shown}")
-    if len(found) > 1:
+    if len(matching) > 1:
         raise CmdException(
-            f"{name}: {len(found)} residues are called {wanted}; choose one, such as "
-            f"ligand={found[0]}"
+            f"{name}: {len(matching)} residues are called {wanted}; choose one, such as "
+            f"ligand={matching[0]}"
         )
-    return found[0]
+    return matching[0]
 
 
 def _residues(cmd: Any, selection: str) -> Counter[Residue]:

@@ -98,7 +98,7 @@ def replaced_atoms(complex: Complex, radius: float | None) -> np.ndarray:
     atom within a radius in nm of the ligand, metals and cofactors included, no water and no salt.
     """
     reach = MDSettings().rigid_radius if radius is None else radius
-    return np.setdiff1d(around_ligand(complex, 0.0, reach).kept, complex.ligand)
+    return np.setdiff1d(around_ligand(complex, 0.0, reach).particles, complex.ligand)
 
 
 def check_backend(name: str | None, interpolate: bool) -> None:

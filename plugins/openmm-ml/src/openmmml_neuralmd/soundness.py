@@ -60,11 +60,13 @@ def free_neighbours(
 def held(system: openmm.System) -> set[int]:
     """Particles without mass, or with a restraint to a place."""
     particles = range(system.getNumParticles())
-    found = {i for i in particles if system.getParticleMass(i)._value == 0}
+    massless = {i for i in particles if system.getParticleMass(i)._value == 0}
     for force in system.getForces():
         if isinstance(force, openmm.CustomExternalForce):
-            found.update(force.getParticleParameters(n)[0] for n in range(force.getNumParticles()))
-    return found
+            massless.update(
+                force.getParticleParameters(n)[0] for n in range(force.getNumParticles())
+            )
+    return massless
 
 
 def _screened(model: Model) -> bool:

@@ -1,0 +1,64 @@
+"""One process at a time on one output: a lock that ends with the process, however it ends."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from pathlib import Path
+from typing import IO
+
+from ..errors import InputError
+
+_held: dict[Path, IO[bytes]] = {}
+"""Lock files of this process.  They stay open: closing any handle of a file lifts its lock."""
+
+
+class Lock:
+    """A lock on a folder, held until `release` or until this process ends.
+
+    It belongs to the process, not to the object: a run that was interrupted in a notebook can go
+    on there.
+
+    Parameters
+    ----------
+    folder : Path
+        Must exist; gets a file 'lock'.
+
+    Raises
+    ------
+    InputError
+        Another process holds it.
+    """
+
+    def __init__(self, folder: Path, name: str = "lock") -> None:
+        self.path = folder.resolve() / name
+        held = _held.get(self.path)
+        if held is not None and _same(held, self.path):
+            return
+        while True:
+            file = self.path.open("ab")
+            try:
+                fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except (BlockingIOError, PermissionError) as error:
+                file.close()
+                raise InputError(f"{folder}: another process is working on this run") from error
+            if _same(file, self.path):
+                _held[self.path] = file
+                return
+            file.close()  # its owner finished and removed it meanwhile
+            folder.mkdir(parents=True, exist_ok=True)
+
+    def release(self) -> None:
+        """Give the lock up and remove its file."""
+        file = _held.pop(self.path, None)
+        self.path.unlink(missing_ok=True)
+        if file is not None:
+            file.close()
+
+
+def _same(file: IO[bytes], path: Path) -> bool:
+    """Whether an open file is still the one under this name."""
+    try:
+        return os.path.samestat(os.fstat(file.fileno()), path.stat())
+    except FileNotFoundError:
+        return False

@@ -1,0 +1,88 @@
+"""Wording of docstrings, help texts, names and pages: the worst patterns do not come back.
+
+`unmended.txt` lists files that still have some of them. A file on the list without any has to be
+taken off it, so that the list only shrinks.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PROGRAMS = ("openmm_neuralmd", "plugins", "validation", "scripts", "examples", "benchmarks")
+UNMENDED = Path(__file__).with_name("unmended.txt")
+FRAGMENT = re.compile(r"(Of|As|Those|So|Told)\b(?! (soon|long|far)\b)")
+"""First words of a docstring that is no sentence: 'Of the model as it is now.'"""
+NAMES = {"found", "told", "made", "kept"}
+"""Participles that say nothing about what a name holds."""
+HELP = re.compile(
+    r"\b(at most so|so many|so long|what it is worth|how right)\b|^Of\b", re.IGNORECASE
+)
+PAGE = re.compile(
+    r"\b(how right|what it is worth|what they are worth|trivial\s+forecast|told otherwise)",
+    re.IGNORECASE,
+)
+
+
+def wording(text: str) -> Iterator[str]:
+    """Faults of a Python file, each with its line."""
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            docstring = ast.get_docstring(node)
+            if docstring and FRAGMENT.match(docstring):
+                line = node.body[0].lineno
+                yield f"{line}: docstring is a fragment: {docstring.splitlines()[0]}"
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store) and node.id in NAMES:
+            yield f"{node.lineno}: '{node.id}' does not say what it holds"
+        elif isinstance(node, ast.keyword) and node.arg == "help":
+            for part in ast.walk(node.value):
+                if isinstance(part, ast.Constant) and HELP.search(str(part.value)):
+                    yield f"{part.lineno}: help text: {part.value}"
+
+
+def unmended() -> set[str]:
+    lines = UNMENDED.read_text(encoding="utf-8").splitlines()
+    return {line for line in lines if line and not line.startswith("#")}
+
+
+def programs() -> list[Path]:
+    return sorted(path for folder in PROGRAMS for path in (ROOT / folder).rglob("*.py"))
+
+
+def pages() -> list[Path]:
+    return sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")])
+
+
+def faults(path: Path) -> list[str]:
+    text = path.read_text(encoding="utf-8")
+    if path.suffix == ".py":
+        return list(wording(text))
+    plain = re.sub(r"<!-- table: .*?<!-- end of table -->", "", text, flags=re.DOTALL)
+    return [f"'{match[0]}'" for match in PAGE.finditer(plain)]
+
+
+def test_every_fault_is_seen() -> None:
+    text = (
+        '"""Of this module."""\nfound = 1\n'
+        "def f(): ...\nf(help='At most so many.')\nf(help='Of the network.')\n"
+    )
+    assert [fault.split(":")[0] for fault in wording(text)] == ["1", "2", "4", "5"]
+    assert not list(wording('"""Read a file."""\nresult = f(help="Maximum number of epochs.")\n'))
+
+
+@pytest.mark.parametrize("path", [*programs(), *pages()], ids=lambda p: str(p.relative_to(ROOT)))
+def test_wording(path: Path) -> None:
+    name, wrong = path.relative_to(ROOT).as_posix(), faults(path)
+    if name in unmended():
+        assert wrong, f"{name} is mended: take it off {UNMENDED.name}"
+    else:
+        assert not wrong, f"{name}: " + "; ".join(wrong)
+
+
+def test_the_list_names_files() -> None:
+    assert all((ROOT / name).is_file() for name in unmended())

@@ -1,0 +1,1 @@
+"""Programs that try to break the package, and write down how often they did."""
