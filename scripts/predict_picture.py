@@ -70,10 +70,10 @@ def animate(complex: Complex, snapshots: np.ndarray, rmsf: np.ndarray, output: P
     axes.set_axis_off()
     around = (pocket_lines(complex, pose) - centre) @ turn
     shadow = sticks((pose - centre) @ turn, bonds)
-    axes.add_collection(LineCollection(around[..., :2], colors="0.87", linewidths=2))
-    axes.add_collection(LineCollection(shadow, colors="0.6", linewidths=3, alpha=0.6))
+    axes.add_collection(LineCollection(list(around[..., :2]), colors="0.87", linewidths=2))
+    axes.add_collection(LineCollection(list(shadow), colors="0.6", linewidths=3, alpha=0.6))
     moving = LineCollection(
-        sticks(seen[0], bonds), colors=shades[bonds.T.ravel()], linewidths=5, capstyle="round"
+        list(sticks(seen[0], bonds)), colors=shades[bonds.T.ravel()], linewidths=5, capstyle="round"
     )
     axes.add_collection(moving)
 

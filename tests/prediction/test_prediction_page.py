@@ -98,6 +98,7 @@ def test_it_plays_in_a_browser_and_fetches_nothing(page: Path) -> None:
         opened.click("#play")
         expect(opened.locator("#slider")).not_to_have_value("0")
         assert opened.inner_text("#play") == "Pause"
+        opened.click("#play")  # a picture waits until nothing moves
         shot = Image.open(io.BytesIO(opened.locator("#view").screenshot())).convert("RGB")
         browser.close()
     x = np.asarray(shot, dtype=int)
