@@ -17,6 +17,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 from .dynamics.energy import EnergyModel, EnergyModelSettings
+from .dynamics.ou import NeuralOU, NeuralOUSettings
 from .dynamics.registry import LEARNED
 from .errors import ModelError, one_line
 from .structure.complex import Complex
@@ -35,10 +36,11 @@ def _made_by(module: Callable[[Any], nn.Module], settings: type[BaseModel]) -> A
 
 
 def kinds() -> dict[str, Callable[[dict[str, Any]], nn.Module]]:
-    """What a model file may hold, by name: everything in `LEARNED` now, and energy models."""
+    """What a model file may hold, by name: dynamics that jump, energy models, NeuralMD-OU."""
     return {
         **{name: _made_by(kind.module, kind.settings) for name, kind in LEARNED.items()},
         "bindingnet-energy": _made_by(EnergyModel, EnergyModelSettings),
+        "neuralmd-ou": _made_by(NeuralOU, NeuralOUSettings),
     }
 
 

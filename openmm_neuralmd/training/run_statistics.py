@@ -7,6 +7,7 @@ a trajectory (ligand.sdf, start.pdb.gz, topology.pdb, trajectory.xtc).  Position
 from __future__ import annotations
 
 import gzip
+import json
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -80,7 +81,12 @@ class RunStatistics:
 
 
 def read_packed(folder: Path, names: Iterable[str] | None = None) -> list[RunStatistics]:
-    """Complexes of a folder with ID.sdf, ID.pdb.gz and ID.npz; those not complete are left out."""
+    """Complexes of a folder with ID.sdf, ID.pdb.gz and ID.npz; those not complete are left out.
+
+    Targets are those of `manifest.json`, where the folder has one.
+    """
+    manifest = Path(folder) / "manifest.json"
+    entries = json.loads(manifest.read_text())["complexes"] if manifest.is_file() else {}
     found = []
     for path in sorted(Path(folder).glob("*.npz")):
         base = path.with_suffix("")
@@ -91,7 +97,9 @@ def read_packed(folder: Path, names: Iterable[str] | None = None) -> list[RunSta
             start = arrays["start"].astype(np.float64)
             runs = [start + 0.01 * run.astype(np.float64) for run in arrays["frames"]]
             interval = float(arrays["interval_ps"])
-        found.append(_complex(base.name, files[0], files[1], runs, interval))
+        one = _complex(base.name, files[0], files[1], runs, interval)
+        target = entries.get(base.name, {}).get("target", one.target)
+        found.append(replace(one, target=target))
     return found
 
 
