@@ -8,6 +8,7 @@ from pathlib import Path
 from .errors import InputError
 from .structure.complex import Complex
 from .trajectory.snapshots import Snapshots, read_snapshots
+from .utils import quiet as _quiet  # noqa: F401  before openmmtools is imported
 
 GPCR_FOLDER = Path(__file__).parent / "data" / "gpcr_ergotamine"
 """topology.pdb, trajectory.xtc and ligand.sdf; from ProLIF, Apache-2.0, see NOTICE."""
