@@ -14,6 +14,7 @@ from openmm import app, unit
 
 from ..errors import InputError, NeuralMDError, one_line, shown
 
+_FARTHEST = 1e5  # nm
 _PDB = {".pdb", ".ent"}
 _MMCIF = {".cif", ".mmcif", ".pdbx"}
 _AMBER = {".prmtop", ".parm7"}
@@ -104,6 +105,8 @@ def _parse(path: Path, reader: Callable[[Path], Structure]) -> Structure:
         raise InputError(f"cannot read {path.name}: {one_line(error)}") from error
     if len(structure.positions) == 0:
         raise InputError(f"cannot read {path.name}: it has no atoms")
+    if (np.abs(structure.positions) > _FARTHEST).any():
+        raise InputError(f"cannot read {path.name}: an atom is more than 100 µm from the origin")
     return structure
 
 

@@ -20,6 +20,7 @@ class Bad(Target):
     """Each number a fault of another kind: the harness must see all of them."""
 
     name = "bad"
+    kind = ""
 
     def make(self, folder):
         (folder / "a").write_bytes(b"abc")
@@ -39,8 +40,6 @@ class Bad(Target):
             raise InputError("two\nlines")
         if kind == "memory":
             bytearray(3 * 2**30)
-
-    kind = ""
 
 
 @pytest.mark.parametrize("kind", ["crash", "hang", "exception", "words", "memory"])
