@@ -1,4 +1,4 @@
-"""A dynamics of your own: write it, enter it, train it, and set it beside the trivial forecasts.
+"""Write your own dynamics, register it, train it, and compare it with naive baselines.
 
     python examples/own_dynamics.py --epochs 4 -o runs/own
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from .errors import InputError
 from .structure.complex import Complex
 from .trajectory.snapshots import Snapshots, read_snapshots
+from .utils import quiet as _quiet  # noqa: F401  before openmmtools is imported
 
 DATA = Path(__file__).parent / "data"
 GPCR_FOLDER = DATA / "gpcr_ergotamine"
@@ -48,6 +49,17 @@ def example_trajectory(name: str) -> Path:
             f"example {name!r} has no trajectory; these have: {', '.join(_TRAJECTORIES)}"
         )
     return _TRAJECTORIES[name]
+
+
+def example_sdf(name: str) -> Path | None:
+    """The SDF of an example's ligand; None where the example has none.
+
+    Raises
+    ------
+    InputError
+        Unknown name.
+    """
+    return GPCR_FOLDER / "ligand.sdf" if has_trajectory(name) else None
 
 
 def has_trajectory(name: str) -> bool:

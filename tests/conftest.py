@@ -18,13 +18,16 @@ from openmm_neuralmd.errors import InputError
 from openmm_neuralmd.examples import example, example_complex
 from openmm_neuralmd.structure.complex import Complex
 from openmm_neuralmd.trajectory.snapshots import Snapshots
-from openmm_neuralmd.utils.platforms import new_context
+from openmm_neuralmd.utils.platforms import choose_platform, new_context
 
 # A shared machine has slow moments, and a test that fails must fail again.
 settings.register_profile("fixed", deadline=None, derandomize=True)
 settings.load_profile("fixed")
 
 torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
+
+# The documentation's programs leave the platform to OpenMM, which takes OpenCL on a CPU first.
+os.environ.setdefault("OPENMM_DEFAULT_PLATFORM", choose_platform().getName())
 
 
 @pytest.fixture(autouse=True)

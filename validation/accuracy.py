@@ -22,10 +22,8 @@ Remove that folder after a change of the code that trains or tests.
 from __future__ import annotations
 
 import argparse
-import copy
 import json
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +39,7 @@ from openmm_neuralmd.analysis.evaluation import (
     summary,
 )
 from openmm_neuralmd.analysis.statistics import autocorrelation
+from openmm_neuralmd.assessment.contestants import ABLATED, without_network
 from openmm_neuralmd.assessment.stretch import assess
 from openmm_neuralmd.model import Model
 from openmm_neuralmd.training.data import read_trajectories
@@ -77,19 +76,11 @@ def trained(settings: CompareSettings, name: str, label: str, fold: Fold, seed: 
         return trainer.run(tell)
 
 
-def without_force(model: Model) -> Model:
-    """The same dynamics with F = 0: what friction, memory, noise and projection do alone."""
-    dynamics = copy.deepcopy(model.dynamics)
-    for parameter in dynamics.get_submodule("network.head").parameters():
-        parameter.data.zero_()
-    return replace(model, dynamics=dynamics)
-
-
 def contestants(settings: CompareSettings, label: str, model: Model) -> Iterator[tuple[str, Model]]:
     """A trained model and its ablation, with the names they have in the tables."""
     yield label, model
     if label in settings.ablated:
-        yield f"{label}, F = 0", without_force(model)
+        yield label + ABLATED, without_network(model)
 
 
 class Collected:
@@ -126,20 +117,25 @@ class Testing:
     def learned(self, fold: Fold, label: str, model: Model, seed: int) -> Tests:
         """Of a model, or of its ablation, under the label it has in the settings."""
         path = self.folder / fold.name / f"tests of {label}, seed {seed}.npz"
-        tests = self._tests(f"testing {label}, seed {seed}", path, fold, model)
-        names = model.card.kind, label
-        return [(_called(one, *names), _called(other, *names)) for one, other in tests]
+        return self._tests(f"testing {label}, seed {seed}", path, fold, model, label)
 
-    def _tests(self, title: str, path: Path, fold: Fold, model: Model | None = None) -> Tests:
+    def _tests(
+        self,
+        title: str,
+        path: Path,
+        fold: Fold,
+        model: Model | None = None,
+        label: str | None = None,
+    ) -> Tests:
         def make() -> Part:
             found: Tests = []
             with progress_bar(title, len(fold.tests), "stretches") as tell:
                 for test in fold.tests:
-                    found.append(assess(test, model))
+                    found.append(assess(test, model, name=label))
                     tell(1, "")
             return {"scores": np.array(json.dumps(found))}
 
-        part = kept(path, {**self.decisive, "model": model and model.sha256}, make)
+        part = kept(path, {**self.decisive, "model": model and model.sha256, "label": label}, make)
         return [(errors, ensembles) for errors, ensembles in json.loads(str(part["scores"]))]
 
 
@@ -178,14 +174,6 @@ def evaluate(settings: CompareSettings, name: str, labels: list[str]) -> dict[st
         "seed_spread": spread,
         "differences": {label: differences(errors, label, ERRORS, clusters) for label in learned},
         "ensembles": summary(ensembles, stretches),
-    }
-
-
-def _called(scores: Scores, kind: str, label: str) -> Scores:
-    """The rows of a dynamics under the label it has in the settings."""
-    return {
-        label + name.removeprefix(kind) if name.startswith(kind) else name: rows
-        for name, rows in scores.items()
     }
 
 

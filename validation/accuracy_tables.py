@@ -9,11 +9,11 @@ from typing import Any
 
 from openmm_neuralmd.analysis.markdown import (
     ENSEMBLES,
-    ERRORS,
     interval,
     metric_table,
     table,
 )
+from openmm_neuralmd.analysis.metrics import error_columns
 from result_files import machine, measured, missing, read
 
 COMPARISONS = (
@@ -25,6 +25,7 @@ COMPARISONS = (
     "rigid",
     "rigid-left-out",
 )
+ERRORS = error_columns()
 COMMAND = "python validation/accuracy.py validation/accuracy/{}.yaml"
 TRIVIAL = {
     "persistence": "persistence",
@@ -46,6 +47,8 @@ LEARNED = {
     "cg-md": "CG-MD",
 }
 DRAWN = {
+    "neuralmd-ode": "**NeuralMD-ODE**, its one forecast",
+    "neuralmd-ode, F = 0": "the same with F = 0",
     "neuralmd-sde": "**NeuralMD-SDE**",
     "neuralmd-sde, F = 0": "the same with F = 0",
     "denoising-ld": "DenoisingLD",

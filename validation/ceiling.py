@@ -149,17 +149,17 @@ def _measures(bonds: ArrayLike, atoms: int) -> dict[str, Measure]:
 def _statistics(sides: list[list[Array]], measures: dict[str, Measure]) -> dict[str, float]:
     one, other = sides
     means = [atom_rmsf(side).mean() for side in sides]
-    found = {"ratio": float(means[1] / means[0])}
+    values = {"ratio": float(means[1] / means[0])}
     across = list(product(one, other))
     inside = [pair for side in sides for pair in combinations(side, 2)]
     for name, measure in measures.items():
-        found[f"{name} between"] = float(np.mean([measure(a, b) for a, b in across]))
-        found[f"{name} within"] = float(np.mean([measure(a, b) for a, b in inside]))
-    return found
+        values[f"{name} between"] = float(np.mean([measure(a, b) for a, b in across]))
+        values[f"{name} within"] = float(np.mean([measure(a, b) for a, b in inside]))
+    return values
 
 
 def _drawn(run: Array, block: int, random: np.random.Generator) -> Array:
-    """As many snapshots as the run has, in blocks from anywhere in it."""
+    """Draw blocks of snapshots from the run until their number is that of the run."""
     starts = random.integers(len(run) - block + 1, size=-(-len(run) // block))
     rows = (starts[:, None] + np.arange(block)).ravel()[: len(run)]
     return run[rows]

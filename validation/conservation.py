@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from openmm_neuralmd.assessment.check import Check
 from openmm_neuralmd.assessment.mechanics.conservation import PARTS, conservation
 from openmm_neuralmd.assessment.mechanics.nve import NVESettings, nve
 from openmm_neuralmd.examples import example
@@ -44,7 +45,7 @@ def checked(
         with progress_bar("without a thermostat", 2 * chosen.energies, "energies") as advance:
             more, drifts = nve(model, run, chosen, advance)
     return {
-        "checks": [check.as_dict() for check in (*checks, *more)],
+        "checks": [check.model_dump() for check in (*checks, *more)],
         "drift": {name: found.as_dict() for name, found in drifts.items()},
         "nve": vars(chosen),
     }
@@ -52,10 +53,9 @@ def checked(
 
 def report(result: dict[str, Any]) -> None:
     """The checks in words."""
-    verdicts = {True: "passed", False: "FAILED", None: "–"}
-    for row in result["checks"]:
-        value = "not measured" if row["value"] is None else f"{row['value']:.2g} {row['unit']}"
-        print(f"{row['name']:24s} {verdicts[row['passed']]:7s} {value:24s} {row['note']}")
+    for check in map(Check.model_validate, result["checks"]):
+        value = f"{check.value[0]:.2g} {check.unit}" if check.value else ""
+        print(f"{check.name:24s} {check.outcome:12s} {value:24s} {check.note}")
     for name, found in result["drift"].items():
         print(
             f"{name}: {found['slope']:.2g} ± {found['resolution']:.1g} kT/ns/dof, "

@@ -45,9 +45,9 @@ class Chain(NamedTuple):
     def settled(self) -> Chain:
         """Without the burn-in, and its share of the time."""
         first = round(BURN_IN * len(self.energies))
-        kept = (len(self.energies) - first) / len(self.energies)
+        share = (len(self.energies) - first) / len(self.energies)
         return self._replace(
-            energies=self.energies[first:], x=self.x[first:], seconds=kept * self.seconds
+            energies=self.energies[first:], x=self.x[first:], seconds=share * self.seconds
         )
 
 
@@ -156,7 +156,7 @@ def _chain(
 
 
 class Efficiency(NamedTuple):
-    """Of a sampler, from some chains.
+    """Efficiency of a sampler, from several chains.
 
     Attributes
     ----------
@@ -181,15 +181,15 @@ class Efficiency(NamedTuple):
 
 def efficiency(chains: Sequence[Chain]) -> Efficiency:
     """Averages and effective samples of chains of one sampler, without their burn-in."""
-    kept = [chain.settled() for chain in chains]
-    energies = [chain.energies for chain in kept]
+    settled = [chain.settled() for chain in chains]
+    energies = [chain.energies for chain in settled]
     mean = bootstrap_mean(np.concatenate(energies), clusters=memory_clusters(energies))
     return Efficiency(
         energy=mean,
-        samples_energy=tuple(_worth(c.energies) / c.seconds for c in kept),
-        samples_coordinates=tuple(_worth(c.x.reshape(len(c.x), -1)) / c.seconds for c in kept),
-        accepted=float(np.mean([chain.accepted for chain in kept])),
-        seconds=tuple(chain.seconds for chain in kept),
+        samples_energy=tuple(_worth(c.energies) / c.seconds for c in settled),
+        samples_coordinates=tuple(_worth(c.x.reshape(len(c.x), -1)) / c.seconds for c in settled),
+        accepted=float(np.mean([chain.accepted for chain in settled])),
+        seconds=tuple(chain.seconds for chain in settled),
         samples=sum(map(len, energies)),
     )
 

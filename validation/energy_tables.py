@@ -51,15 +51,15 @@ def without_thermostat(name: str, command: str) -> str:
     rows = []
     for run in result["nve"]:
         for side in ("learned", "all-atom"):
-            found = run["drift"].get(side)
+            drift = run["drift"].get(side)
             cells = (
                 ["blew up", "", "", ""]
-                if found is None
+                if drift is None
                 else [
-                    f"{found['slope']:.1e} ± {found['resolution']:.1e}",
-                    f"{found['share']:.2g}",
-                    f"{found['fluctuation']:.2g}",
-                    f"{found['temperature']:.0f}",
+                    f"{drift['slope']:.1e} ± {drift['resolution']:.1e}",
+                    f"{drift['share']:.2g}",
+                    f"{drift['fluctuation']:.2g}",
+                    f"{drift['temperature']:.0f}",
                 ]
             )
             rows.append([f"{run['timestep_fs']:g} fs, {side} force", *cells])
@@ -138,15 +138,17 @@ def jumps(command: str) -> str:
     rows = []
     for row in result["complexes"]:
         why = ", ".join(f"{reason} {count}" for reason, count in row["reasons"].items())
-        kept = f"{row['kept']} of {row['jumps']}"
-        rows.append([row["complex"], row["model"]["name"], f"{row['interval_ps']:g}", kept, why])
-    made = table(["complex", "model", "Δ, ps", "kept", "dropped"], rows)
+        accepted = f"{row['kept']} of {row['jumps']}"
+        rows.append(
+            [row["complex"], row["model"]["name"], f"{row['interval_ps']:g}", accepted, why]
+        )
+    first = table(["complex", "model", "Δ, ps", "kept", "dropped"], rows)
     sound = [
         [row["complex"], *(_share(row["posebusters"].get(name)) for name in POSES)]
         for row in result["complexes"]
     ]
     titles = [f"{title}, %" for title in POSES.values()]
-    return f"{made}\n{table(['PoseBusters', *titles], sound)}\n{machine('jumps')}"
+    return f"{first}\n{table(['PoseBusters', *titles], sound)}\n{machine('jumps')}"
 
 
 def _share(rate: dict[str, Any] | None) -> str:

@@ -13,14 +13,14 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from openmm_neuralmd.assessment.speed.all_atom import Pace, Variant
+from openmm_neuralmd.assessment.speed.timing import in_turn, spread
 from openmm_neuralmd.md.folder import ComplexFolder
 from openmm_neuralmd.md.gromacs.program import find_gmx
 from openmm_neuralmd.md.settings import MDSettings
 from openmm_neuralmd.prepare.pipeline import PrepareSettings, prepare
 from openmm_neuralmd.utils.progress import progress_bar
 from result_files import save
-from speed.all_atom import Pace, Variant
-from speed.timing import in_turn, spread
 
 HERE = Path(__file__).parent
 DATA = HERE.parent / "tests" / "data" / "t4_lysozyme"

@@ -76,16 +76,16 @@ class Measurement:
         def make() -> Part:
             with progress_bar(f"NVE, {timestep_fs:g} fs", 2 * chosen.energies, "energies") as tell:
                 checks, drifts = nve(self.model, self.run, chosen, tell)
-            told = {
+            content = {
                 "checks": [check.as_dict() for check in checks],
-                "drift": {name: found.as_dict() for name, found in drifts.items()},
+                "drift": {name: result.as_dict() for name, result in drifts.items()},
             }
-            return {"told": np.array(json.dumps(told))}
+            return {"told": np.array(json.dumps(content))}
 
         name = f"nve-{timestep_fs:g}fs.npz"
         part = kept(self.folder / name, {**self.decisive, **asdict(chosen)}, make)
-        found: dict[str, Any] = json.loads(str(part["told"]))
-        return {"timestep_fs": timestep_fs, **found}
+        result: dict[str, Any] = json.loads(str(part["told"]))
+        return {"timestep_fs": timestep_fs, **result}
 
     def with_thermostat(self, settings: NVTSettings) -> dict[str, Any]:
         """How the ligand keeps its shape, for each thermostat and for a second all-atom run."""
@@ -94,9 +94,9 @@ class Measurement:
         rows: dict[str, Any] = {}
         runs = [(name, name, 1) for name in THERMOSTATS] + [(AGAIN, MIDDLE, 2)]
         for name, thermostat, seed in runs:
-            found = self._snapshots(name, thermostat, settings, seed)
-            failed = str(found["failed"])
-            rows[name] = {"failed": failed} if failed else shape(found["x"], truth["x"], bonds)
+            snapshots = self._snapshots(name, thermostat, settings, seed)
+            failed = str(snapshots["failed"])
+            rows[name] = {"failed": failed} if failed else shape(snapshots["x"], truth["x"], bonds)
         return rows
 
     def _snapshots(self, name: str, thermostat: str, settings: NVTSettings, seed: int) -> Part:
@@ -136,17 +136,17 @@ class Measurement:
 def report(result: dict[str, Any]) -> None:
     """The numbers in words."""
     for row in result["nve"]:
-        for name, found in row["drift"].items():
+        for name, drift in row["drift"].items():
             print(
-                f"NVE {row['timestep_fs']:g} fs, {name}: {found['slope']:.2g} ± "
-                f"{found['resolution']:.1g} kT/ns/dof, {found['share']:.2g} of σ(K)"
+                f"NVE {row['timestep_fs']:g} fs, {name}: {drift['slope']:.2g} ± "
+                f"{drift['resolution']:.1g} kT/ns/dof, {drift['share']:.2g} of σ(K)"
             )
     for name, row in result["nvt"].items():
-        told = row.get("failed") or (
+        line = row.get("failed") or (
             f"bonds within {row['largest_bond_deviation']:.3f} Å of their means; divergence "
             f"{row['bonds']:.4f} (bonds), {row['angles']:.4f} bits (angles)"
         )
-        print(f"NVT {name}: {told}")
+        print(f"NVT {name}: {line}")
 
 
 def main() -> None:
@@ -154,8 +154,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("model", help="file of an energy model")
     parser.add_argument("--run", type=Path, required=True, help="a labelled run of mode rigid")
-    parser.add_argument("--picoseconds", type=float, default=100.0, help="of each run")
-    parser.add_argument("--timesteps-fs", type=float, nargs="+", default=[0.5, 1.0], help="of NVE")
+    parser.add_argument(
+        "--picoseconds", type=float, default=100.0, help="simulated time of each run"
+    )
+    parser.add_argument(
+        "--timesteps-fs",
+        type=float,
+        nargs="+",
+        default=[0.5, 1.0],
+        help="time steps of the NVE runs",
+    )
     parser.add_argument("--nvt-timestep-fs", type=float, default=1.0)
     parser.add_argument("--platform", default="CPU")
     parser.add_argument("--precision", choices=["single", "double"], default="single")

@@ -13,7 +13,8 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from openmm_neuralmd.analysis.evaluation import Chemistry
-from openmm_neuralmd.assessment.stretch import Stretch, find_chemistry
+from openmm_neuralmd.assessment.chemistry import find_chemistry
+from openmm_neuralmd.assessment.stretch import Stretch
 from openmm_neuralmd.training.data import read_trajectories
 from openmm_neuralmd.training.settings import DataSettings
 from openmm_neuralmd.training.windows import Trajectory
@@ -100,7 +101,7 @@ class Fold:
 
 def divided(settings: CompareSettings) -> list[Fold]:
     """The folds of a comparison, a replica being what is divided or left out."""
-    replicas: list[tuple[Trajectory, Chemistry | None]] = []
+    replicas: list[tuple[Trajectory, Chemistry]] = []
     for part in settings.trajectories:
         for trajectory in read_trajectories([part]):
             snapshots = trajectory.load()
@@ -115,9 +116,7 @@ def divided(settings: CompareSettings) -> list[Fold]:
     return [_left_out(settings, replicas, k) for k in range(settings.folds)]
 
 
-def _rest(
-    settings: CompareSettings, trajectory: Trajectory, chemistry: Chemistry | None
-) -> list[Stretch]:
+def _rest(settings: CompareSettings, trajectory: Trajectory, chemistry: Chemistry) -> list[Stretch]:
     first = max(round(len(trajectory) * settings.train_share), settings.known)
     edges = np.linspace(first, len(trajectory), settings.stretches + 1).round().astype(int)
     parts = [range(a, b) for a, b in pairwise(edges)]
@@ -126,7 +125,7 @@ def _rest(
 
 
 def _left_out(
-    settings: CompareSettings, replicas: list[tuple[Trajectory, Chemistry | None]], fold: int
+    settings: CompareSettings, replicas: list[tuple[Trajectory, Chemistry]], fold: int
 ) -> Fold:
     out = replicas[fold :: settings.folds]
     kept = [t for k, (t, _) in enumerate(replicas) if k % settings.folds != fold]

@@ -38,11 +38,11 @@ def force_baselines(training: Labels, test: Labels) -> dict[str, tuple[Array, Ar
     rest = training.without(training.terms)
     unexplained = test.without(test.terms)
     bonded = test.forces - unexplained.forces, test.energies - unexplained.energies
-    found = {"mean force": mean_force(training)(test.x), "bonded terms": bonded}
+    baselines = {"mean force": mean_force(training)(test.x), "bonded terms": bonded}
     for name, field in (("mean", mean_force(rest)), ("linear", linear_force(rest))):
         forces, energies = field(test.x)
-        found[f"bonded terms, {name} rest"] = bonded[0] + forces, bonded[1] + energies
-    return found
+        baselines[f"bonded terms, {name} rest"] = bonded[0] + forces, bonded[1] + energies
+    return baselines
 
 
 def mean_force(labels: Labels) -> Field:

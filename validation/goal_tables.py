@@ -82,9 +82,11 @@ def _excludes(gap: Sequence[float], direction: int) -> bool:
 
 def valid_trivial(result: Result) -> list[str]:
     """Trivial forecasts that are molecules."""
-    found = result["errors"]
+    errors = result["errors"]
     return [
-        name for name in TRIVIAL if name in found and found[name]["bond_angle_validity"][0] >= VALID
+        name
+        for name in TRIVIAL
+        if name in errors and errors[name]["bond_angle_validity"][0] >= VALID
     ]
 
 
@@ -156,8 +158,8 @@ def poses(result: Result) -> str | None:
 
 def _ensemble(result: Result, name: str) -> dict[str, float] | None:
     """Means of an ensemble's metrics."""
-    found: Mapping[str, Sequence[float]] | None = result["ensembles"].get(name)
-    return None if found is None else {key: values[0] for key, values in found.items()}
+    row: Mapping[str, Sequence[float]] | None = result["ensembles"].get(name)
+    return None if row is None else {key: values[0] for key, values in row.items()}
 
 
 GOALS: dict[str, Callable[[Result], str | None]] = {
@@ -175,8 +177,8 @@ def goals(names: Sequence[str]) -> str:
     """A row for each goal and set that was measured."""
     rows = []
     for goal, judge in GOALS.items():
-        told = {SETS[name]: judge(result) for name in names if (result := result_of(name))}
-        rows += [[goal, on, said] for on, said in told.items() if said is not None]
+        judgements = {SETS[name]: judge(result) for name in names if (result := result_of(name))}
+        rows += [[goal, on, said] for on, said in judgements.items() if said is not None]
     return table(["goal", "set", ""], rows).replace("---:", "---")
 
 

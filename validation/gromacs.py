@@ -93,18 +93,18 @@ def observed(
             snapshots = simulated(folder, engine, own, time_ps, work)
             runs.setdefault(engine, []).append(snapshots.ligand)
     complex = snapshots.complex
-    found = ceiling(runs["openmm"], runs["gromacs"], complex.site_bonds)
+    values = ceiling(runs["openmm"], runs["gromacs"], complex.site_bonds)
     atoms = list(complex.topology.atoms())
     return {
         "time_ps": time_ps,
         "replicas": replicas,
         "interval_ps": settings.interval_ps,
-        "block_ps": found.block * settings.interval_ps,
-        "blocks": found.blocks,
-        "rmsf_ratio": list(found.rmsf_ratio),
+        "block_ps": values.block * settings.interval_ps,
+        "blocks": values.blocks,
+        "rmsf_ratio": list(values.rmsf_ratio),
         "agreement": {
             name: {"between": row.between, "within": row.within, "excess": list(row.excess)}
-            for name, row in found.agreement.items()
+            for name, row in values.agreement.items()
         },
         "atoms": [atoms[i].name for i in complex.ligand_sites],
         "rmsf": {engine: atom_rmsf(own).round(4).tolist() for engine, own in runs.items()},
@@ -121,9 +121,10 @@ def report(result: dict[str, Any]) -> None:
     ratio = result["observed"]["rmsf_ratio"]
     print("RMSF, GROMACS by OpenMM: {:.3f} ({:.3f} to {:.3f})".format(*ratio))
     for name, row in result["observed"]["agreement"].items():
-        told = "{:.3f} ({:.3f} to {:.3f})".format(*row["excess"])
+        excess = "{:.3f} ({:.3f} to {:.3f})".format(*row["excess"])
         print(
-            f"{name:20s} engines {row['between']:.3f}, runs of one {row['within']:.3f}, more {told}"
+            f"{name:20s} engines {row['between']:.3f}, runs of one {row['within']:.3f}, "
+            f"more {excess}"
         )
 
 
@@ -132,7 +133,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("complex", nargs="?", type=Path, help="complex folder")
     parser.add_argument("--mode", default="pocket", choices=["flexible", "pocket"])
-    parser.add_argument("--time", type=parse_time, help="of each run; none without it")
+    parser.add_argument(
+        "--time", type=parse_time, help="simulated time of each run; without it, no runs"
+    )
     parser.add_argument("--replicas", type=int, default=2, help="runs of each engine")
     parser.add_argument("--interval", type=parse_time, default=1.0, help="between snapshots")
     parser.add_argument("--equilibration", type=parse_time, help="default: as neuralmd reference")

@@ -83,8 +83,8 @@ class Samplers:
             )
 
         count = round(arguments.picoseconds / interval)
-        told = {**chosen, "interval_ps": interval}
-        return self._chains(f"md-{timestep_fs:g}fs", told, count, make)
+        content = {**chosen, "interval_ps": interval}
+        return self._chains(f"md-{timestep_fs:g}fs", content, count, make)
 
     def _chains(
         self,
@@ -93,7 +93,7 @@ class Samplers:
         samples: int,
         make: Callable[[np.ndarray, int, Tell], Chain],
     ) -> list[Chain]:
-        found, count = [], self.arguments.chains
+        chains, count = [], self.arguments.chains
         labels = self.run.labels
         for number, row in enumerate(np.linspace(0, len(labels) - 1, count).astype(int), 1):
             start = np.array(self.run.complex.positions)
@@ -107,14 +107,14 @@ class Samplers:
             decisive = {**self.decisive, **chosen, "start": int(row), "seed": number}
             saved = kept(self.folder / f"{name}-{number}.npz", decisive, part)
             seconds, accepted = float(saved["seconds"]), float(saved["accepted"])
-            found.append(Chain(saved["energies"], saved["x"], seconds, accepted))
-        return found
+            chains.append(Chain(saved["energies"], saved["x"], seconds, accepted))
+        return chains
 
 
 def told_of(chains: list[Chain]) -> dict[str, Any]:
     """The figures of one sampler, for the result file."""
-    found = efficiency(chains)._asdict()
-    return found | {"accepted": None if math.isnan(found["accepted"]) else found["accepted"]}
+    values = efficiency(chains)._asdict()
+    return values | {"accepted": None if math.isnan(values["accepted"]) else values["accepted"]}
 
 
 def measure(model: Model, run: LabelledRun, arguments: argparse.Namespace) -> dict[str, Any]:
@@ -159,10 +159,10 @@ def main() -> None:
     parser.add_argument("--run", type=Path, required=True, help="a labelled run of mode rigid")
     parser.add_argument("--chains", type=int, default=4)
     parser.add_argument("--steps", type=int, nargs="+", default=[5, 20], help="in a proposal")
-    parser.add_argument("--timestep-fs", type=float, default=2.0, help="of a proposal")
+    parser.add_argument("--timestep-fs", type=float, default=2.0, help="time step of a proposal")
     parser.add_argument("--evaluations", type=int, default=20_000, help="learned forces in a chain")
     parser.add_argument("--md-timesteps-fs", type=float, nargs="+", default=[1.0, 4.0])
-    parser.add_argument("--picoseconds", type=float, default=250.0, help="of a chain of MD")
+    parser.add_argument("--picoseconds", type=float, default=250.0, help="length of an MD chain")
     parser.add_argument("--interval-ps", type=float, default=0.1, help="between samples of MD")
     parser.add_argument("--work", type=Path, default=Path("runs/hmc"))
     parser.add_argument("--json", type=Path, help="result file")

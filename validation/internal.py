@@ -29,12 +29,12 @@ def angle_triples(bonds: ArrayLike, n: int) -> NDArray[np.int64]:
     for i, j in checked_bonds(bonds, n).tolist():
         neighbours[i].append(j)
         neighbours[j].append(i)
-    found = [
+    triples = [
         [i, middle, k]
         for middle, around in enumerate(neighbours)
         for i, k in combinations(sorted(around), 2)
     ]
-    return np.array(found, dtype=np.int64).reshape(-1, 3)
+    return np.array(triples, dtype=np.int64).reshape(-1, 3)
 
 
 def bond_angles(x: ArrayLike, triples: ArrayLike) -> Array:
@@ -61,12 +61,12 @@ def mean_divergence(truth: ArrayLike, prediction: ArrayLike, width: float) -> fl
     a, b = np.asarray(truth, dtype=np.float64), np.asarray(prediction, dtype=np.float64)
     if a.ndim != 2 or b.ndim != 2 or a.shape[1] != b.shape[1] or not a.shape[1]:
         raise InputError(f"values of shapes {a.shape} and {b.shape} are not the same quantities")
-    found = []
+    divergences = []
     for p, q in zip(a.T, b.T, strict=True):
         low, high = min(p.min(), q.min()), max(p.max(), q.max())
         bins = int((high - low) / width) + 1
-        found.append(divergence(p, q, low + width * np.arange(bins + 1)))
-    return float(np.mean(found))
+        divergences.append(divergence(p, q, low + width * np.arange(bins + 1)))
+    return float(np.mean(divergences))
 
 
 def internal_divergences(

@@ -41,8 +41,8 @@ def simulated(folder: Path, file: str, settings: HybridSettings, count: int, wor
         with progress_bar(output.name, total, "snapshots") as advance:
             run_hybrid(file, folder, output, time_ps, settings=settings, progress=advance)
     record = yaml.safe_load((output / RECORD).read_text(encoding="utf-8"))
-    found = record["model"]["sha256"], record["settings"], record["snapshots"]
-    if found != (model.sha256, asdict(settings), total):
+    identity = record["model"]["sha256"], record["settings"], record["snapshots"]
+    if identity != (model.sha256, asdict(settings), total):
         raise InputError(
             f"{output}: a run with other settings; remove it, or choose another --work"
         )

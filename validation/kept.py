@@ -33,14 +33,14 @@ def kept(path: Path, decisive: Mapping[str, Any], make: Callable[[], Part]) -> P
     InputError
         The file is of a part with other settings.
     """
-    told = json.dumps(decisive, sort_keys=True, default=str)
-    identity = hashlib.sha256(told.encode()).hexdigest()
+    key = json.dumps(decisive, sort_keys=True, default=str)
+    identity = hashlib.sha256(key.encode()).hexdigest()
     if path.is_file():
         with np.load(path, allow_pickle=False) as saved:
-            found = {name: saved[name] for name in saved.files}
-        if str(found.pop(IDENTITY)) != identity:
+            arrays = {name: saved[name] for name in saved.files}
+        if str(arrays.pop(IDENTITY)) != identity:
             raise InputError(f"{path}: made with other settings; remove it, or choose another name")
-        return found
+        return arrays
     part = make()
     with complete(path) as temporary:
         np.savez_compressed(temporary, allow_pickle=False, **{IDENTITY: np.array(identity), **part})

@@ -7,9 +7,10 @@ from functools import partial
 from typing import Any
 
 from openmm_neuralmd.analysis.markdown import interval, table
+from openmm_neuralmd.assessment.check import Check
 from result_files import machine, measured, missing, read
 
-VERDICTS = {True: "passed", False: "**failed**", None: "–"}
+VERDICTS = {"pass": "passed", "fail": "**failed**", "reported": "–", "not measured": "–"}
 SHOWN = {
     "rmsf_ratio": ("RMSF ratio", 2),
     "rmsf_difference": ("RMSF less the truth's, Å", 2),
@@ -33,11 +34,10 @@ def conservation(name: str, command: str) -> str:
         return missing(command)
     result = read(f"conservation-{name}")
     rows = []
-    for check in result["checks"]:
-        value = "" if check["value"] is None else f"{check['value']:.1e} {_unit(check['unit'])}"
-        held = check["threshold"] if check["passed"] is not None else ""
-        cells = check["what"], value.strip(), held, VERDICTS[check["passed"]], check["note"]
-        rows.append(list(cells))
+    for check in map(Check.model_validate, result["checks"]):
+        value = f"{check.value[0]:.1e} {_unit(check.unit)}" if check.value else ""
+        held = check.threshold if check.outcome in ("pass", "fail") else ""
+        rows.append([check.what, value.strip(), held, VERDICTS[check.outcome], check.note])
     made = table(["", "value", "threshold", "", "note"], rows)
     return f"{_model(result)}\n\n{made}\n{machine(f'conservation-{name}')}"
 

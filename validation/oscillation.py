@@ -27,19 +27,17 @@ from figures.oscillation import (
 )
 from figures.oscillation_figure import oscillation_figure
 from openmm_neuralmd.analysis.ensemble import TORSION_EDGES, rotatable_torsions
-from openmm_neuralmd.analysis.evaluation import Chemistry
+from openmm_neuralmd.analysis.evaluation import NO_CHEMISTRY, Chemistry
 from openmm_neuralmd.analysis.interactions import Occupancies, pocket_molecule
 from openmm_neuralmd.analysis.plots import COLOURS
 from openmm_neuralmd.analysis.poses import heavy_molecule
-from openmm_neuralmd.assessment.stretch import (
-    Stretch,
-    find_chemistry,
-    learned_forecasts,
+from openmm_neuralmd.assessment.chemistry import find_chemistry
+from openmm_neuralmd.assessment.contestants import (
     learned_samplers,
-    learned_snapshots,
-    trivial_forecasts,
-    trivial_samplers,
+    naive_forecasts,
+    naive_samplers,
 )
+from openmm_neuralmd.assessment.stretch import Stretch, learned_snapshots
 from openmm_neuralmd.errors import InputError
 from openmm_neuralmd.examples import GPCR_FOLDER, example, example_trajectory
 from openmm_neuralmd.model import Model, load_model
@@ -50,18 +48,18 @@ from runs import read_run
 
 HERE = Path(__file__).parent
 STILL = ("persistence", "projected-recent-mean")
-"""Trivial forecasts that are shown."""
+"""Naive baselines that are shown."""
 DRAWN = {"ar1": "AR(1) with noise", "replay": "known, played again"}
-"""Trivial samplers, and what they are called."""
+"""Naive samplers and their display names."""
 HALF = "first half of the truth"
 """The ceiling of the distributions: known from the truth itself, of half the length."""
 
 
-def packaged(name: str) -> tuple[Snapshots, Chemistry | None]:
+def packaged(name: str) -> tuple[Snapshots, Chemistry]:
     """An example; its protein with hydrogens is in ProLIF, where the example comes from."""
     snapshots = example(name)
     if name != "gpcr-ergotamine":
-        return snapshots, None
+        return snapshots, NO_CHEMISTRY
     from prolif.datafiles import TOP
 
     numbers = snapshots.complex.ligand_atomic_numbers
@@ -69,7 +67,7 @@ def packaged(name: str) -> tuple[Snapshots, Chemistry | None]:
     return snapshots, Chemistry(heavy_molecule(GPCR_FOLDER / "ligand.sdf", numbers), protein)
 
 
-def from_set(folder: Path) -> tuple[Snapshots, Chemistry | None]:
+def from_set(folder: Path) -> tuple[Snapshots, Chemistry]:
     """A complex of a reference set."""
     snapshots = read_run(folder)
     return snapshots, find_chemistry(folder / "ligand.sdf", snapshots)
@@ -108,18 +106,13 @@ def all_futures(stretch: Stretch, models: dict[str, Model]) -> dict[str, np.ndar
     with progress_bar("futures", len(models) + len(STILL) + 2, "methods") as advance:
         for label, model in models.items():
             model.check(stretch.snapshots.complex, stretch.snapshots.interval_ps)
-            kind = model.card.kind
-            samplers = learned_samplers(model, stretch.snapshots)
-            if samplers:
-                found[label] = samplers[kind](known, count)
-            else:
-                found[label] = learned_forecasts(model, stretch.snapshots)[kind](known, count)[None]
+            found[label] = learned_samplers(model, stretch.snapshots, label)[label](known, count)
             advance(1, label)
-        forecasts = trivial_forecasts(stretch)
+        forecasts = naive_forecasts(stretch.bonds, stretch.others)
         for name in STILL:
             found[name] = forecasts[name](known, count)[None]
             advance(1, name)
-        for name, sampler in trivial_samplers(stretch).items():
+        for name, sampler in naive_samplers(stretch.bonds, stretch.others).items():
             found[DRAWN[name]] = sampler(known, count)
             advance(1, name)
     return found
@@ -142,7 +135,7 @@ def listed(occupancy: Occupancies) -> dict[str, float]:
 
 def measure(
     stretch: Stretch,
-    chemistry: Chemistry | None,
+    chemistry: Chemistry,
     models: dict[str, Model],
     picture: Path,
     title: str,
@@ -190,7 +183,7 @@ def measure(
 
 
 def halves(
-    truth: np.ndarray, stretch: Stretch, quadruples: np.ndarray, chemistry: Chemistry | None
+    truth: np.ndarray, stretch: Stretch, quadruples: np.ndarray, chemistry: Chemistry
 ) -> dict[str, float]:
     """The first half of the truth as a forecast of how the second is distributed."""
     middle = len(truth) // 2

@@ -60,13 +60,13 @@ def pose_rates(run: str | Path) -> dict[str, PoseRate]:
         kinds = np.array([row["kind"] for row in csv.DictReader(file)])
     snapshots = read_snapshots(next(run.glob("trajectory.*")), complex).ligand
     poses = list(read_poses(run / POSES))
-    found = {}
+    rates = {}
     for stage in STAGES:
         x = [pose.x[complex.heavy] for pose in poses if pose.stage == stage]
-        found[stage] = np.array(x), int((kinds != MD).sum())
+        rates[stage] = np.array(x), int((kinds != MD).sum())
     for name, kind in ((KEPT, JUMPED), (MD, MD)):
-        found[name] = snapshots[kinds == kind], int((kinds == kind).sum())
-    return {name: _rate(molecule, x, of) for name, (x, of) in found.items() if of}
+        rates[name] = snapshots[kinds == kind], int((kinds == kind).sum())
+    return {name: _rate(molecule, x, of) for name, (x, of) in rates.items() if of}
 
 
 def _rate(molecule: Chem.Mol, x: np.ndarray, of: int) -> PoseRate:

@@ -46,25 +46,25 @@ def reference_set(name: str) -> str:
         return f"Not made yet: `neuralmd campaign validation/reference_sets/{name}.yaml`.\n"
     content = json.loads(path.read_text(encoding="utf-8"))
     complexes = content["complexes"].values()
-    found = {lag for told in complexes for lag in told["motion"]["autocorrelation"]}
-    lags = sorted(found, key=lambda lag: float(lag.split()[0]))
+    names = {lag for entry in complexes for lag in entry["motion"]["autocorrelation"]}
+    lags = sorted(names, key=lambda lag: float(lag.split()[0]))
     rows = []
-    for target, told in content["complexes"].items():
-        motion = told["motion"]
+    for target, entry in content["complexes"].items():
+        motion = entry["motion"]
         rows.append(
             [
-                f"{target}, {told['ligand']['molecule']} ({told['ligand']['charge']:+d})",
-                str(told["ligand_heavy_atoms"]),
-                f"{told['atoms']['moving']:,}",
-                f"{told['snapshots'] * told['interval_ps'] / 1000:g}",
+                f"{target}, {entry['ligand']['molecule']} ({entry['ligand']['charge']:+d})",
+                str(entry["ligand_heavy_atoms"]),
+                f"{entry['atoms']['moving']:,}",
+                f"{entry['snapshots'] * entry['interval_ps'] / 1000:g}",
                 f"{motion['spread_angstrom']:.2f}",
                 f"{motion['from_start_angstrom'][-1]:.1f}",
                 *(f"{motion['autocorrelation'].get(lag, math.nan):.2f}" for lag in lags),
             ]
         )
     header = ["complex", "heavy atoms", "that move", "ns", "spread, Å", "from start, Å"]
-    made = table([*header, *(f"after {lag}" for lag in lags)], rows)
-    return f"{content['about']}\n\n{made}"
+    body = table([*header, *(f"after {lag}" for lag in lags)], rows)
+    return f"{content['about']}\n\n{body}"
 
 
 TABLES: dict[str, Callable[[], str]] = {

@@ -57,8 +57,8 @@ def machine(name: str) -> str:
 def origin(provenance: Mapping[str, Any]) -> str:
     """Machine, versions and command, in words."""
     where = provenance["machine"]
-    told = provenance["versions"].items()
-    versions = ", ".join(f"{package} {version}" for package, version in told)
+    packages = provenance["versions"].items()
+    versions = ", ".join(f"{package} {version}" for package, version in packages)
     return (
         f"`{provenance['command']}` on {where['processor']}, {where['cores']} cores, "
         f"{where['system']}; Python {where['python']}, {versions}.\n"

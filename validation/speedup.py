@@ -15,14 +15,29 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 import openmm
 
+from openmm_neuralmd.assessment.speed.all_atom import (
+    ENGINES,
+    Pace,
+    ready,
+    threads_of,
+)
+from openmm_neuralmd.assessment.speed.comparison import (
+    in_words,
+    ratios,
+    read_validity,
+    verdict,
+    with_samples,
+)
+from openmm_neuralmd.assessment.speed.learned import Learned
+from openmm_neuralmd.assessment.speed.race import makers, raced
+from openmm_neuralmd.assessment.speed.samples import memories, open_run
+from openmm_neuralmd.assessment.speed.variants import CUTOFFS, variants
 from openmm_neuralmd.errors import NeuralMDError, one_line
 from openmm_neuralmd.hybrid.settings import JumpSettings
 from openmm_neuralmd.md.folder import ComplexFolder
@@ -33,13 +48,8 @@ from openmm_neuralmd.simulation.start import known_snapshots
 from openmm_neuralmd.utils.platforms import choose_platform
 from openmm_neuralmd.utils.progress import progress_bar
 from result_files import save
-from speed.all_atom import ENGINES, Contestant, Pace, Variant, ready, threads_of
-from speed.comparison import in_words, ratios, read_validity, verdict, with_samples
-from speed.learned import Learned
+from runs import read_run
 from speed.parts import Hybrid, hybrid, starting
-from speed.samples import memories, open_run
-from speed.timing import in_turn, spread
-from speed.variants import CUTOFFS, variants
 from t4_lysozyme import explicit, implicit
 
 FEWEST = 5
@@ -62,53 +72,6 @@ def folders_of(arguments: argparse.Namespace, platform: str) -> tuple[list[Compl
         return [dry], {"all-atom MD in water": one_line(error)}
 
 
-def makers(
-    all_atom: dict[str, Variant],
-    learned: Learned,
-    arguments: argparse.Namespace,
-    place: Path,
-    pace: Pace,
-) -> dict[str, Callable[[], Contestant]]:
-    """What makes every contestant."""
-
-    def made(number: int, variant: Variant) -> Contestant:
-        own = place / f"variant-{number}"
-        own.mkdir()
-        return variant.contestant(own, pace)
-
-    found: dict[str, Callable[[], Contestant]] = {
-        name: partial(made, number, variant)
-        for number, (name, variant) in enumerate(all_atom.items())
-    }
-    for backend in arguments.backends:
-        name = f"NeuralMD in OpenMM, {backend}"
-        found[name] = partial(learned.in_openmm, backend, pace.seconds)
-    for replicas in dict.fromkeys((1, arguments.replicas)):
-        many = "one replica" if replicas == 1 else f"{replicas} replicas at once"
-        found[f"NeuralMD in torch, {many}"] = partial(learned.in_torch, replicas, pace.seconds)
-    return found
-
-
-def raced(
-    contestants: dict[str, Contestant], all_atom: dict[str, Variant], repeats: int
-) -> dict[str, dict[str, Any]]:
-    """ns/day of all, in turn."""
-    with progress_bar("speed", repeats * len(contestants), "repeats") as advance:
-        measures = {name: found.measure for name, found in contestants.items()}
-        rates = in_turn(measures, repeats, lambda units, _: advance(units))
-    return {
-        name: {
-            "learned": name not in all_atom,
-            "ns_per_day": spread(rates[name])._asdict(),
-            "moving_atoms": found.moving,
-            "atoms": found.atoms,
-            "platform": found.platform,
-            "copies": found.copies,
-        }
-        for name, found in contestants.items()
-    }
-
-
 def timed(
     learned: Learned, folders: list[ComplexFolder], arguments: argparse.Namespace
 ) -> dict[str, Any]:
@@ -117,15 +80,18 @@ def timed(
         "platform": learned.platform,
         "properties": threads_of(learned.platform, arguments.threads),
     }
-    chosen, first = (arguments.engines, arguments.modes), folders[0]
-    all_atom = variants(folders, *chosen, common, arguments.quick)
+    first = folders[0]
+    all_atom = variants(folders, arguments.engines, arguments.modes, common, arguments.quick)
     pace = Pace(arguments.seconds, QUICK_PS) if arguments.quick else Pace(arguments.seconds)
     with TemporaryDirectory(prefix="neuralmd-speed-") as name:
         place = Path(name)
-        every = makers(all_atom, learned, arguments, place, pace)
+        chosen = arguments.backends, arguments.replicas
+        every = makers(all_atom, learned, place, pace, *chosen)
         with progress_bar("getting ready", len(every), "runs") as advance:
             contestants, left_out = ready(every, lambda _: advance(1))
-        rows = raced(contestants, all_atom, arguments.repeats)
+        total = arguments.repeats * len(contestants)
+        with progress_bar("speed", total, "repeats") as advance:
+            rows = raced(contestants, all_atom, arguments.repeats, advance)
         parts = starting(learned, arguments.model, first, place, arguments.repeats)
     cutoff = None if first.record["periodic"] else CUTOFFS[0]
     md = MDSettings(mode=arguments.modes[0], cutoff=cutoff, **common)
@@ -154,7 +120,8 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
     complex = model.fitted(folders[0].complex())
     known, memory = known_snapshots(None, complex), None
     if arguments.reference:
-        run = open_run(model, complex, arguments.reference)
+        fine = read_run(arguments.reference, model.hydrogens)
+        run = open_run(model, complex, fine, arguments.reference)
         complex, known, memory = run.strided.complex, run.known, memories(model, run)
     learned = Learned(model, complex, known, platform, arguments.threads)
     found = timed(learned, folders, arguments)

@@ -47,14 +47,14 @@ def rotatable_torsions(bonds: ArrayLike, atoms: int) -> NDArray[np.int64]:
     for i, j in pairs.tolist():
         neighbours[i].append(j)
         neighbours[j].append(i)
-    found = []
+    quadruples = []
     for row, (j, k) in enumerate(pairs.tolist()):
         ends = [
             min((a for a in neighbours[x] if a != y), default=None) for x, y in ((j, k), (k, j))
         ]
         if None not in ends and not _in_ring(np.delete(pairs, row, axis=0), atoms, j, k):
-            found.append([ends[0], j, k, ends[1]])
-    return np.array(found, dtype=np.int64).reshape(-1, 4)
+            quadruples.append([ends[0], j, k, ends[1]])
+    return np.array(quadruples, dtype=np.int64).reshape(-1, 4)
 
 
 def _in_ring(others: NDArray[np.int64], atoms: int, j: int, k: int) -> bool:
@@ -152,7 +152,9 @@ def ensemble_table(
     -------
     dict
         ``rmsf_ratio`` and ``rmsf_correlation``: means over atoms of the RMSF over all snapshots by
-        the truth's, and Pearson's correlation over atoms; ``torsion_divergence``,
+        the truth's, and Pearson's correlation over atoms; ``future_rmsf_ratio``: the same ratio
+        for one segment of the prediction, averaged over the segments, since eight futures pooled
+        spread more than the one stretch of the truth; ``torsion_divergence``,
         ``distance_divergence`` in bits; ``time_ratio``: integrated autocorrelation times, the
         prediction's by the truth's.  NaN where the prediction does not move.
     """
@@ -164,8 +166,11 @@ def ensemble_table(
     quadruples = rotatable_torsions(bonds, a.shape[1])
     moves = bool(np.ptp(b, axis=0).max() > 1e-9)
     time = correlation_time(b, predicted_segments) if moves else float("nan")
+    futures = [b[s.start : s.stop] for s in predicted_segments or [range(len(b))]]
+    one = np.mean([rmsf(future).mean() for future in futures])
     return {
         "rmsf_ratio": float(rmsf(b).mean() / rmsf(a).mean()),
+        "future_rmsf_ratio": float(one / rmsf(a).mean()),
         "rmsf_correlation": correlation(rmsf(a), rmsf(b)) if moves else float("nan"),
         "torsion_divergence": torsion_divergence(a, b, quadruples),
         "distance_divergence": distance_divergence(a, b),

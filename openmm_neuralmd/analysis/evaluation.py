@@ -59,18 +59,24 @@ class Made(NamedTuple):
 
 
 class Chemistry(NamedTuple):
-    """What the checks of poses and interactions need.
+    """Molecules for the checks of poses and interactions.
 
     Attributes
     ----------
-    molecule : Mol
-        From `poses.heavy_molecule`.
-    protein : prolif.Molecule
-        From `interactions.pocket_molecule`.
+    molecule : Mol, optional
+        The ligand from `poses.heavy_molecule`.
+    protein : prolif.Molecule, optional
+        The pocket from `interactions.pocket_molecule`.
+    missing : str
+        Why one of them is missing; empty if both are known.
     """
 
-    molecule: Chem.Mol
-    protein: prolif.Molecule
+    molecule: Chem.Mol | None = None
+    protein: prolif.Molecule | None = None
+    missing: str = ""
+
+
+NO_CHEMISTRY = Chemistry(missing="the ligand's bond orders are not known; give --sdf")
 
 
 def score(
@@ -119,7 +125,7 @@ def score_ensembles(
     ligand: Array,
     stretches: Sequence[tuple[range, range]],
     bonds: Array,
-    chemistry: Chemistry | None = None,
+    chemistry: Chemistry = NO_CHEMISTRY,
     advance: Callable[[int, str], None] | None = None,
 ) -> Scores:
     """Whether futures are distributed as the truth is, for every sampler and stretch.
@@ -161,7 +167,7 @@ def score_halves(
     ligand: Array,
     stretches: Sequence[tuple[range, range]],
     bonds: Array,
-    chemistry: Chemistry | None = None,
+    chemistry: Chemistry = NO_CHEMISTRY,
 ) -> Scores:
     """`HALVES`, as `score_ensembles` has the samplers."""
     scores: Scores = {HALVES: []}
@@ -176,9 +182,7 @@ def score_halves(
 class _Rows:
     """Makes the row of each ensemble beside one truth, whose interactions it finds out once."""
 
-    def __init__(
-        self, truth: Array, history: Array, bonds: Array, chemistry: Chemistry | None
-    ) -> None:
+    def __init__(self, truth: Array, history: Array, bonds: Array, chemistry: Chemistry) -> None:
         self.truth, self.history, self.bonds, self.chemistry = truth, history, bonds, chemistry
         self._true: Occupancies | None = None
 
@@ -188,18 +192,19 @@ class _Rows:
         together = futures.reshape(-1, *futures.shape[2:])
         row = ensemble_table(self.truth, together, bonds=self.bonds, predicted_segments=segments)
         row["valid"] = bond_angle_validity(together, self.bonds, self.history)
-        if self.chemistry is not None:
-            molecule, protein = self.chemistry
+        molecule, protein, _ = self.chemistry
+        if molecule is not None:
             some = spaced(together)
             row["posebusters"] = pass_rates(pose_checks(molecule, some))["all"]
-            if self._true is None:
-                self._true = occupancies(protein, molecule, spaced(self.truth))
-            row |= recovery(self._true, occupancies(protein, molecule, some))
+            if protein is not None:
+                if self._true is None:
+                    self._true = occupancies(protein, molecule, spaced(self.truth))
+                row |= recovery(self._true, occupancies(protein, molecule, some))
         return row
 
 
 def spaced(snapshots: Array, count: int = POSES) -> Array:
-    """So many of the snapshots, evenly spaced."""
+    """Select `count` of the snapshots, evenly spaced."""
     return snapshots[np.linspace(0, len(snapshots) - 1, count).round().astype(int)]
 
 

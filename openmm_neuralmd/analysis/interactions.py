@@ -19,7 +19,7 @@ from ..structure.imaging import superpose
 from ..structure.residues import WATER, describe
 from ..units import to_angstrom
 from ..utils.optional import optional_import
-from .coordinates import checked
+from .coordinates import Array, checked
 from .poses import posed
 
 if TYPE_CHECKING:
@@ -63,36 +63,62 @@ def pocket_molecule(
     InputError
         No residue is near, the file lacks residues of the complex, or RDKit cannot read it.
     """
+    return pocket_from_text(_text(Path(pdb)), str(pdb), complex, around, reach)
+
+
+def pocket_from_text(
+    text: str, name: str, complex: Complex, around: ArrayLike, reach: float = REACH
+) -> prolif.Molecule:
+    """Read the protein near a ligand from the text of a PDB file; see `pocket_molecule`.
+
+    Parameters
+    ----------
+    text : str
+    name : str
+        Name of the file or complex, for error messages.
+    """
     prolif = _prolif()
+    lines = _protein_lines(text, complex)
+    if not lines:
+        raise InputError(f"{name}: no protein atoms")
+    residues = [line[17:27] for line in lines]
+    positions = _superposed(lines, name, complex)
+    distance, _ = cKDTree(checked(np.asarray(around)[None], "around")[0]).query(positions)
+    near = {residue for residue, d in zip(residues, distance, strict=True) if d < reach}
+    chosen = [residue in near for residue in residues]
+    block = "".join(line for line, is_near in zip(lines, chosen, strict=True) if is_near)
+    molecule = Chem.MolFromPDBBlock(f"{block}END\n", removeHs=False) if block else None
+    if molecule is None:
+        raise InputError(f"{name}: no protein within {reach:g} Å of the ligand that RDKit can read")
+    molecule.GetConformer().SetPositions(np.ascontiguousarray(positions[chosen]))
+    return prolif.Molecule.from_rdkit(molecule)
+
+
+def _protein_lines(text: str, complex: Complex) -> list[str]:
+    """Atom records of a PDB file without water and the ligand."""
     atoms = list(complex.topology.atoms())
     left_out = {atoms[complex.ligand[0]].residue.name, *WATER}
-    lines = [
+    return [
         line
-        for line in _text(Path(pdb)).splitlines(keepends=True)
+        for line in text.splitlines(keepends=True)
         if line.startswith(("ATOM", "HETATM")) and line[17:20].strip() not in left_out
     ]
-    if not lines:
-        raise InputError(f"{pdb}: no protein atoms")
+
+
+def _superposed(lines: list[str], name: str, complex: Complex) -> Array:
+    """Positions (N, 3) of atom records in Å, their Cα atoms superposed on the complex's."""
+    atoms = list(complex.topology.atoms())
     positions = np.array([[float(line[k : k + 8]) for k in (30, 38, 46)] for line in lines])
-    residues = [line[17:27] for line in lines]
     places = {_place(line): k for k, line in enumerate(lines) if line[12:16].strip() == "CA"}
     alphas = [atoms[k].residue for k in complex.backbone[:, 1]]
     own = [(r.chain.id, r.id + r.insertionCode.strip()) for r in alphas]
     if missing := [residue for residue, key in zip(alphas, own, strict=True) if key not in places]:
-        raise InputError(f"{pdb}: no CA of {describe(missing[0])}, which {complex.name} has")
+        raise InputError(f"{name}: no CA of {describe(missing[0])}, which {complex.name} has")
     moving = positions[[places[key] for key in own]]
     target = to_angstrom(complex.positions[complex.backbone[:, 1]])
     rotation, translation = superpose(moving[None], target)
-    positions = positions @ rotation[0] + translation[0]
-    distance, _ = cKDTree(checked(np.asarray(around)[None], "around")[0]).query(positions)
-    near = {residue for residue, d in zip(residues, distance, strict=True) if d < reach}
-    kept = [line for line, residue in zip(lines, residues, strict=True) if residue in near]
-    molecule = Chem.MolFromPDBBlock("".join(kept) + "END\n", removeHs=False) if kept else None
-    if molecule is None:
-        raise InputError(f"{pdb}: no protein within {reach:g} Å of the ligand that RDKit can read")
-    chosen = [residue in near for residue in residues]
-    molecule.GetConformer().SetPositions(np.ascontiguousarray(positions[chosen]))
-    return prolif.Molecule.from_rdkit(molecule)
+    superposed: Array = positions @ rotation[0] + translation[0]
+    return superposed
 
 
 def _place(line: str) -> tuple[str, str]:
@@ -124,12 +150,12 @@ def occupancies(protein: prolif.Molecule, molecule: Chem.Mol, snapshots: ArrayLi
     ]
     fingerprint = prolif.Fingerprint()
     fingerprint.run_from_iterable(ligands, protein, progress=False, n_jobs=1)
-    found: Counter[tuple[str, str]] = Counter()
+    counts: Counter[tuple[str, str]] = Counter()
     for frame in fingerprint.ifp.values():
-        found.update(
+        counts.update(
             (str(residues[1]), kind) for residues, kinds in frame.items() for kind in kinds
         )
-    return {key: count / len(array) for key, count in found.items()}
+    return {key: count / len(array) for key, count in counts.items()}
 
 
 def recovery(

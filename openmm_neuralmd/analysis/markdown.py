@@ -21,7 +21,7 @@ def interval(values: Sequence[float], decimals: int) -> str:
 
 
 def significant(values: Sequence[float]) -> str:
-    """As `interval`, with two significant digits of its width, or three of a figure alone."""
+    """Format like `interval`, with two significant digits of its width, or three without it."""
     mean, *ends = values
     if not ends or ends[0] == ends[1]:
         return f"{mean:.3g}".replace("-", "−")
@@ -51,22 +51,15 @@ def cells(
     spread : mapping, optional
         Metric to the standard deviation over seeds.
     """
-    told = []
+    texts = []
     for key, (_, decimals) in columns.items():
         cell = interval(row[key], decimals) if key in row else "–"
-        told.append(f"{cell} ± {spread[key]:.{decimals}f}" if spread and key in spread else cell)
-    return told
+        texts.append(f"{cell} ± {spread[key]:.{decimals}f}" if spread and key in spread else cell)
+    return texts
 
 
-ERRORS = {
-    "mae": ("MAE, Å", 3),
-    "rmse": ("RMSE, Å", 2),
-    "matching": ("Matching, Å", 2),
-    "stability": ("Stability, %", 1),
-    "bond_angle_validity": ("valid, %", 0),
-}
-"""Columns of a table of forecasts."""
 ENSEMBLES = {
+    "future_rmsf_ratio": ("RMSF ratio of one future", 2),
     "rmsf_ratio": ("RMSF ratio", 2),
     "rmsf_correlation": ("RMSF correlation", 2),
     "torsion_divergence": ("torsions, bits", 3),
@@ -96,7 +89,7 @@ def metric_table(
         Method to standard deviations over seeds.
     """
     shown = titles or {name: name for name in rows}
-    present = {k: told for k, told in columns.items() if any(k in row for row in rows.values())}
+    present = {k: texts for k, texts in columns.items() if any(k in row for row in rows.values())}
     lines = [
         [title, *cells(rows[name], present, (spread or {}).get(name))]
         for name, title in shown.items()

@@ -6,6 +6,9 @@ the Cα atoms of the first snapshot); all arithmetic is in float64.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import NamedTuple
+
 import numpy as np
 from numpy.typing import ArrayLike
 
@@ -62,6 +65,49 @@ def stability(truth: ArrayLike, prediction: ArrayLike, tolerance: float = 0.5) -
     return float(100.0 * (deviation <= tolerance).mean())
 
 
+class Metric(NamedTuple):
+    """A metric of a forecast.
+
+    Attributes
+    ----------
+    measure : callable
+        Truth and prediction (S, n, 3) in Å to a float.
+    title : str
+        Title of its column, with the unit; empty for a metric that tables do not show.
+    decimals : int
+        Decimals in tables.
+    """
+
+    measure: Callable[[Array, Array], float]
+    title: str = ""
+    decimals: int = 2
+
+
+METRICS: dict[str, Metric] = {
+    "mae": Metric(mae, "MAE, Å", 3),
+    "mae_xyz_sum": Metric(mae_xyz_sum),
+    "rmse": Metric(rmse, "RMSE, Å", 2),
+    "mean_distance": Metric(mean_distance),
+    "matching": Metric(matching, "Matching, Å", 2),
+    "matching_mse": Metric(matching_mse),
+    "stability": Metric(stability, "Stability, %", 1),
+}
+"""Metrics that need truth and prediction alone. A metric entered here is in every table."""
+
+
+def error_columns() -> dict[str, tuple[str, int]]:
+    """Title and decimals of each column of a table of forecasts, by the name of the metric.
+
+    Examples
+    --------
+    >>> from openmm_neuralmd.analysis.metrics import error_columns
+    >>> list(error_columns())
+    ['mae', 'rmse', 'matching', 'stability', 'bond_angle_validity']
+    """
+    shown = {name: (m.title, m.decimals) for name, m in METRICS.items() if m.title}
+    return {**shown, "bond_angle_validity": ("valid, %", 0)}
+
+
 def metrics_table(
     truth: ArrayLike,
     prediction: ArrayLike,
@@ -96,8 +142,7 @@ def metrics_table(
         `rmsf_agreement`; ``bond_angle_validity`` and ``collisions`` in % where asked for.
     """
     a, b = both(truth, prediction, atoms=2)
-    measures = (mae, mae_xyz_sum, rmse, mean_distance, matching, matching_mse, stability)
-    table = {measure.__name__: measure(a, b) for measure in measures}
+    table = {name: metric.measure(a, b) for name, metric in METRICS.items()}
     if len(a) >= WINDOW:
         table |= rmsf_agreement(a, b, WINDOW)
     if bonds is not None and reference is not None:

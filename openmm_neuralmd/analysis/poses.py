@@ -27,7 +27,8 @@ def heavy_molecule(sdf: str | Path, atomic_numbers: ArrayLike) -> Chem.Mol:
     sdf : path
         Of a complex folder, a reference run or a reference set: atoms in the System's order.
     atomic_numbers : array (L,)
-        Of all atoms of the ligand, hydrogens included (`Complex.ligand_atomic_numbers`).
+        The ligand's atoms in order (`Complex.ligand_atomic_numbers`); hydrogens on either side
+        do not matter.
 
     Raises
     ------
@@ -35,13 +36,14 @@ def heavy_molecule(sdf: str | Path, atomic_numbers: ArrayLike) -> Chem.Mol:
         Other atoms, or another order.
     """
     molecule = next(iter(Chem.SDMolSupplier(str(sdf), removeHs=False)), None)
-    wanted = np.asarray(atomic_numbers).tolist()
-    if molecule is None or [atom.GetAtomicNum() for atom in molecule.GetAtoms()] != wanted:
+    heavy = None if molecule is None else Chem.RemoveAllHs(molecule)
+    wanted = [z for z in np.asarray(atomic_numbers).tolist() if z > 1]
+    if heavy is None or [atom.GetAtomicNum() for atom in heavy.GetAtoms()] != wanted:
         raise InputError(
             f"{sdf}: not the ligand's atoms in their order; take the ligand.sdf that is beside its "
             "topology"
         )
-    return Chem.RemoveAllHs(molecule)
+    return heavy
 
 
 def pose_checks(molecule: Chem.Mol, snapshots: ArrayLike) -> dict[str, NDArray[np.bool_]]:
@@ -102,15 +104,15 @@ def _stereocentres(molecule: Chem.Mol) -> NDArray[np.int64]:
     """Centre and three of its neighbours, (C, 4), of every tetrahedral stereocentre."""
     copy = Chem.Mol(molecule)
     Chem.AssignStereochemistryFrom3D(copy)
-    found = []
+    centres = []
     for atom in copy.GetAtoms():
         if atom.GetChiralTag() in (
             Chem.ChiralType.CHI_TETRAHEDRAL_CW,
             Chem.ChiralType.CHI_TETRAHEDRAL_CCW,
         ):
             neighbours = [other.GetIdx() for other in atom.GetNeighbors()][:3]
-            found.append([atom.GetIdx(), *neighbours])
-    return np.array(found, dtype=np.int64).reshape(-1, 4)
+            centres.append([atom.GetIdx(), *neighbours])
+    return np.array(centres, dtype=np.int64).reshape(-1, 4)
 
 
 def _volumes(x: Array, centres: NDArray[np.int64]) -> Array:

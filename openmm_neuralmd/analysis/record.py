@@ -51,7 +51,7 @@ class Record:
         return np.stack([origin.truth for origin in self.origins.values()])
 
     def forecasts(self, method: str) -> Array:
-        """Of one method, in the order of `origins`, (O, S, n, 3), Å."""
+        """Forecasts of one method, in the order of `origins`, (O, S, n, 3), Å."""
         return np.stack([self._made[method][first] for first in self.origins])
 
     def rmsd(self, method: str) -> Array:

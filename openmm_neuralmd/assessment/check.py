@@ -1,73 +1,139 @@
-"""A check of a model: one value, and the threshold that it is held against."""
+"""One check of a model: a measured value, its threshold, and the outcome."""
 
 from __future__ import annotations
 
+import json
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from functools import cache
-from typing import Any
+from pathlib import Path
+from typing import Any, Literal
 
+from pydantic import BaseModel, ConfigDict, model_validator
+
+from ..errors import InputError
+from ..utils.settings import validated
 from .thresholds import Threshold, read_thresholds
+
+Outcome = Literal["pass", "fail", "reported", "not measured"]
+"""A 'reported' value is measured, and no threshold decides about it."""
+OUTCOMES: tuple[Outcome, ...] = ("pass", "fail", "reported", "not measured")
+_FORMER: dict[bool, Outcome] = {True: "pass", False: "fail"}
 
 
 @cache
 def thresholds() -> dict[str, Threshold]:
-    """All thresholds, by the name of the check."""
+    """The thresholds of data/thresholds.yaml, by the names of their checks."""
     return read_thresholds()
 
 
-@dataclass(frozen=True)
-class Check:
-    """The outcome of a check.
+class Check(BaseModel):
+    """A check and its outcome.
 
     Attributes
     ----------
-    name : str
-        Of its threshold.
-    value : float or None
-        None where nothing was measured.
-    passed : bool or None
-        None where the value is a figure to report and no more, or there is none.
+    name, what : str
+        The name of the threshold, and a phrase that says what the value is.
+    value : list of float
+        [value] or [mean, low, high] with a 95 % interval; empty if there is no finite value.
+    unit : str
+    threshold : str
+        The threshold in words: '≤ 5 points'.
+    outcome : {'pass', 'fail', 'reported', 'not measured'}
     note : str
-        Why it was not measured or not judged, and what else there is to know.
+        Why the value was not measured or not judged, or how it was measured.
+    source : str
+        Where the threshold comes from.
+
+    Examples
+    --------
+    >>> from openmm_neuralmd.assessment.check import judged
+    >>> check = judged("posebusters-gap", 2.0)
+    >>> check.outcome, check.threshold
+    ('pass', '≤ 5 points')
     """
 
+    model_config = ConfigDict(frozen=True)
+
     name: str
-    value: float | None
-    passed: bool | None
+    what: str
+    value: list[float] = []
+    unit: str
+    threshold: str
+    outcome: Outcome
     note: str = ""
+    source: str = ""
 
-    @property
-    def threshold(self) -> Threshold:
-        """What it is held against."""
-        return thresholds()[self.name]
-
-    def as_dict(self) -> dict[str, Any]:
-        """For a result file."""
-        held = self.threshold
-        return {
-            "name": self.name,
-            "what": held.what,
-            "value": self.value,
-            "unit": held.unit,
-            "threshold": held.words(),
-            "passed": self.passed,
-            "note": self.note,
-        }
+    @model_validator(mode="before")
+    @classmethod
+    def _former_files(cls, content: Any) -> Any:
+        """Result files up to version 0.1 have one number or null, and 'passed' as the outcome."""
+        if not isinstance(content, Mapping) or "passed" not in content:
+            return content
+        row = dict(content)
+        passed, value = row.pop("passed"), row.get("value")
+        undecided: Outcome = "not measured" if value is None else "reported"
+        row["value"] = [] if value is None else [value]
+        row["outcome"] = undecided if passed is None else _FORMER[passed]
+        return row
 
 
-def judged(name: str, value: float, note: str = "") -> Check:
-    """A value held against its threshold; what is not a number does not pass."""
-    finite = math.isfinite(value)
-    passed = finite and thresholds()[name].passes(value)
-    return Check(name, value if finite else None, passed, note)
+def judge(name: str, threshold: Threshold, value: float | Sequence[float], note: str = "") -> Check:
+    """Hold a value against a threshold.
+
+    Parameters
+    ----------
+    name : str
+    threshold : Threshold
+    value : float or sequence of float
+        One value, or [mean, low, high]. The check passes if all of them pass; a value that is not
+        finite fails.
+    note : str
+    """
+    values = [float(v) for v in (value if isinstance(value, Sequence) else [value])]
+    finite = all(map(math.isfinite, values))
+    passed = finite and all(map(threshold.passes, values))
+    return _check(name, threshold, values if finite else [], "pass" if passed else "fail", note)
+
+
+def judged(name: str, value: float | Sequence[float], note: str = "") -> Check:
+    """Hold a value against the threshold of this name in data/thresholds.yaml; see `judge`."""
+    return judge(name, thresholds()[name], value, note)
 
 
 def reported(name: str, value: float, note: str) -> Check:
-    """A value that nothing is decided by, and why."""
-    return Check(name, value, None, note)
+    """Report a value that no threshold decides about; `note` says why."""
+    return _check(name, thresholds()[name], [value], "reported", note)
 
 
 def skipped(name: str, why: str) -> Check:
-    """A check that says nothing about this model."""
-    return Check(name, None, None, why)
+    """Report that a check was not measured, and why."""
+    return _check(name, thresholds()[name], [], "not measured", why)
+
+
+def _check(name: str, held: Threshold, value: list[float], outcome: Outcome, note: str) -> Check:
+    return Check(
+        name=name,
+        what=held.what,
+        value=value,
+        unit=held.unit,
+        threshold=held.words(),
+        outcome=outcome,
+        note=note,
+        source=held.source,
+    )
+
+
+def read_checks(path: Path) -> list[Check]:
+    """Read the checks in a result file of `validation/conservation.py`.
+
+    Raises
+    ------
+    InputError
+        The file is not JSON, or has no valid list 'checks'.
+    """
+    try:
+        rows = json.loads(path.read_text(encoding="utf-8"))["checks"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{path}: not a JSON file with 'checks': {error!r}") from error
+    return validated(list[Check], rows, f"{path}: checks")

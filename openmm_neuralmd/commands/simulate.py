@@ -119,6 +119,7 @@ def simulate(
     inputs = (Path(model), complex_file, coordinates, trajectory, sdf)
     _make_room(output, inputs, restart)
     say(f"{count} snapshots, {show_time(step)} apart: {show_time(count * step)} in all")
+    _announce(loaded, complex, past)
     settings = RunSettings(platform, properties, backend, precision, seed=seed)
     _run(loaded, complex, past, count, output, settings)
 
@@ -176,6 +177,42 @@ def _past(known: Snapshots | None, start: int | None) -> np.ndarray | None:
     return known.ligand[first : last + 1]
 
 
+def _announce(model: Model, complex: Complex, past: np.ndarray | None) -> None:
+    """Say what kind of trajectory this will be; refuse one that stands still.
+
+    Raises
+    ------
+    InputError
+    """
+    from importlib.util import find_spec
+
+    from ..errors import InputError
+    from ..simulation.movement import check_movement, mean_rmsf, trajectory_kind
+
+    say(f"this trajectory is {trajectory_kind(model)}")
+    try:
+        check_movement(model, complex, past)
+    except InputError as error:
+        if find_spec("openmm_neuralmd.commands.predict") is None:
+            raise
+        raise InputError(f"{error}, or use neuralmd predict") from error
+    known = None if past is None else mean_rmsf(past)
+    if known is not None:
+        say(f"the known snapshots move by {known:.2f} Å (RMSF over 5 snapshots)")
+
+
+def _movement(model: Model, complex: Complex, past: np.ndarray | None, trajectory: Path) -> str:
+    """Say how much a finished trajectory moves beside the known snapshots."""
+    from ..simulation.movement import mean_rmsf, simulated_rmsf, trajectory_kind
+
+    own = simulated_rmsf(trajectory, model, complex)
+    if own is None:
+        return f"movement: too few snapshots for an RMSF; {trajectory_kind(model)}"
+    known = None if past is None else mean_rmsf(past)
+    beside = f", the known snapshots {known:.2f} Å" if known else ""
+    return f"movement: RMSF over 5 snapshots {own:.2f} Å{beside}; {trajectory_kind(model)}"
+
+
 def _run(
     model: Model,
     complex: Complex,
@@ -195,6 +232,7 @@ def _run(
     new = run.snapshots - run.resumed_from
     typer.echo(f"trajectory: {run.trajectory} ({run.snapshots} snapshots)")
     typer.echo(f"topology: {run.topology}, record: {run.provenance}")
+    typer.echo(_movement(model, complex, past, run.trajectory))
     if run.resumed_from:
         typer.echo(f"{run.resumed_from} snapshots are from the interrupted run")
     if new:

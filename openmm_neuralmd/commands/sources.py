@@ -45,6 +45,13 @@ class Source:
         assert self.trajectory is not None
         return self.trajectory
 
+    @property
+    def sdf_file(self) -> Path | None:
+        """The ligand with its bond orders, where there is one."""
+        from ..examples import example_sdf
+
+        return self.sdf if self.example is None else example_sdf(self.example)
+
     def read(self) -> tuple[Complex, Snapshots | None]:
         """The complex, and its known snapshots where there is a trajectory."""
         from ..structure.complex import Complex

@@ -221,6 +221,11 @@ def _summary(trainer: Trainer, model: Model) -> None:
     epochs = len(counters.history)
     early = " (stopped early)" if epochs < trainer.settings.epochs else ""
     typer.echo(f"best validation error: {counters.best:.4f}, epoch {counters.best_epoch}")
+    if counters.untrained <= counters.best:
+        typer.echo(
+            f"warning: the untrained model has a validation error of {counters.untrained:.4f}: no "
+            "epoch is better, and this model's forecasts owe nothing to training"
+        )
     typer.echo(f"epochs: {epochs} of {trainer.settings.epochs}{early}, log: {file.parent}/log.csv")
     typer.echo(f"model: {file} (sha256 {model.sha256[:12]})")
     data = trainer.settings.data

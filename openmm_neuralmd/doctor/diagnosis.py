@@ -101,7 +101,7 @@ class DoctorReport:
     system: str
     packages: tuple[Package, ...]
     programs: tuple[Package, ...]
-    """Outside programs that are called where they are found; no part of the verdict."""
+    """Outside programs that are called where they are installed; no part of the verdict."""
     platforms: tuple[PlatformInfo, ...]
     plugin_failures: tuple[PluginFailure, ...]
     probes: tuple[Probe, ...]
@@ -109,6 +109,8 @@ class DoctorReport:
     gpus: tuple[str, ...]
     crash: str
     """Why OpenMM and torch cannot even be imported together; empty where they can."""
+    extras: tuple[Package, ...] = ()
+    """Libraries of the extras, such as `openmm_neuralmd[train]`; no part of the verdict."""
 
     @property
     def missing(self) -> tuple[Package, ...]:

@@ -13,9 +13,10 @@ from contextlib import suppress
 
 def programs() -> dict[str, str | None]:
     """Versions of the programs that this package calls."""
-    from ..errors import ProgramError
-    from ..md.gromacs.program import find_gmx
-    from ..prepare.programs import find_ambertools
+    # Absolute, because this file is run as a program and belongs to no package then.
+    from openmm_neuralmd.errors import ProgramError
+    from openmm_neuralmd.md.gromacs.program import find_gmx
+    from openmm_neuralmd.prepare.programs import find_ambertools
 
     versions: dict[str, str | None] = {"antechamber": None, "gmx": None}
     with suppress(ProgramError):

@@ -56,12 +56,18 @@ _PACKAGES = (
     ("pdbfixer", "pdbfixer", "preparing structures from raw PDB files"),
     ("h5py", "h5py", "reading MISATO and HDF5 trajectories"),
     ("matplotlib", "matplotlib", "figures"),
-    ("lightning-fabric", "lightning_fabric", "neuralmd train: install openmm_neuralmd[train]"),
-    ("tensorboard", "tensorboard", "TensorBoard logs: install openmm_neuralmd[train]"),
-    ("posebusters", "posebusters", "neuralmd validate: install openmm_neuralmd[validate]"),
-    ("prolif", "prolif", "neuralmd validate: install openmm_neuralmd[validate]"),
-    ("distributed", "distributed", "neuralmd campaign: install openmm_neuralmd[campaign]"),
-    ("pyedr", "pyedr", "--engine gromacs: install openmm_neuralmd[gromacs]"),
+)
+
+# Distribution, module, what it serves, the extra that installs it.
+_EXTRAS = (
+    ("acpype", "acpype", "neuralmd prepare", "prepare"),
+    ("openmmforcefields", "openmmforcefields", "neuralmd prepare", "prepare"),
+    ("lightning-fabric", "lightning_fabric", "neuralmd train", "train"),
+    ("tensorboard", "tensorboard", "TensorBoard logs of the training", "train"),
+    ("posebusters", "posebusters", "neuralmd validate", "validate"),
+    ("prolif", "prolif", "neuralmd validate", "validate"),
+    ("pyedr", "pyedr", "--engine gromacs", "gromacs"),
+    ("distributed", "distributed", "neuralmd campaign", "campaign"),
 )
 
 
@@ -83,6 +89,10 @@ def report(*, timeout: float = 120.0) -> DoctorReport:
         system=platform.platform(),
         packages=tuple(Package(name, _version(name, mod), lost) for name, mod, lost in _PACKAGES),
         programs=_programs(timeout),
+        extras=tuple(
+            Package(name, _version(name, module), f"{use}; pip install 'openmm_neuralmd[{extra}]'")
+            for name, module, use, extra in _EXTRAS
+        ),
         platforms=platforms,
         plugin_failures=tuple(map(explain, answer.get("load_failures", ()))),
         probes=probes,
@@ -100,7 +110,8 @@ def render(findings: DoctorReport, console: Console | None = None) -> None:
         Text(f"Python {findings.python} on {findings.system}"),
         Text(f"torch's CUDA: {cuda}; GPUs: {', '.join(findings.gpus) or 'none'}"),
         _packages_table("Packages", findings.packages),
-        _packages_table("Programs, called where they are found", findings.programs),
+        _packages_table("Libraries of extras", findings.extras),
+        _packages_table("Programs, called where they are installed", findings.programs),
         _backends_table(findings),
     ]
     if findings.plugin_failures:
@@ -117,7 +128,7 @@ def _packages_table(title: str, packages: Sequence[Package]) -> Table:
     for package in packages:
         missing = package.version is None
         lost = f"lost: {package.lost_without}" if missing and package.lost_without else ""
-        table.add_row(package.name, package.version or Text("missing", style="red"), lost)
+        table.add_row(package.name, package.version or Text("missing", style="red"), Text(lost))
     return table
 
 

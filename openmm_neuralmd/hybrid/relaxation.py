@@ -13,6 +13,7 @@ from scipy.spatial import cKDTree
 from ..md.masses import masses, without_constraints
 from ..structure.complex import Complex
 from ..units import nanometers
+from ..utils.platforms import minimise_energy
 from .contexts import context_like, kilojoules
 
 RESTRAINT_GROUP = 31
@@ -77,7 +78,7 @@ class Quench:
             self._restraint.setParticleParameters(row, int(atom), positions[atom])
         self._restraint.updateParametersInContext(context)
         context.setPositions(positions)
-        openmm.LocalEnergyMinimizer.minimize(context, 10.0, iterations)
+        minimise_energy(context, 10.0, iterations)
         state = context.getState(positions=True, energy=True, groups=OTHERS)
         energy = kilojoules(state.getPotentialEnergy())
         if not np.isfinite(energy):

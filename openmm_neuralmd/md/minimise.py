@@ -7,7 +7,7 @@ import openmm
 from openmm import app, unit
 
 from ..errors import InputError, one_line
-from ..utils.platforms import new_context
+from ..utils.platforms import minimise_energy, new_context
 
 CUTOFF = 1.2  # nm, while minimising a System that has none
 STIFFNESS = 1000.0  # kJ/mol/nm², holds heavy atoms of the solute in the first stage
@@ -74,7 +74,7 @@ def _descend(
 ) -> np.ndarray:
     context = make_context(system, positions, platform)
     try:
-        openmm.LocalEnergyMinimizer.minimize(context, 10.0, iterations)
+        minimise_energy(context, 10.0, iterations)
     except openmm.OpenMMException as error:
         raise InputError(
             f"minimisation failed, atoms may lie upon each other: {one_line(error)}"

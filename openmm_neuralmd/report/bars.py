@@ -6,7 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from ..analysis.interactions import Occupancies
-from ..analysis.markdown import ERRORS, interval
+from ..analysis.markdown import interval
+from ..analysis.metrics import error_columns
+from ..assessment.contestants import MEAN
 from .names import title
 
 Means = Mapping[str, Mapping[str, Sequence[float]]]
@@ -85,7 +87,7 @@ def metric_bars(errors: Means, own: str) -> list[Bars]:
 
 
 def _metric(key: str, errors: Means, own: str) -> Bars:
-    words, decimals = METRICS[key], ERRORS[key][1]
+    words, decimals = METRICS[key], error_columns()[key][1]
     rows = {name: row[key] for name, row in errors.items() if key in row}
     top = 100.0 if words.endswith("%") else max(max(values) for values in rows.values())
     more = key in MORE_IS_BETTER
@@ -95,7 +97,7 @@ def _metric(key: str, errors: Means, own: str) -> Bars:
     for name in sorted(rows, key=lambda name: rows[name][0], reverse=more):
         mean, low, high = _three(rows[name])
         percent = [100 * value / top for value in (0.0, mean, low, high)]
-        role = "model" if name.startswith(own) else "other"
+        role = "model" if name in (own, own + MEAN) else "other"
         text = interval(rows[name], decimals)
         bars.append(Bar(title(name), role, text, percent, best=shown[name] == best))
     return Bars(words, "more is better" if more else "less is better", bars)
@@ -103,7 +105,7 @@ def _metric(key: str, errors: Means, own: str) -> Bars:
 
 def difference_bars(differences: Means, key: str, methods: Sequence[str]) -> Bars:
     """The model minus each of some methods in one metric, about zero."""
-    words, decimals = METRICS[key], ERRORS[key][1]
+    words, decimals = METRICS[key], error_columns()[key][1]
     rows = {name: _three(differences[name][key]) for name in methods}
     reach = 1.05 * max(abs(value) for row in rows.values() for value in row) or 1.0
     bars = []

@@ -1,4 +1,4 @@
-"""The validity card: what a model is, what was checked, and what came of it."""
+"""The validity card: the identity of a model, its checks, and their outcomes."""
 
 from __future__ import annotations
 
@@ -6,36 +6,39 @@ from typing import Any
 
 from openmm.app import Element
 
-from ..analysis.markdown import ERRORS
+from ..analysis.metrics import error_columns
+from ..assessment.check import OUTCOMES, Check
 from ..model import ModelCard
 from ..structure.residues import RESIDUE_TYPES
-from .checks import Check, own_checks
+from .checks import own_checks
 from .evidence import Evidence
 from .verdict import verdict
 
 
 def validity_card(evidence: Evidence) -> dict[str, Any]:
-    """What `validity.json` holds.
+    """Content of `validity.json`.
 
     Returns
     -------
     dict
         ``model`` (see `about_model`), ``assessed_on``, ``verdict``, ``checks`` (see
-        `checks.Check`), ``counts`` of their outcomes, ``baselines`` (metrics of the trivial
-        forecasts), ``speed`` or None, ``provenance``.
+        `Check`), ``counts`` of their outcomes, ``baselines`` (metrics of the naive baselines),
+        ``speed`` or None, ``provenance``.
     """
     result = evidence.result
     checks = all_checks(evidence)
+    columns = error_columns()
     outcomes = [check.outcome for check in checks]
-    told = ("complex", "trajectory", "trajectory_seen_in_training", "ahead", "origins", "clusters")
+    keys = ("complex", "trajectory", "trajectory_seen_in_training", "ahead", "origins", "clusters")
     return {
         "model": about_model(evidence.card, result["model"]["sha256"]),
-        "assessed_on": {key: result[key] for key in told},
+        "assessed_on": {key: result[key] for key in keys},
         "verdict": verdict(evidence)._asdict(),
-        "counts": {name: outcomes.count(name) for name in ("pass", "fail", "not measured")},
+        "counts": {name: outcomes.count(name) for name in OUTCOMES},
         "checks": [check.model_dump() for check in checks],
         "baselines": {
-            name: {key: result["errors"][name][key] for key in ERRORS} for name in evidence.trivial
+            name: {k: v for k, v in result["errors"][name].items() if k in columns}
+            for name in evidence.baselines
         },
         "speed": None if evidence.speed is None else evidence.speed.model_dump(),
         "provenance": result["provenance"],
@@ -43,12 +46,12 @@ def validity_card(evidence: Evidence) -> dict[str, Any]:
 
 
 def all_checks(evidence: Evidence) -> list[Check]:
-    """What was measured here, and what other programs had measured."""
+    """Checks of the assessment, then those of the mechanics and of result files."""
     return [*own_checks(evidence), *evidence.judged]
 
 
 def about_model(card: ModelCard, sha256: str) -> dict[str, Any]:
-    """What a model is and on what it was trained, in symbols and units."""
+    """Identity of a model and its training data, in symbols and units."""
     return {
         "name": card.name,
         "kind": card.kind,

@@ -82,7 +82,7 @@ def drift(
 def departure(
     record: Record, origin: int, methods: Sequence[str], interval_ps: float
 ) -> list[Chart]:
-    """Of one forecast: distance from where it began, and RMSF-ligand in sliding windows.
+    """Draw one forecast: distance from its start, and RMSF-ligand in sliding windows.
 
     Parameters
     ----------
@@ -161,15 +161,15 @@ def torsion_histograms(
     sides = [x.reshape(-1, *x.shape[2:]) for x in (record.truth, record.forecasts(method))]
     truth, model = (torsions(x, quadruples).T for x in sides)
     edges = np.linspace(-180.0, 180.0, TORSION_BINS + 1)
-    found = []
+    histograms = []
     for atoms, p, q in zip(quadruples, truth, model, strict=True):
         name = "–".join(names[atom] for atom in atoms)
         away = divergence(p, q, edges)
         own, other = (np.histogram(x, edges)[0] / len(x) for x in (p, q))
         about = f"Angles of {name}: divergence {away:.2f} bits between MD and model"
-        found.append(Torsion(name, away, histogram(edges, own, other, about)))
-    found.sort(key=lambda torsion: -torsion.divergence)
-    return found[:MOST_TORSIONS], len(found[MOST_TORSIONS:])
+        histograms.append(Torsion(name, away, histogram(edges, own, other, about)))
+    histograms.sort(key=lambda torsion: -torsion.divergence)
+    return histograms[:MOST_TORSIONS], len(histograms[MOST_TORSIONS:])
 
 
 def _roles(methods: Sequence[str]) -> list[tuple[str, str]]:

@@ -1,10 +1,10 @@
-"""What methods are called where people read."""
+"""Display names of methods in tables and reports."""
 
 from __future__ import annotations
 
 from collections.abc import Collection
 
-from ..assessment.stretch import MEAN
+from ..assessment.contestants import ABLATED, MEAN
 from ..dynamics.naive import TRIVIAL
 
 _TITLES = {
@@ -24,11 +24,18 @@ _TITLES = {
 
 
 def title(method: str) -> str:
-    """A method's name in a sentence or a table."""
-    kind = method.removesuffix(MEAN)
+    """Display name of a method, with a suffix such as ', F = 0'.
+
+    Examples
+    --------
+    >>> from openmm_neuralmd.report.names import title
+    >>> title("neuralmd-sde (mean of futures)")
+    'NeuralMD-SDE (mean of futures)'
+    """
+    kind = method.removesuffix(MEAN).removesuffix(ABLATED)
     return _TITLES.get(kind, kind) + method[len(kind) :]
 
 
-def trivial(methods: Collection[str]) -> list[str]:
-    """Those of some methods that are trivial forecasts, in the registry's order."""
+def baselines(methods: Collection[str]) -> list[str]:
+    """Select the naive baselines among some methods, in the order of their registry."""
     return [name for name in TRIVIAL if name in methods]

@@ -1,24 +1,26 @@
-"""The files of `neuralmd validate`."""
+"""Files that `neuralmd validate` writes."""
 
 from __future__ import annotations
 
 import csv
 import io
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from ..analysis.evaluation import FEW
-from ..analysis.markdown import ENSEMBLES, ERRORS, metric_table
+from ..analysis.markdown import ENSEMBLES, metric_table
+from ..analysis.metrics import error_columns
 from ..utils.files import complete
 from .card import validity_card
 from .evidence import Evidence
+from .names import title
 from .page import render
 
 
 def write_outputs(evidence: Evidence, folder: Path) -> None:
-    """validation.json, .md and .csv, validity.json, report.html."""
+    """Write validation.json, .md and .csv, validity.json and report.html into a folder."""
     result = evidence.result
     texts = {
         "validation.csv": _csv(result),
@@ -33,15 +35,20 @@ def write_outputs(evidence: Evidence, folder: Path) -> None:
 
 
 def markdown(result: Mapping[str, Any]) -> str:
-    """Errors and ensembles as tables."""
+    """Tables of errors and ensembles in Markdown."""
     caution = ", too narrow with so few of them" if result["clusters"] < FEW else ""
     return (
         f"# {result['model']['name']} on {result['complex']}\n\n"
         f"{result['origins']} forecasts of {result['ahead']} snapshots, in {result['clusters']} "
         f"clusters that do not overlap; means with 95 % intervals{caution}.\n\n"
-        f"{metric_table(result['errors'], ERRORS)}\n"
-        f"{metric_table(result['ensembles'], ENSEMBLES)}"
+        f"{metric_table(result['errors'], error_columns(), names(result['errors']))}\n"
+        f"{metric_table(result['ensembles'], ENSEMBLES, names(result['ensembles']))}"
     )
+
+
+def names(methods: Iterable[str]) -> dict[str, str]:
+    """Display names of methods, by the names that results have for them."""
+    return {method: title(method) for method in methods}
 
 
 def _json(content: Mapping[str, Any]) -> str:

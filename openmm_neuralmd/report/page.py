@@ -68,7 +68,7 @@ def render(evidence: Evidence) -> str:
 
 def _methods(evidence: Evidence) -> list[str]:
     """The model and its strongest rival, which charts and viewer show."""
-    return [evidence.model, evidence.best_trivial("rmse")]
+    return [evidence.model, evidence.best_baseline("rmse")]
 
 
 def _figures(evidence: Evidence) -> dict[str, Any]:
@@ -93,7 +93,7 @@ def _figures(evidence: Evidence) -> dict[str, Any]:
 def _differences(evidence: Evidence) -> list[Bars]:
     """Paired differences, first in what the verdict is about."""
     keys = ("rmse", "stability", "matching", "mae")
-    return [difference_bars(evidence.result["differences"], k, evidence.trivial) for k in keys]
+    return [difference_bars(evidence.result["differences"], k, evidence.baselines) for k in keys]
 
 
 def _shown(evidence: Evidence) -> list[dict[str, Any]]:
@@ -106,14 +106,14 @@ def _shown(evidence: Evidence) -> list[dict[str, Any]]:
 
 
 def _tiles(evidence: Evidence) -> list[dict[str, str]]:
-    """The model's figures, each over that of the best trivial forecast."""
+    """The model's figures, each over that of the best naive baseline."""
     errors = evidence.result["errors"]
     tiles = []
     for metric, name, unit, decimals in (
         ("rmse", "RMSE", "Å", 2),
         ("stability", "Stability", "%", 1),
     ):
-        best = evidence.best_trivial(metric)
+        best = evidence.best_baseline(metric)
         own, other = (errors[m][metric][0] for m in (evidence.model, best))
         beside = f"{title(best)}: {other:.{decimals}f}"
         tiles.append({"name": name, "value": f"{own:.{decimals}f}", "unit": unit, "beside": beside})
@@ -128,12 +128,12 @@ def _tiles(evidence: Evidence) -> list[dict[str, str]]:
 
 def _interactions(evidence: Evidence) -> tuple[list[Pair], int]:
     """Occupancies of the MD and of the model in snapshots spread over all forecasts."""
-    if evidence.chemistry is None:
-        return [], 0
     protein, molecule = evidence.chemistry.protein, evidence.chemistry.molecule
+    if protein is None or molecule is None:
+        return [], 0
     sides = (evidence.record.truth, evidence.record.forecasts(evidence.model))
-    made = (occupancies(protein, molecule, spaced(x.reshape(-1, *x.shape[2:]))) for x in sides)
-    return occupancy_pairs(*made)
+    poses = [spaced(x.reshape(-1, *x.shape[2:])) for x in sides]
+    return occupancy_pairs(*(occupancies(protein, molecule, x) for x in poses))
 
 
 def _asset(folder: str, name: str) -> Markup:

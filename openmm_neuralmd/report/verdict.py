@@ -7,10 +7,9 @@ from typing import Literal, NamedTuple
 
 from ..analysis.evaluation import FEW
 from ..analysis.markdown import interval
-from ..assessment.stretch import FUTURES, MEAN
+from ..assessment.contestants import FUTURES, MEAN
 from ..utils.times import show_time
 from .bars import outcome
-from .checks import NO_CHEMISTRY
 from .evidence import Evidence
 from .names import title
 
@@ -47,8 +46,8 @@ def verdict(evidence: Evidence) -> Verdict:
     if evidence.result["clusters"] < FEW:
         headline = f"On little data: {headline[0].lower()}{headline[1:]}"
     sentences = [_question(evidence), *(_rivals(evidence, metric) for metric in COMPARED)]
-    told = [_together(text) for text in (*sentences, *_futures(evidence), _movement(evidence))]
-    return Verdict(tone, headline, told, _cautions(evidence))
+    sentences = [_together(text) for text in (*sentences, *_futures(evidence), _movement(evidence))]
+    return Verdict(tone, headline, sentences, _cautions(evidence))
 
 
 def _together(text: str) -> str:
@@ -60,16 +59,16 @@ def _headline(evidence: Evidence) -> tuple[Tone, str]:
     """Better means better in RMSE and in Stability, by intervals that exclude zero."""
     better = {
         name
-        for name in evidence.trivial
+        for name in evidence.baselines
         if all(_outcome(evidence, name, metric) == "better" for metric in COMPARED)
     }
-    if len(better) == len(evidence.trivial):
-        return "good", "Better than every trivial forecast"
+    if len(better) == len(evidence.baselines):
+        return "good", "Better than every naive baseline"
     if STILL in better:
-        return "mixed", "Better than standing still, but not than every trivial forecast"
-    worse = {name for name in evidence.trivial if _worse(evidence, name)}
+        return "mixed", "Better than standing still, but not than every naive baseline"
+    worse = {name for name in evidence.baselines if _worse(evidence, name)}
     still = "Worse" if STILL in worse else "Not clearly better"
-    others = f", and worse than {len(worse)} of {len(evidence.trivial)} trivial forecasts"
+    others = f", and worse than {len(worse)} of {len(evidence.baselines)} naive baselines"
     return "bad", f"{still} than standing still{others if worse else ''}"
 
 
@@ -94,36 +93,36 @@ def _question(evidence: Evidence) -> str:
 
 
 def _rivals(evidence: Evidence, metric: str) -> str:
-    """The model beside the trivial forecast that is best in a metric, and how many it beats."""
-    best = evidence.best_trivial(metric)
+    """The model beside the naive baseline that is best in a metric, and how many it beats."""
+    best = evidence.best_baseline(metric)
     words, unit, decimals = {"rmse": ("RMSE", "Å", 2), "stability": ("Stability", "%", 1)}[metric]
     own, other = (evidence.result["errors"][name][metric][0] for name in (evidence.model, best))
-    beaten = [n for n in evidence.trivial if _outcome(evidence, n, metric) == "better"]
+    beaten = [n for n in evidence.baselines if _outcome(evidence, n, metric) == "better"]
     valid = evidence.result["errors"][best].get("bond_angle_validity", [100.0])[0]
     broken = f" ({valid:.0f} % of its snapshots are intact molecules)" if valid < 99.5 else ""
     return (
-        f"{words}: {own:.{decimals}f} {unit}. The best trivial forecast, {title(best)}, has "
+        f"{words}: {own:.{decimals}f} {unit}. The best naive baseline, {title(best)}, has "
         f"{other:.{decimals}f} {unit}{broken}. {_gap(evidence, best, metric, decimals + 1)} "
-        f"In {words} it beats {len(beaten)} of {len(evidence.trivial)} trivial forecasts."
+        f"In {words} it beats {len(beaten)} of {len(evidence.baselines)} naive baselines."
     )
 
 
 def _gap(evidence: Evidence, name: str, metric: str, decimals: int) -> str:
-    """Whether the model is better than one trivial forecast, and by how much."""
+    """Whether the model is better than one naive baseline, and by how much."""
     values = evidence.result["differences"][name][metric]
-    found = _outcome(evidence, name, metric)
+    side = _outcome(evidence, name, metric)
     unit = "points" if metric == "stability" else "Å"
-    if found == "level":
-        told = interval(values, decimals).replace("-", "−")
+    if side == "level":
+        gap = interval(values, decimals).replace("-", "−")
         without = "" if len(values) == 3 else ", which has no interval,"
-        return f"The difference, {told} {unit},{without} decides nothing."
+        return f"The difference, {gap} {unit},{without} decides nothing."
     mean, *ends = (abs(value) for value in values)
-    told = interval([mean, *sorted(ends)], decimals)
-    return f"The model is {found} by {told.replace('(', f'{unit} (95 % interval ')}."
+    gap = interval([mean, *sorted(ends)], decimals)
+    return f"The model is {side} by {gap.replace('(', f'{unit} (95 % interval ')}."
 
 
 def _futures(evidence: Evidence) -> list[str]:
-    """Of a model that draws noise: what is judged is one future, and why its RMSE is no mean's."""
+    """Explain for a model with noise that one future is judged, whose RMSE exceeds a mean's."""
     row = evidence.result["errors"].get(evidence.model + MEAN)
     if row is None:
         return []
@@ -137,36 +136,37 @@ def _futures(evidence: Evidence) -> list[str]:
 
 def _movement(evidence: Evidence) -> str:
     row = evidence.result["errors"][evidence.model]
-    told = []
+    sentences = []
     if "bond_angle_validity" in row:
-        told.append(f"{row['bond_angle_validity'][0]:.0f} % of its snapshots are intact molecules")
+        valid = row["bond_angle_validity"][0]
+        sentences.append(f"{valid:.0f} % of its snapshots are intact molecules")
     if "rmsf_ratio" in row:
         ratio = row["rmsf_ratio"][0]
         much = (
             "about as much as" if ENOUGH <= ratio <= TOO_MUCH else f"{ratio:.2g} times as much as"
         )
         far = ": too little" if ratio < ENOUGH else ": too much" if ratio > TOO_MUCH else ""
-        told.append(f"its ligand fluctuates {much} in the MD{far}")
-    text = ", and ".join(told) + "."
+        sentences.append(f"its ligand fluctuates {much} in the MD{far}")
+    text = ", and ".join(sentences) + "."
     return text[0].upper() + text[1:]
 
 
 def _cautions(evidence: Evidence) -> list[str]:
     result = evidence.result
-    told = []
+    cautions = []
     if result["clusters"] < FEW:
-        told.append(
+        cautions.append(
             f"The forecasts fall into {result['clusters']} stretches that do not overlap. With "
             f"fewer than {FEW} the intervals are too narrow: take them as indications."
         )
     if result["trajectory_seen_in_training"]:
-        told.append(
+        cautions.append(
             "The model learned from earlier snapshots of this very trajectory; nothing here is "
             "about other complexes."
         )
-    told.append(
+    cautions.append(
         "One trajectory is one sample of its complex, however many forecasts are made in it."
     )
-    if evidence.chemistry is None:
-        told.append(f"Interactions were not looked at: {NO_CHEMISTRY}.")
-    return told
+    if missing := evidence.chemistry.missing:
+        cautions.append(f"Poses or interactions were not checked: {missing}.")
+    return cautions

@@ -28,8 +28,8 @@ def read_trajectories(data: Sequence[DataSettings]) -> list[Trajectory]:
         times between snapshots.
     """
     trajectories = [trajectory for part in data for trajectory in _trajectories(part)]
-    first = trajectories[0]
     for other in trajectories[1:]:
+        first = trajectories[0]
         if abs(other.interval_ps / first.interval_ps - 1) > 1e-3:
             raise InputError(
                 f"{first.name} has snapshots every {first.interval_ps:g} ps and "

@@ -144,6 +144,8 @@ class Loop(ABC):
 
     def _run(self, advance: Advance) -> Model:
         first = self.counters.update
+        if first == 0:
+            self.counters.untrained = self.validation_error()
         with self._board(first) as board:
             while self.counters.update < self.total and not self._patience_lost():
                 loss = self._update()

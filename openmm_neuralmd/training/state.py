@@ -27,6 +27,8 @@ class Counters:
         Optimiser updates done.
     best, best_epoch : float, int
         Lowest validation error so far and its epoch.
+    untrained : float
+        Validation error before the first update; infinite where it was not measured.
     skipped : int
         Updates in a row that were skipped because their gradient was not finite.
     running : float
@@ -40,6 +42,7 @@ class Counters:
     update: int = 0
     best: float = float("inf")
     best_epoch: int = -1
+    untrained: float = float("inf")
     skipped: int = 0
     running: float = 0.0
     history: list[dict[str, Any]] = field(default_factory=list)

@@ -119,6 +119,34 @@ def new_context(
         ) from error
 
 
+def minimise_energy(context: openmm.Context, tolerance: float, iterations: int) -> None:
+    """Minimise the energy of a Context's positions by OpenMM's L-BFGS.
+
+    The minimiser's kernels of OpenMM 8.6 end Python with a segmentation fault under pocl; a Context
+    on OpenCL without a GPU is therefore minimised in a copy on the CPU platform.
+
+    Parameters
+    ----------
+    tolerance : float
+        kJ/mol/nm, root mean square of the forces.
+    iterations : int
+        At most; 0 for no limit.
+
+    Raises
+    ------
+    openmm.OpenMMException
+        The energy is not a number.
+    """
+    if context.getPlatform().getName() != OPENCL or opencl_device(context) in gpu_devices():
+        openmm.LocalEnergyMinimizer.minimize(context, tolerance, iterations)
+        return
+    integrator, cpu = openmm.VerletIntegrator(0.001), choose_platform("CPU")
+    copy = openmm.Context(context.getSystem(), integrator, cpu)
+    copy.setState(context.getState(positions=True, parameters=True))
+    openmm.LocalEnergyMinimizer.minimize(copy, tolerance, iterations)
+    context.setPositions(copy.getState(positions=True).getPositions(asNumpy=True))
+
+
 def describe_platform(context: openmm.Context) -> dict[str, Any]:
     """Name and properties in force of a Context's platform, for records."""
     platform = context.getPlatform()

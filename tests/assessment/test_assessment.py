@@ -7,24 +7,27 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from rdkit import Chem
+from rdkit.Chem import AllChem
 from typer.testing import CliRunner, Result
 
 from dynamics_cases import SMALL
-from openmm_neuralmd.analysis.evaluation import HALVES, Chemistry
-from openmm_neuralmd.analysis.markdown import ERRORS, metric_table
-from openmm_neuralmd.assessment.stretch import (
-    MEAN,
-    Stretch,
-    assess,
-    find_chemistry,
-    steps,
-)
+from openmm_neuralmd.analysis.ensemble import ensemble_table
+from openmm_neuralmd.analysis.evaluation import HALVES, NO_CHEMISTRY, Chemistry
+from openmm_neuralmd.analysis.interactions import occupancies
+from openmm_neuralmd.analysis.markdown import metric_table
+from openmm_neuralmd.analysis.metrics import METRICS, Metric, error_columns
+from openmm_neuralmd.assessment.chemistry import find_chemistry
+from openmm_neuralmd.assessment.contestants import ABLATED, MEAN, without_network
+from openmm_neuralmd.assessment.run import assess_all
+from openmm_neuralmd.assessment.stretch import Stretch, assess, steps
 from openmm_neuralmd.cli import app
 from openmm_neuralmd.dynamics.naive import TRIVIAL
 from openmm_neuralmd.dynamics.registry import LEARNED
-from openmm_neuralmd.examples import example_trajectory
+from openmm_neuralmd.examples import example_complex, example_sdf, example_trajectory
 from openmm_neuralmd.model import Model, ModelCard
 from openmm_neuralmd.structure.complex import Complex
 from openmm_neuralmd.trajectory.snapshots import Snapshots, read_snapshots
@@ -86,7 +89,7 @@ def test_poses_and_interactions_of_a_reference_set() -> None:
     truth, noise = ensembles[HALVES][0], ensembles["ar1"][0]
     assert truth["posebusters"] > 90.0 and truth["interaction_recovery"] > 70.0
     assert noise["posebusters"] < 20.0  # independent noise tears bonds
-    assert find_chemistry(None, snapshots) is None
+    assert find_chemistry(None, snapshots) == NO_CHEMISTRY
 
 
 def call(*words: object) -> Result:
@@ -98,7 +101,8 @@ def test_the_command_writes_report_card_and_numbers(gpcr: Snapshots, tmp_path: P
     own = sha256(example_trajectory("gpcr-ergotamine"))
     learned = [{"name": "x", "sha256": own, "training_snapshots": [0, 210]}]
     model("neuralmd-sde", gpcr, learned).save(file)
-    options = ["--example", "gpcr-ergotamine", "--ahead", 10, "--every", 20, "-o", tmp_path / "out"]
+    options = ["--example", "gpcr-ergotamine", "--ahead", 10, "--every", 20]
+    options += ["--skip", "mechanics", "--skip", "speed", "-o", tmp_path / "out"]
     result = call(file, *options)
     assert result.exit_code == 0, result.output
     content = json.loads((tmp_path / "out" / "validation.json").read_text())
@@ -129,9 +133,114 @@ def test_the_command_writes_report_card_and_numbers(gpcr: Snapshots, tmp_path: P
     assert "no replica has 10 snapshots to forecast after snapshot 245" in late.output
 
 
+def test_a_metric_from_outside_is_entered_in_one_line(
+    gpcr: Snapshots, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    toy = Metric(lambda truth, prediction: float(abs(truth - prediction).max()), "largest, Å", 1)
+    monkeypatch.setitem(METRICS, "toy", toy)
+    stretch = Stretch(gpcr[:60], range(40, 60), ahead=5, every=10)
+    result = assess_all(model("neuralmd-ode", gpcr), [stretch], ablation=False).result
+    lines = metric_table(result["errors"], error_columns()).splitlines()
+    assert "largest, Å" in lines[0]
+    assert result["errors"]["neuralmd-ode"]["toy"][0] > result["errors"]["neuralmd-ode"]["mae"][0]
+    assert "toy" in result["differences"]["persistence"]
+
+
+def test_the_model_without_its_network_stands_beside_it(gpcr: Snapshots) -> None:
+    stretch = Stretch(gpcr[:60], range(40, 60), ahead=5, every=10)
+    own = model("neuralmd-ode", gpcr)
+    with torch.no_grad():  # a force that is large enough to see
+        for parameter in own.dynamics.network.head.parameters():
+            parameter.mul_(30.0)
+    result = assess_all(own, [stretch]).result
+    row, ablated = (result["errors"]["neuralmd-ode" + name]["mae"] for name in ("", ABLATED))
+    assert row != pytest.approx(ablated, rel=1e-6)
+    assert "neuralmd-ode" + ABLATED in result["differences"]
+    assert {"neuralmd-ode", "neuralmd-ode" + ABLATED} <= set(result["ensembles"])
+    again = without_network(without_network(own))
+    assert all(not p.any() for p in again.dynamics.network.head.parameters())
+    assert any(p.any() for p in own.dynamics.network.head.parameters())  # a copy was changed
+
+
+def test_one_future_is_not_credited_with_the_spread_of_eight(gpcr: Snapshots) -> None:
+    """Futures that stand still at different places fluctuate together, and not by themselves."""
+    truth = gpcr.ligand[:20]
+    still = truth[:1] + np.arange(8.0)[:, None, None]
+    pooled = np.repeat(still, 20, axis=0) + 1e-3 * np.random.default_rng(0).normal(
+        size=(160, *truth.shape[1:])
+    )
+    futures = [range(20 * k, 20 * k + 20) for k in range(8)]
+    bonds = gpcr.complex.site_bonds
+    row = ensemble_table(truth, pooled, bonds=bonds, predicted_segments=futures)
+    assert row["rmsf_ratio"] > 1.0 and row["future_rmsf_ratio"] < 0.01
+
+
+def test_chemistry_of_a_complex_with_hydrogens_and_of_one_without(
+    gpcr: Snapshots, tmp_path: Path
+) -> None:
+    without = find_chemistry(example_sdf("gpcr-ergotamine"), gpcr)
+    assert without.molecule is not None and without.protein is None
+    assert "no hydrogens" in without.missing
+    complex = example_complex("t4l-p-xylene")
+    still = Snapshots(complex, 10 * complex.positions[complex.ligand_sites][None], 1.0)
+    sdf = tmp_path / "p-xylene.sdf"
+    molecule = Chem.AddHs(Chem.MolFromSmiles("Cc1ccc(C)cc1"))
+    AllChem.EmbedMolecule(molecule, randomSeed=1)
+    order = match_heavy(complex, molecule)
+    Chem.MolToMolFile(Chem.RenumberAtoms(Chem.RemoveHs(molecule), order), str(sdf))
+    chemistry = find_chemistry(sdf, still)  # no start.pdb.gz beside it
+    assert chemistry.missing == "" and chemistry.protein is not None
+    assert occupancies(chemistry.protein, chemistry.molecule, still.ligand)
+
+
+def match_heavy(complex: Complex, molecule: Chem.Mol) -> list[int]:
+    """Order of the molecule's heavy atoms by the bonds of the complex."""
+    graph = Chem.RWMol()
+    for z in complex.ligand_atomic_numbers[complex.sites].tolist():
+        graph.AddAtom(Chem.Atom(z))
+    for i, j in complex.site_bonds.tolist():
+        graph.AddBond(i, j, Chem.BondType.SINGLE)
+    heavy = Chem.RemoveHs(molecule)
+    plain = Chem.RWMol(heavy)
+    for bond in plain.GetBonds():
+        bond.SetBondType(Chem.BondType.SINGLE)
+        bond.SetIsAromatic(False)
+    for atom in plain.GetAtoms():
+        atom.SetIsAromatic(False)
+        atom.SetNoImplicit(True)
+    return list(plain.GetSubstructMatch(graph))
+
+
+def test_a_short_forecast_is_refused_before_anything_is_computed(tmp_path: Path) -> None:
+    short = call("gpcr-ergotamine", "--example", "gpcr-ergotamine", "--ahead", 3, "-o", tmp_path)
+    assert short.exit_code == 2 and "windows of 5" in short.output
+    wrong = call("gpcr-ergotamine", "--example", "gpcr-ergotamine", "--skip", "x", "-o", tmp_path)
+    assert wrong.exit_code == 2 and "ablation, mechanics" in " ".join(wrong.output.split())
+
+
+def test_the_command_fills_the_card_by_itself(gpcr: Snapshots, tmp_path: Path) -> None:
+    """Mechanics and speed, without a checkout."""
+    file = tmp_path / "ode.safetensors"
+    model("neuralmd-ode", gpcr).save(file)
+    words = ["--example", "gpcr-ergotamine", "--from", 210, "--ahead", 20, "--every", 20]
+    result = call(file, *words, "--skip", "ablation", "-o", tmp_path / "out")
+    assert result.exit_code == 0, result.output
+    card = json.loads((tmp_path / "out" / "validity.json").read_text())
+    checks = {check["name"]: check for check in card["checks"]}
+    assert checks["force-equivariance"]["outcome"] == "pass"
+    assert checks["jacobian-asymmetry"]["outcome"] == "reported"
+    assert checks["ensemble-rmsf-ratio"]["outcome"] in ("pass", "fail")  # of the ODE, too
+    assert checks["posebusters-gap"]["outcome"] in ("pass", "fail")  # by the SDF alone
+    assert all(check["note"] for check in checks.values() if check["outcome"] == "not measured")
+    assert "NeuralMD in torch, one replica" in card["speed"]["rows"]
+    assert card["speed"]["model"] == card["model"]["sha256"]
+
+
 def test_a_table_of_metrics() -> None:
     rows = {"a": {"mae": [1.0, 0.5, 1.5], "rmse": [2.0]}, "b": {"mae": [3.0, 3.0, 3.0]}}
-    lines = metric_table(rows, ERRORS, {"b": "B", "a": "A"}, {"a": {"mae": 0.25}}).splitlines()
+    lines = metric_table(
+        rows, error_columns(), {"b": "B", "a": "A"}, {"a": {"mae": 0.25}}
+    ).splitlines()
     assert lines[0] == "|  | MAE, Å | RMSE, Å |"
     assert lines[2] == "| B | 3.000 | – |"
     assert lines[3] == "| A | 1.000 (0.500 to 1.500) ± 0.250 | 2.00 |"

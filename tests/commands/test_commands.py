@@ -252,13 +252,35 @@ def test_simulate_writes_a_trajectory_with_true_times(folder: Path, tmp_path: Pa
     assert values(call("info", output))["snapshots"] == "2"
 
 
-def test_simulate_from_the_structure_alone_starts_at_rest(folder: Path, tmp_path: Path) -> None:
+def test_simulate_refuses_a_ligand_that_would_stand_still(folder: Path, tmp_path: Path) -> None:
     request = ["simulate", folder / "run/model.safetensors", "--complex", folder / "complex.pdb"]
     words = ["--ligand", "LIG", "--snapshots", 1, "-o", tmp_path / "t.dcd"]
     result = call(*request, *words, "--platform", "Reference")
-    assert result.exit_code == 0, result.output
+    assert result.exit_code == 1 and not list(tmp_path.iterdir())
     assert "velocity and memory start at rest" in result.stderr
+    message = " ".join(result.stderr.split())
+    assert "stands still from there" in message and "--trajectory" in message
     assert call(*request, *words, "--start", 3).exit_code == 2
+
+
+def test_training_says_when_the_untrained_model_is_best(folder: Path, tmp_path: Path) -> None:
+    settings = yaml.safe_load((folder / "settings.yaml").read_text())
+    settings |= {"learning_rate": 900.0, "epochs": 1}
+    file = folder / "wild.yaml"
+    file.write_text(yaml.safe_dump(settings))
+    wild = call("train", file, "-o", tmp_path / "run")
+    assert wild.exit_code == 0, wild.output
+    assert "warning: the untrained model has a validation error of" in wild.stdout
+
+
+def test_simulate_says_what_it_makes_and_how_much_that_moves(folder: Path, tmp_path: Path) -> None:
+    request = ["simulate", folder / "run/model.safetensors", *known(folder), "--snapshots", 6]
+    result = call(*request, "--platform", "Reference", "-o", tmp_path / "t.dcd")
+    assert result.exit_code == 0, result.output
+    before, after = (" ".join(text.split()) for text in (result.stderr, result.stdout))
+    assert "this trajectory is a forecast of the mean" in before
+    assert "the known snapshots move by" in before
+    assert re.search(r"RMSF over 5 snapshots \d\.\d\d Å, the known snapshots \d\.\d\d Å", after)
 
 
 def test_simulate_refuses_another_stride(folder: Path, tmp_path: Path) -> None:

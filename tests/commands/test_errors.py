@@ -25,6 +25,7 @@ from safetensors.torch import save_file
 from typer.testing import CliRunner
 
 from mm_models import make_model
+from openmm_neuralmd.assessment.check import read_checks
 from openmm_neuralmd.campaign.settings import read_campaign
 from openmm_neuralmd.cli import app as app_
 from openmm_neuralmd.commands import simulate as simulate_command
@@ -40,7 +41,6 @@ from openmm_neuralmd.md.settings import MDSettings
 from openmm_neuralmd.model import bundled_models, load_model
 from openmm_neuralmd.prepare.imports import import_amber
 from openmm_neuralmd.prepare.pipeline import PrepareSettings
-from openmm_neuralmd.report.checks import read_checks
 from openmm_neuralmd.report.speed import read_speed
 from openmm_neuralmd.rollouts import rollout
 from openmm_neuralmd.simulation.force import NeuralMDForce

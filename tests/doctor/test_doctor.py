@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import io
+import shutil
 from pathlib import Path
 
 import pytest
@@ -82,6 +83,21 @@ def test_render_of_a_broken_installation_says_what_to_do() -> None:
     doctor.render(broken, Console(file=text, width=120))
     assert "broken" in text.getvalue()
     assert "signal 11" in text.getvalue()
+
+
+def test_a_missing_extra_is_shown_and_leaves_the_verdict() -> None:
+    extra = Package("prolif", None, "neuralmd validate; pip install 'openmm_neuralmd[validate]'")
+    findings = dataclasses.replace(HEALTHY, extras=(extra,))
+    text = io.StringIO()
+    doctor.render(findings, Console(file=text, width=200))
+    assert "pip install 'openmm_neuralmd[validate]'" in text.getvalue()
+    assert findings.status == "ok" and not findings.advice
+
+
+def test_the_probe_of_programs_runs_by_itself() -> None:
+    answer, crash = doctor._run([], 120, doctor._PROGRAMS_PROBE)
+    assert crash == "" and set(answer) == {"antechamber", "gmx"}
+    assert (answer["gmx"] is None) == (shutil.which("gmx") is None)
 
 
 @pytest.mark.parametrize(

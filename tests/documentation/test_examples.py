@@ -81,8 +81,8 @@ def test_learned_force(program, tmp_path: Path, capsys) -> None:
     assert len(Path("learned/energies.csv").read_text().splitlines()) == len(written) + 1
 
 
-def test_beside_trivial(program, capsys) -> None:
-    program("beside_trivial")("--ahead", 10, "--every", 40)
+def test_baselines(program, capsys) -> None:
+    program("baselines")("--ahead", 10, "--every", 40)
     printed = capsys.readouterr().out
     for name in ("neuralmd-ode", "persistence", "projected-recent-mean", "ar1"):
         assert f"| {name} |" in printed

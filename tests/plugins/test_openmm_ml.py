@@ -238,7 +238,7 @@ def test_custom_pairs_are_excluded_as_the_others_are(explicit: Case) -> None:
     for n in range(nonbonded.getNumExceptions()):
         pairs.addExclusion(*nonbonded.getExceptionParameters(n)[:2])
     kept = set(range(system.getNumParticles())) - set(own)
-    inside = set(build(explicit.folder, MDSettings(mode="rigid")).kept.tolist()) - set(own)
+    inside = set(build(explicit.folder, MDSettings(mode="rigid")).particles.tolist()) - set(own)
     pairs.addInteractionGroup(own, inside)
     pairs.setForceGroup(9)
     assert inside < kept

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from pathlib import Path
 
+import numpy as np
 import openmm
 import pytest
 
@@ -89,3 +90,31 @@ def without_platform(path: Path) -> list[str]:
 
 def test_no_context_is_made_without_a_platform() -> None:
     assert not [call for path in sources() for call in without_platform(path)]
+
+
+def test_one_function_minimises() -> None:
+    """OpenMM's own minimiser ends Python on OpenCL without a GPU."""
+    word = "LocalEnergyMinimizer.minimize"
+    users = [path.name for path in sources() if word in path.read_text()]
+    assert users == ["platforms.py"]
+
+
+@pytest.mark.opencl
+def test_minimisation_on_opencl_is_that_of_the_cpu(opencl: str) -> None:
+    """A chain of springs comes to rest where it does on the CPU platform."""
+    ends = [_relaxed(name) for name in (opencl, "CPU")]
+    assert np.abs(ends[0] - ends[1]).max() < 1e-4
+    assert np.abs(np.abs(np.diff(ends[0][:, 0])) - 0.15).max() < 1e-3
+
+
+def _relaxed(platform: str) -> np.ndarray:
+    system, springs = openmm.System(), openmm.HarmonicBondForce()
+    for i in range(20):
+        system.addParticle(12.0)
+        if i:
+            springs.addBond(i - 1, i, 0.15, 1e4)
+    system.addForce(springs)
+    context = new_context(system, openmm.VerletIntegrator(0.001), platform)
+    context.setPositions([[0.2 * i, 0.0, 0.0] for i in range(20)])
+    platforms.minimise_energy(context, 1e-3, 0)
+    return np.array(context.getState(positions=True).getPositions(asNumpy=True)._value)

@@ -43,7 +43,6 @@ def copy(tmp_path: Path) -> Path:
         "validation/goal_tables.py",
         "validation/mechanics_tables.py",
         "validation/speed/__init__.py",
-        "validation/speed/comparison.py",
         "validation/speed/tables.py",
         "validation/result_files.py",
         "validation/summary_tables.py",

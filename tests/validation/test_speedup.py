@@ -13,6 +13,18 @@ import pytest
 
 from mm_models import make_model
 from openmm_neuralmd.analysis.memory import independent_per_day, trajectory_memory
+from openmm_neuralmd.assessment.speed import timing
+from openmm_neuralmd.assessment.speed.all_atom import Pace, Variant, ready, surroundings
+from openmm_neuralmd.assessment.speed.comparison import (
+    counts,
+    in_words,
+    ratios,
+    read_validity,
+    verdict,
+    with_samples,
+)
+from openmm_neuralmd.assessment.speed.samples import memories, open_run
+from openmm_neuralmd.assessment.speed.variants import variants
 from openmm_neuralmd.errors import InputError
 from openmm_neuralmd.examples import example_complex
 from openmm_neuralmd.md.folder import ComplexFolder
@@ -23,19 +35,7 @@ from openmm_neuralmd.report.speed import read_speed
 from openmm_neuralmd.trajectory.snapshots import Snapshots
 from openmm_neuralmd.utils.progress import Stopwatch
 from reference_cases import INPCRD, PRMTOP, small_water_box
-from speed import timing
-from speed.all_atom import Pace, Variant, ready, surroundings
-from speed.comparison import (
-    counts,
-    in_words,
-    ratios,
-    read_validity,
-    verdict,
-    with_samples,
-)
-from speed.samples import memories, open_run
 from speed.tables import speed as speed_table
-from speed.variants import variants
 
 ROOT = Path(__file__).parents[2]
 MD = "all-atom, OpenMM: flexible"
@@ -258,26 +258,25 @@ def strided(interval_ps: float):
     return replace(model, card=model.card.model_copy(update={"interval_ps": interval_ps}))
 
 
-def test_memory_of_md_at_its_own_stride_and_of_the_model_at_its(monkeypatch) -> None:
+def test_memory_of_md_at_its_own_stride_and_of_the_model_at_its() -> None:
     complex = example_complex("t4l-p-xylene")
     steps = ar1(0.8, 165, atoms=len(complex.ligand_sites))
     start = 10 * complex.positions[complex.ligand_sites]
     run = Snapshots(complex, start + 0.1 * (steps - steps.mean(0)), 1.0)
-    monkeypatch.setattr("speed.samples.read_run", lambda folder, hydrogens: run)
     model = strided(4.0)
-    found = memories(model, open_run(model, complex, Path("run")))
+    found = memories(model, open_run(model, complex, run, Path("run")))
     assert found["md"]["interval_ps"] == 1.0
     assert found["md"]["time_ps"] == trajectory_memory(run.ligand, 1.0).time_ps
     assert found["why"] == "" and found["model"]["interval_ps"] == 4.0
     # eight futures of what was left of 42 snapshots at the model's stride
     assert found["model"]["length_ps"] == 8 * (42 - 30) * 4.0
     with pytest.raises(InputError, match=r"snapshots every 1 ps.*stride, 2.5 ps.*whole multiple"):
-        open_run(strided(2.5), complex, Path("run"))
+        open_run(strided(2.5), complex, run, Path("run"))
     with pytest.raises(InputError, match="too few to compare"):
-        open_run(strided(8.0), complex, Path("run"))
+        open_run(strided(8.0), complex, run, Path("run"))
     other = example_complex("gpcr-ergotamine")
     with pytest.raises(InputError, match="a ligand of 8 atoms that is not the 43"):
-        open_run(strided(4.0), other, Path("run"))
+        open_run(strided(4.0), other, run, Path("run"))
 
 
 # -------------------------------------------------------------------------------- the programs

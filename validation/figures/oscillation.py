@@ -14,7 +14,7 @@ from openmm_neuralmd.analysis.ensemble import (
     torsion_divergence,
     torsion_histograms,
 )
-from openmm_neuralmd.analysis.evaluation import Chemistry, spaced
+from openmm_neuralmd.analysis.evaluation import NO_CHEMISTRY, Chemistry, spaced
 from openmm_neuralmd.analysis.fluctuation import WINDOW, correlation, ensemble_windows
 from openmm_neuralmd.analysis.interactions import Occupancies, occupancies, recovery
 from openmm_neuralmd.analysis.statistics import Interval, consecutive_clusters, paired_difference
@@ -50,13 +50,13 @@ class Oscillation:
 
 
 def oscillation(
-    futures: Array, quadruples: NDArray[np.int64], chemistry: Chemistry | None = None
+    futures: Array, quadruples: NDArray[np.int64], chemistry: Chemistry = NO_CHEMISTRY
 ) -> Oscillation:
     """What futures (R, S, n, 3) in Å do."""
     windows = ensemble_windows(futures)
     together = futures.reshape(-1, *futures.shape[2:])
     made = None
-    if chemistry is not None:
+    if chemistry.molecule is not None and chemistry.protein is not None:
         some = spaced(together, min(SEEN, len(together)))
         made = occupancies(chemistry.protein, chemistry.molecule, some)
     return Oscillation(

@@ -65,11 +65,11 @@ def collect(name: str) -> None:
         complex = run.parent.name
         record = yaml.safe_load((run.parent / "complex" / "complex.yaml").read_text())
         shutil.rmtree(target / complex, ignore_errors=True)
-        made = compact(run, target / complex, REACH[name], LABELS)
+        packed = compact(run, target / complex, REACH[name], LABELS)
         ligand = {key: record["ligand"][key] for key in ("molecule", "smiles", "charge")}
         source = {"protein": record["protein"], "parameters": record["parameters"]}
-        known[complex] = {"ligand": ligand, **source, **made.manifest}
-        print(complex, made.manifest["motion"])
+        known[complex] = {"ligand": ligand, **source, **packed.manifest}
+        print(complex, packed.manifest["motion"])
     manifest = {
         "set": name,
         "about": ABOUT[name],

@@ -81,8 +81,8 @@ def _statistics(runs: list[Path], complex: Complex, near: np.ndarray) -> dict[st
     start = 10 * complex.positions[heavy]
     parts: dict[str, list[np.ndarray]] = {}
     for run in runs:
-        found = mdtraj.load(str(run / "trajectory.xtc"), top=str(run / "topology.pdb")).xyz
-        ligand, pocket = 10.0 * found[:, heavy], 10.0 * found[:, near]
+        coordinates = mdtraj.load(str(run / "trajectory.xtc"), top=str(run / "topology.pdb")).xyz
+        ligand, pocket = 10.0 * coordinates[:, heavy], 10.0 * coordinates[:, near]
         flat = ligand.reshape(len(ligand), -1).astype(np.float64)
         centred = pocket - pocket.mean(axis=0)
         distances = np.linalg.norm(ligand[:, :, None] - pocket[:, None], axis=-1)
@@ -95,8 +95,8 @@ def _statistics(runs: list[Path], complex: Complex, near: np.ndarray) -> dict[st
             "contacts": np.round(255 * (distances < CONTACT).mean(axis=0)).astype(np.uint8),
         }
         for key, value in one.items():
-            kept = value if value.dtype.kind in "iu" else value.astype(np.float32)
-            parts.setdefault(key, []).append(kept)
+            stored = value if value.dtype.kind in "iu" else value.astype(np.float32)
+            parts.setdefault(key, []).append(stored)
     interval = yaml.safe_load((runs[0] / "run.yaml").read_text())["interval_ps"]
     return {
         **{key: np.stack(values) for key, values in parts.items()},

@@ -6,6 +6,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from openmm_neuralmd.assessment.speed.learned import Learned
+from openmm_neuralmd.assessment.speed.timing import (
+    elapsed,
+    in_turn,
+    ns_per_day,
+    spread,
+)
 from openmm_neuralmd.hybrid.contexts import context_cache
 from openmm_neuralmd.hybrid.jump import JUMPED, PARTS, Jump, NeuralMDJumpMove
 from openmm_neuralmd.hybrid.settings import JumpSettings
@@ -13,13 +20,6 @@ from openmm_neuralmd.md.folder import ComplexFolder
 from openmm_neuralmd.md.settings import MDSettings
 from openmm_neuralmd.model import load_model
 from openmm_neuralmd.simulation.export import ForceModule, export
-from speed.learned import Learned
-from speed.timing import (
-    elapsed,
-    in_turn,
-    ns_per_day,
-    spread,
-)
 
 
 class Hybrid(NamedTuple):

@@ -1,22 +1,6 @@
-"""Checks of a model's mechanics, each a value held against a threshold in data/thresholds.yaml."""
+"""Checks of a model's mechanics: symmetry, derivatives, solvers, and energy conservation."""
 
-from ..check import (
-    Check,
-    judged,
-    reported,
-    skipped,
-    thresholds,
-)
 from .conservation import conservation
 from .nve import NVESettings, nve
 
-__all__ = [
-    "Check",
-    "NVESettings",
-    "conservation",
-    "judged",
-    "nve",
-    "reported",
-    "skipped",
-    "thresholds",
-]
+__all__ = ["NVESettings", "conservation", "nve"]

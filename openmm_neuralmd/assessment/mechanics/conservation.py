@@ -116,15 +116,15 @@ def solver_order(model: Model, complex: Complex, known: Array) -> list[Check]:
     if order is None:
         return [skipped(name, _without_order(model))]
     if isinstance(model.dynamics, EnergyModel):
-        found, told = _verlet_convergence(LigandField(model, complex)), ""
+        fit, steps_note = _verlet_convergence(LigandField(model, complex)), ""
     else:
-        found = model_convergence(model, complex, known)
-        told = (
-            f"; its own {found.steps[0]} steps in an interval are {found.first_error:.2g} Å from "
-            f"{found.steps[-1]} steps, without the projection"
+        fit = model_convergence(model, complex, known)
+        steps_note = (
+            f"; its own {fit.steps[0]} steps in an interval are {fit.first_error:.2g} Å from "
+            f"{fit.steps[-1]} steps, without the projection"
         )
-    note = f"fitted {found.order:.3f}, should be {order}{told}"
-    return [judged(name, abs(found.order - order), note)]
+    note = f"fitted {fit.order:.3f}, should be {order}{steps_note}"
+    return [judged(name, abs(fit.order - order), note)]
 
 
 def _without_order(model: Model) -> str:

@@ -96,7 +96,7 @@ def drift(energies: Energies) -> Drift:
 
 
 def _standard_error(time: Array, rest: Array) -> float:
-    """Of a slope, from the residuals of its line."""
+    """Standard error of a slope, from the residuals of its line."""
     if np.ptp(rest) <= 1e-12 * max(np.abs(rest).max(), 1.0):
         return 0.0
     correlated = max(1.0, 2 * memory(rest))

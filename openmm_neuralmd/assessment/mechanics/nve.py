@@ -79,12 +79,12 @@ def nve(
         return [skipped(name, NO_RUN) for name in (DRIFT, SHARE)], {}
     force = NeuralMDForce(model, run.complex, precision=settings.precision)
     learned = proposal_system(run.system, force, run.complex.ligand.tolist())
-    found: dict[str, Drift] = {"all-atom": _drift(run.system, run, settings, advance)}
+    drifts: dict[str, Drift] = {"all-atom": _drift(run.system, run, settings, advance)}
     try:
-        found["learned"] = _drift(learned, run, settings, advance)
+        drifts["learned"] = _drift(learned, run, settings, advance)
     except SimulationError as error:
-        return [judged(name, np.inf, str(error)) for name in (DRIFT, SHARE)], found
-    return [slope_check(found["learned"]), judged(SHARE, found["learned"].share)], found
+        return [judged(name, np.inf, str(error)) for name in (DRIFT, SHARE)], drifts
+    return [slope_check(drifts["learned"]), judged(SHARE, drifts["learned"].share)], drifts
 
 
 def _drift(
@@ -109,10 +109,10 @@ def _drift(
     return drift(energies)
 
 
-def slope_check(found: Drift) -> Check:
+def slope_check(measured: Drift) -> Check:
     """A drift held against its threshold, where the run was long enough to tell."""
-    held, size = thresholds()[DRIFT], abs(found.slope)
-    if held.passes(size - found.resolution) != held.passes(size + found.resolution):
-        note = f"not decided: known to ± {found.resolution:.1e}; a longer run would tell"
+    held, size = thresholds()[DRIFT], abs(measured.slope)
+    if held.passes(size - measured.resolution) != held.passes(size + measured.resolution):
+        note = f"not decided: known to ± {measured.resolution:.1e}; a longer run would tell"
         return reported(DRIFT, size, note)
-    return judged(DRIFT, size, f"± {found.resolution:.1e}")
+    return judged(DRIFT, size, f"± {measured.resolution:.1e}")

@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from openmm_neuralmd.analysis.memory import FEW, independent_per_day
-from openmm_neuralmd.errors import InputError
-from openmm_neuralmd.model import Model
-from openmm_neuralmd.utils.times import show_time
+from ...analysis.memory import FEW, independent_per_day
+from ...errors import InputError
+from ...model import Model
+from ...utils.times import show_time
 
 MISATO_INTERVAL_PS = 80.0
 Rows = Mapping[str, Mapping[str, Any]]
@@ -21,7 +21,7 @@ def with_samples(rows: Rows, memories: Mapping[str, Any] | None) -> dict[str, di
 
     Replicas that are all the same (`copies`) hold the samples of one.
     """
-    found = {}
+    sampled = {}
     for name, row in rows.items():
         side = "model" if row["learned"] else "md"
         known = (memories or {}).get(side) if not row.get("own_memory") else None
@@ -29,8 +29,8 @@ def with_samples(rows: Rows, memories: Mapping[str, Any] | None) -> dict[str, di
         if known is not None:
             speed = row["ns_per_day"]["median"] / row.get("copies", 1)
             per_day = independent_per_day(speed, known["time_ps"])
-        found[name] = {**row, "independent_per_day": per_day}
-    return found
+        sampled[name] = {**row, "independent_per_day": per_day}
+    return sampled
 
 
 def ratios(rows: Rows, interval_ps: float) -> dict[str, dict[str, float | None]]:
@@ -48,16 +48,16 @@ def ratios(rows: Rows, interval_ps: float) -> dict[str, dict[str, float | None]]
         return {}
     fastest = max(row["ns_per_day"]["median"] for row in others)
     samples = max((row["independent_per_day"] or 0.0 for row in others), default=0.0)
-    found: dict[str, dict[str, float | None]] = {}
+    content: dict[str, dict[str, float | None]] = {}
     for name, row in rows.items():
         if row["learned"]:
             ratio, own = row["ns_per_day"]["median"] / fastest, row["independent_per_day"]
-            found[name] = {
+            content[name] = {
                 "at_model_interval": ratio,
                 "at_80_ps": ratio * MISATO_INTERVAL_PS / interval_ps,
                 "per_independent_sample": own / samples if own and samples else None,
             }
-    return found
+    return content
 
 
 def read_validity(path: Path, model: Model) -> dict[str, Any]:
@@ -71,7 +71,7 @@ def read_validity(path: Path, model: Model) -> dict[str, Any]:
     try:
         card = json.loads(path.read_text(encoding="utf-8"))
         sha256, name = card["model"]["sha256"], card["model"]["name"]
-        found = {"headline": card["verdict"]["headline"], "counts": card["counts"]}
+        content = {"headline": card["verdict"]["headline"], "counts": card["counts"]}
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(f"{path}: not a validity.json of neuralmd validate: {error!r}") from error
     if sha256 != model.sha256:
@@ -79,18 +79,25 @@ def read_validity(path: Path, model: Model) -> dict[str, Any]:
             f"{path}: of model '{name}' ({sha256[:12]}…), but '{model.card.name}' "
             f"({model.sha256[:12]}…) is timed: validate that one"
         )
-    return found
+    return content
 
 
 def in_words(result: Mapping[str, Any], model: Model) -> list[str]:
     """What has to be known before a ratio is believed."""
     rows = result["rows"]
     most = max((r["moving_atoms"] for r in rows.values() if not r["learned"]), default=0)
-    own = min(r["moving_atoms"] for r in rows.values() if r["learned"])
+    own = min((r["moving_atoms"] for r in rows.values() if r["learned"]), default=0)
     trained = ", ".join(dict.fromkeys(str(d.get("name", "?")) for d in model.card.data))
-    told = [
+    all_atom = (
         f"All-atom MD moves up to {most:,} atoms and samples the Boltzmann distribution of its "
-        "force field; its trajectory resolves femtoseconds.",
+        "force field; its trajectory resolves femtoseconds."
+    )
+    without = (
+        "No all-atom MD was measured on this machine, so that there is no ratio: give --prepared "
+        "a folder of neuralmd prepare."
+    )
+    sentences = [
+        all_atom if most else without,
         f"NeuralMD moves the ligand's {own} atoms in a rigid protein and gives one snapshot per "
         "interval; nothing between snapshots is computed, and no ensemble is guaranteed: what they "
         "are worth is on its validity card.",
@@ -99,38 +106,38 @@ def in_words(result: Mapping[str, Any], model: Model) -> list[str]:
         f"The model was trained on {trained or 'data that its card does not name'}: on another "
         "complex it costs the same, and its trajectory there means nothing.",
     ]
-    return [*told, *_of_samples(result), *_of_jumps(result)]
+    return [*sentences, *_of_samples(result), *_of_jumps(result)]
 
 
 def _of_samples(result: Mapping[str, Any]) -> list[str]:
-    found = result["memory"]
-    if found is None:
+    content = result["memory"]
+    if content is None:
         return ["Independent samples were not compared: that needs a run of MD (--reference)."]
-    md, own = found["md"], found["model"]
-    told = [
+    md, own = content["md"], content["model"]
+    sentences = [
         "Independent samples are simulated time by twice the integrated autocorrelation time of "
-        f"the ligand's coordinates: {_time(md)} in the MD ({found['reference']}, "
+        f"the ligand's coordinates: {_time(md)} in the MD ({content['reference']}, "
         f"{show_time(round(md['length_ps'], 6))}), which stands for all rows of MD"
         + (f", and {_time(own)} in a trajectory of the model from there." if own else ".")
     ]
     if own is None:
-        told.append(f"The model has no independent samples: {found['why']}.")
+        sentences.append(f"The model has no independent samples: {content['why']}.")
     short = [side for side, row in (("MD", md), ("model", own)) if row and not row["resolved"]]
     if short:
-        told.append(
+        sentences.append(
             f"The trajectory of the {' and of the '.join(short)} holds fewer than {FEW:g} "
             "independent samples: it is too short to tell its own memory, which is longer."
         )
-    return [*told, *_forgetting(md, own)]
+    return [*sentences, *_forgetting(md, own)]
 
 
 def _forgetting(md: Mapping[str, Any], own: Mapping[str, Any] | None) -> list[str]:
     """What a memory that is another one than the molecule's makes of a model's samples."""
     if own is None or 0.5 <= own["time_ps"] / md["time_ps"] <= 2.0:
         return []
-    told = "faster" if own["time_ps"] < md["time_ps"] else "more slowly"
+    pace = "faster" if own["time_ps"] < md["time_ps"] else "more slowly"
     return [
-        f"This model forgets {told} than the molecule does: the ratio of independent samples "
+        f"This model forgets {pace} than the molecule does: the ratio of independent samples "
         "counts that too, though it is an error of the model."
     ]
 
@@ -140,30 +147,30 @@ def _time(row: Mapping[str, Any]) -> str:
 
 
 def _of_jumps(result: Mapping[str, Any]) -> list[str]:
-    found = result["jumps"]
-    if found is None:
+    content = result["jumps"]
+    if content is None:
         return []
-    why = f" (failed: {', '.join(found['reasons'])})" if found["reasons"] else ""
-    told = [
-        f"The hybrid row counts relaxation, checks and fallbacks: {found['kept']} of "
-        f"{found['attempts']} jumps from the prepared pose were kept{why}. A chain of jumps may "
+    why = f" (failed: {', '.join(content['reasons'])})" if content["reasons"] else ""
+    sentences = [
+        f"The hybrid row counts relaxation, checks and fallbacks: {content['kept']} of "
+        f"{content['attempts']} jumps from the prepared pose were kept{why}. A chain of jumps may "
         "keep more or fewer."
     ]
-    if found["fallback_ps"] < result["interval_ps"]:
-        told.append(
+    if content["fallback_ps"] < result["interval_ps"]:
+        sentences.append(
             f"A fallback is {show_time(result['interval_ps'])} of MD, of which "
-            f"{show_time(found['fallback_ps'])} were run and scaled up."
+            f"{show_time(content['fallback_ps'])} were run and scaled up."
         )
-    return told
+    return sentences
 
 
-def verdict(found: Mapping[str, Any] | None) -> str:
+def verdict(content: Mapping[str, Any] | None) -> str:
     """A card's headline and counts."""
-    return counts(None) if found is None else f"{found['headline']} ({counts(found)})"
+    return counts(None) if content is None else f"{content['headline']} ({counts(content)})"
 
 
-def counts(found: Mapping[str, Any] | None) -> str:
+def counts(content: Mapping[str, Any] | None) -> str:
     """How many checks of a card passed and failed, for a cell of a table."""
-    if found is None:
+    if content is None:
         return "none given"
-    return ", ".join(f"{count} {name}" for name, count in found["counts"].items() if count)
+    return ", ".join(f"{count} {name}" for name, count in content["counts"].items() if count)

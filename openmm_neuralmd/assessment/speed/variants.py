@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from openmm_neuralmd.errors import InputError
-from openmm_neuralmd.md.folder import ComplexFolder
-from openmm_neuralmd.md.settings import MDSettings
-from speed.all_atom import ENGINES, Variant
+from ...errors import InputError
+from ...md.folder import ComplexFolder
+from ...md.settings import MDSettings
+from .all_atom import ENGINES, Variant
 
 CUTOFFS = (1.2, 2.0, None)
 """nm, where there is no box: what is fastest depends on the platform."""
@@ -49,7 +49,7 @@ def variants(
     InputError
         Two folders of the same surroundings.
     """
-    found: dict[str, Variant] = {}
+    entered: dict[str, Variant] = {}
     for folder in folders:
         for mode in modes:
             for chosen in all_atom_settings(folder, mode, quick):
@@ -59,7 +59,7 @@ def variants(
                     heavy = " with heavy hydrogens" if settings.hydrogen_mass else ""
                     step = f"{settings.timestep_fs:g} fs{heavy}"
                     name = f"all-atom, {ENGINES[engine]}: {variant.what}, {step}"
-                    if name in found:
+                    if name in entered:
                         raise InputError(f"{folder.path}: a second complex in the same solvent")
-                    found[name] = variant
-    return found
+                    entered[name] = variant
+    return entered

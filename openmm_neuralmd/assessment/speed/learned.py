@@ -8,16 +8,16 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from openmm_neuralmd.bindingnet.inputs import complex_tensors
-from openmm_neuralmd.dynamics.registry import LEARNED
-from openmm_neuralmd.md.field import ON_CPU
-from openmm_neuralmd.model import Model
-from openmm_neuralmd.rollouts import rollout
-from openmm_neuralmd.simulation.run import RunSettings, make_simulation
-from openmm_neuralmd.simulation.start import initialise
-from openmm_neuralmd.structure.complex import Complex
-from speed.all_atom import Contestant, threads_of
-from speed.timing import paced
+from ...bindingnet.inputs import complex_tensors
+from ...dynamics.registry import LEARNED
+from ...md.field import ON_CPU
+from ...model import Model
+from ...rollouts import rollout
+from ...simulation.run import RunSettings, make_simulation
+from ...simulation.start import initialise
+from ...structure.complex import Complex
+from .all_atom import Contestant, threads_of
+from .timing import paced
 
 FIRST = 10
 """Snapshots of the first repeat."""
@@ -50,7 +50,7 @@ class Learned:
 
     @property
     def device(self) -> str:
-        """Of torch: a GPU where OpenMM's platform is one and torch can use it."""
+        """Device of torch: a GPU where OpenMM's platform is one and torch can use it."""
         return "cpu" if self.platform in ON_CPU or not torch.cuda.is_available() else "cuda"
 
     @property
@@ -88,8 +88,8 @@ class Learned:
         """`rollout` of many replicas at once; its copy to the host waits for a GPU."""
 
         def advance(snapshots: int) -> np.ndarray:
-            chosen = {"replicas": replicas, "device": self.device}
-            return rollout(self.model, self.complex, self.known, snapshots, **chosen)
+            given = self.model, self.complex, self.known, snapshots
+            return rollout(*given, replicas=replicas, device=self.device)
 
         measure = paced(
             advance,

@@ -7,14 +7,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from openmm_neuralmd.analysis.memory import Memory, trajectory_memory
-from openmm_neuralmd.assessment.stretch import learned_forecasts, learned_samplers
-from openmm_neuralmd.errors import InputError
-from openmm_neuralmd.model import Model
-from openmm_neuralmd.structure.complex import Complex
-from openmm_neuralmd.trajectory.snapshots import Snapshots
-from openmm_neuralmd.utils.times import show_time
-from runs import read_run
+from ...analysis.memory import Memory, trajectory_memory
+from ...errors import InputError
+from ...model import Model
+from ...structure.complex import Complex
+from ...trajectory.snapshots import Snapshots
+from ...utils.times import show_time
+from ..contestants import learned_samplers
 
 KNOWN = 30
 """Snapshots that a model's trajectory starts from."""
@@ -44,15 +43,24 @@ class Run(NamedTuple):
         return self.strided.ligand[:KNOWN]
 
 
-def open_run(model: Model, complex: Complex, folder: Path) -> Run:
-    """A run, see `runs.read_run`; its snapshots as fine as the model's stride, or finer.
+def open_run(model: Model, complex: Complex, fine: Snapshots, folder: Path) -> Run:
+    """A run of MD whose snapshots are as fine as the model's interval, or finer.
+
+    Parameters
+    ----------
+    model : Model
+    complex : Complex
+        The complex that is timed.
+    fine : Snapshots
+        The run.
+    folder : Path
+        Where it was read from.
 
     Raises
     ------
     InputError, ModelError
         Another ligand than in `complex`, another stride, or too short a run.
     """
-    fine = read_run(folder, model.hydrogens)
     _check_ligand(fine, complex, folder)
     strided = _at_stride(fine, model.card.interval_ps, folder)
     model.check(strided.complex, strided.interval_ps)
@@ -75,29 +83,21 @@ def memories(model: Model, run: Run) -> dict[str, Any]:
         ``reference``, ``md`` and ``model`` (see `told`); ``why`` where the model has no memory.
     """
     count = len(run.strided) - len(run.known)
-    found: dict[str, Any] = {"reference": run.name}
-    found["md"] = told(trajectory_memory(run.fine.ligand, run.fine.interval_ps, run.fine.segments))
+    memory: dict[str, Any] = {"reference": run.name}
+    memory["md"] = told(trajectory_memory(run.fine.ligand, run.fine.interval_ps, run.fine.segments))
     try:
-        futures = _futures(model, run.strided, run.known, count)
+        futures = learned_samplers(model, run.strided)[model.card.kind](run.known, count)
         segments = [range(i * count, (i + 1) * count) for i in range(len(futures))]
         own = trajectory_memory(np.concatenate(futures), run.strided.interval_ps, segments)
-        found["model"], found["why"] = told(own), ""
+        memory["model"], memory["why"] = told(own), ""
     except InputError as error:
-        found["model"], found["why"] = None, str(error)
-    return found
+        memory["model"], memory["why"] = None, str(error)
+    return memory
 
 
-def told(found: Memory) -> dict[str, Any]:
+def told(memory: Memory) -> dict[str, Any]:
     """For the result file."""
-    return {**found._asdict(), "samples": found.samples, "resolved": found.resolved}
-
-
-def _futures(model: Model, run: Snapshots, known: np.ndarray, count: int) -> np.ndarray:
-    kind = model.card.kind
-    samplers = learned_samplers(model, run)
-    if samplers:
-        return samplers[kind](known, count)
-    return learned_forecasts(model, run)[kind](known, count)[None]
+    return {**memory._asdict(), "samples": memory.samples, "resolved": memory.resolved}
 
 
 def _at_stride(run: Snapshots, interval_ps: float, folder: Path) -> Snapshots:

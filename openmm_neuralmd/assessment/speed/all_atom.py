@@ -11,21 +11,21 @@ from pathlib import Path
 import numpy as np
 import openmm
 
-from openmm_neuralmd.errors import NeuralMDError, one_line
-from openmm_neuralmd.md.field import running_system
-from openmm_neuralmd.md.folder import ComplexFolder
-from openmm_neuralmd.md.gromacs import parameters as mdp
-from openmm_neuralmd.md.gromacs.energies import extent
-from openmm_neuralmd.md.gromacs.production import check as check_gromacs
-from openmm_neuralmd.md.gromacs.program import find_gmx
-from openmm_neuralmd.md.gromacs.run import DEVICES, Work, grompp
-from openmm_neuralmd.md.gromacs.topology import export
-from openmm_neuralmd.md.modes import Setup, build
-from openmm_neuralmd.md.platforms import make_context
-from openmm_neuralmd.md.settings import MDSettings
-from openmm_neuralmd.md.subsystem import IMPLICIT_SOLVENTS, nonbonded_force
-from openmm_neuralmd.utils.platforms import choose_platform, describe_platform
-from speed.timing import SECONDS_PER_DAY, paced
+from ...errors import NeuralMDError, one_line
+from ...md.field import running_system
+from ...md.folder import ComplexFolder
+from ...md.gromacs import parameters as mdp
+from ...md.gromacs.energies import extent
+from ...md.gromacs.production import check as check_gromacs
+from ...md.gromacs.program import find_gmx
+from ...md.gromacs.run import DEVICES, Work, grompp
+from ...md.gromacs.topology import export
+from ...md.modes import Setup, build
+from ...md.platforms import make_context
+from ...md.settings import MDSettings
+from ...md.subsystem import IMPLICIT_SOLVENTS, nonbonded_force
+from ...utils.platforms import choose_platform, describe_platform, minimise_energy
+from .timing import SECONDS_PER_DAY, paced
 
 ENGINES = {"openmm": "OpenMM", "gromacs": "GROMACS"}
 FEWEST = 200
@@ -93,10 +93,10 @@ class Variant:
     def what(self) -> str:
         """Mode, surroundings, cutoff, without the engine."""
         mode = self.settings.mode
-        told = "none (4r dielectric)" if mode == "rigid" else surroundings(self.folder, mode)
+        solvent = "none (4r dielectric)" if mode == "rigid" else surroundings(self.folder, mode)
         cutoff = self.settings.cutoff
         cut = f", cutoff {cutoff:g} nm" if cutoff else ""
-        return f"{mode}, {told}{cut}{', pair by pair' if self.pair_by_pair else ''}"
+        return f"{mode}, {solvent}{cut}{', pair by pair' if self.pair_by_pair else ''}"
 
     def contestant(self, place: Path, pace: Pace) -> Contestant:
         """Made ready, with a folder for its files.
@@ -158,7 +158,7 @@ def _openmm(variant: Variant, pace: Pace) -> Contestant:
     if setup.periodic:
         context.setPeriodicBoxVectors(*setup.topology.getPeriodicBoxVectors())
     context.setPositions(setup.complex.positions)
-    openmm.LocalEnergyMinimizer.minimize(context, 100.0, 100)
+    minimise_energy(context, 100.0, 100)
     context.setVelocitiesToTemperature(settings.temperature, 1)
     integrator = context.getIntegrator()
     measure = paced(

@@ -1,9 +1,9 @@
-"""How right is a model?  Its forecasts beside the trivial ones, from many origins.
+"""Compare a model's forecasts with naive baselines, from many origins.
 
-    python examples/beside_trivial.py --ahead 20 --every 4
+    python examples/baselines.py --ahead 20 --every 4
 
-A learned model means something where it beats standing still, and the mean of the last few
-snapshots.  `neuralmd validate` writes the same numbers, and a report to look at.
+A learned model is useful where it beats persistence and the mean of the last few snapshots.
+`neuralmd validate` writes the same numbers and a report.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
     model = nmd.load_model(options.model)
     trajectory = nmd.example(EXAMPLE)
-    learned = model.card.data[0]["training_snapshots"][1]  # it has seen those before
+    learned = model.card.data[0]["training_snapshots"][1]  # seen in training
     replica = next(part for part in trajectory.segments if learned in part)
     own = trajectory[replica.start : replica.stop]
     stretch = Stretch(own, range(learned - replica.start, len(own)), options.ahead, options.every)
     print(markdown(assess_all(model, [stretch]).result))
 
-    print("Autocorrelation: what there is to forecast at all")
+    print("Autocorrelation: the upper limit of what can be forecast")
     for lag in (1, 2, 5, 10):
         memory = autocorrelation(trajectory.ligand, lag, trajectory.segments)
         print(f"  after {lag * trajectory.interval_ps / 1000:g} ns: {memory:.2f}")

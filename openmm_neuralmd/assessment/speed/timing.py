@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
-from openmm_neuralmd.utils.progress import Advance, silent
+from ...utils.progress import Advance, silent
 
 SECONDS_PER_DAY = 86_400.0
 Key = TypeVar("Key")
@@ -50,12 +50,12 @@ def in_turn(
     advance : callable, optional
         Told about each measurement.
     """
-    found: dict[Key, list[float]] = {name: [] for name in measures}
+    values: dict[Key, list[float]] = {name: [] for name in measures}
     for _ in range(repeats):
         for name, measure in measures.items():
-            found[name].append(measure())
+            values[name].append(measure())
             advance(1, str(name))
-    return found
+    return values
 
 
 def elapsed(work: Callable[[], Any], wait: Callable[[], Any] = lambda: None) -> float:
