@@ -8,6 +8,10 @@ from collections.abc import Iterable
 class NeuralMDError(Exception):
     """Base of every error this package raises on purpose."""
 
+    def __str__(self) -> str:
+        """One line, also where a file's name has line breaks."""
+        return super().__str__().replace("\n", "\\n")
+
 
 class InputError(NeuralMDError):
     """A file, structure or argument cannot be used as given."""

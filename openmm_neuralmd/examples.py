@@ -8,6 +8,7 @@ from pathlib import Path
 from .errors import InputError
 from .structure.complex import Complex
 from .trajectory.snapshots import Snapshots, read_snapshots
+from .utils import quiet as _quiet  # noqa: F401  before openmmtools is imported
 
 DATA = Path(__file__).parent / "data"
 GPCR_FOLDER = DATA / "gpcr_ergotamine"

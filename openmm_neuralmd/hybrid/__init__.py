@@ -1,5 +1,6 @@
 """Learned moves judged by all-atom physics: exact (HMC) and practical (jump, relax, check)."""
 
+from ..utils import quiet as _quiet  # noqa: F401  before openmmtools is imported
 from .hmc import NeuralMDHMCMove
 from .jump import Jump, NeuralMDJumpMove
 from .preconditioned import PreconditionedHMCMove

@@ -110,7 +110,7 @@ class ComplexFolder:
         except openmm.OpenMMException as error:  # the State holds none
             raise InputError(f"{self.path / STATE}: {one_line(error)}") from error
         expected = (self.topology.getNumAtoms(), 3)
-        if positions.shape != expected or not np.isfinite(positions).all():
+        if positions.shape != expected or not (np.abs(positions) < 1e5).all():
             raise InputError(
                 f"{self.path / STATE}: positions of shape {positions.shape}, or not numbers; "
                 f"{TOPOLOGY} needs {expected}"

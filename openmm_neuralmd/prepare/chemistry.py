@@ -14,6 +14,7 @@ from rdkit.Chem.rdMolDescriptors import CalcMolFormula
 from ..errors import InputError, one_line, shown
 from ..structure.readers import existing
 from ..units import to_nm
+from ..utils.files import read_text
 
 RESIDUE = "LIG"
 """Name of the ligand's residue in every prepared complex."""
@@ -131,7 +132,8 @@ def write_sdf(ligand: Ligand, path: Path) -> None:
 
 def _titled(path: Path) -> list[tuple[Chem.Mol | None, str]]:
     with rdBase.BlockLogs():
-        supplier = Chem.SDMolSupplier(str(path), sanitize=False, removeHs=False)
+        supplier = Chem.SDMolSupplier()
+        supplier.SetData(read_text(path), sanitize=False, removeHs=False)
         texts = [supplier.GetItemText(i) for i in range(len(supplier))]
         molecules = [supplier[i] for i in range(len(supplier))]
     pairs = zip(molecules, texts, strict=True)

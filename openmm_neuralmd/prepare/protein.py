@@ -17,7 +17,7 @@ from pdbfixer.pdbfixer import substitutions
 from scipy.spatial import cKDTree
 
 from ..errors import InputError, one_line, shown
-from ..structure.readers import read_structure
+from ..structure.readers import PROTONATION, read_structure
 from ..structure.residues import (
     BUFFERS,
     CAPS,
@@ -101,7 +101,7 @@ def complete_protein(
         _fix(fixer, options, note, name)
         completed = app.Modeller(fixer.topology, fixer.positions)
         bond_modified_residues(completed.topology, positions_of(completed))
-        _hydrogens(completed, options.ph, platform, note)
+        _hydrogens(completed, options.ph, structure.protonation, platform, note)
     except (ValueError, KeyError, IndexError) as error:
         raise InputError(f"{name}: PDBFixer cannot complete it: {one_line(error)}") from error
     return completed
@@ -230,17 +230,51 @@ def _fix(fixer: PDBFixer, options: ProteinOptions, note: Note, name: str) -> Non
         fixer.addMissingAtoms(seed=0)
 
 
-def _hydrogens(modeller: app.Modeller, ph: float, platform: openmm.Platform, note: Note) -> None:
-    """Add missing hydrogens; residues that have some keep the protonation of the file."""
+def _hydrogens(
+    modeller: app.Modeller,
+    ph: float,
+    protonation: dict[str, str],
+    platform: openmm.Platform,
+    note: Note,
+) -> None:
+    """Add missing hydrogens.
+
+    Residues that have some keep the protonation of the file, and a name such as HIP is obeyed.
+
+    Parameters
+    ----------
+    modeller : Modeller
+    ph : float
+        For residues of which the file says nothing.
+    protonation : dict
+        See `Structure`.
+    platform : Platform
+    note : callable
+    """
     before = _count_hydrogens(modeller.topology)
     parent = {}
     for bond in modeller.topology.bonds():
         parent[bond[0]], parent[bond[1]] = bond[1], bond[0]
-    variants = [_variant(residue, parent) for residue in modeller.topology.residues()]
+    variants, obeyed = [], []
+    for residue in modeller.topology.residues():
+        place = f"{residue.chain.id.strip()}:{residue.id}{residue.insertionCode.strip()}"
+        variant = _variant(residue, parent)
+        name = protonation.get(place)
+        bare = not any(a.element is not None and a.element.symbol == "H" for a in residue.atoms())
+        if name is not None and bare and residue.name in STANDARD_OF:
+            variant = PROTONATION[name]
+            obeyed.append(f"{name} {place}")
+        variants.append(variant)
+    if obeyed:
+        note(f"protonation as the residue names say: {shown(obeyed)}")
     modeller.addHydrogens(pH=ph, variants=variants, platform=platform)
     added = _count_hydrogens(modeller.topology) - before
     where = f" (protonation at pH {ph:g})" if not before else ""
     note(f"hydrogens: {before} from the file, {added} added{where}")
+
+
+STANDARD_OF = ("HIS", "ASP", "GLU", "LYS", "CYS")
+"""What OpenMM's readers make of the names in `PROTONATION`."""
 
 
 def _count_hydrogens(topology: app.Topology) -> int:

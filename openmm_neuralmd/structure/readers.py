@@ -14,9 +14,27 @@ from openmm import app, unit
 
 from ..errors import InputError, NeuralMDError, one_line, shown
 
+_FARTHEST = 1e5  # nm
 _PDB = {".pdb", ".ent"}
 _MMCIF = {".cif", ".mmcif", ".pdbx"}
 _AMBER = {".prmtop", ".parm7"}
+
+
+PROTONATION = {
+    "HID": "HID",
+    "HIE": "HIE",
+    "HIP": "HIP",
+    "HSD": "HID",
+    "HSE": "HIE",
+    "HSP": "HIP",
+    "ASH": "ASH",
+    "ASPP": "ASH",
+    "GLH": "GLH",
+    "GLUP": "GLH",
+    "LYN": "LYN",
+    "CYM": "CYX",
+}
+"""Names of Amber and CHARMM that say the protonation, to OpenMM's variants."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,11 +47,15 @@ class Structure:
     positions : (N, 3) float64, nm
     alternates : dict
         Residue, as 'NAME CHAIN:NUMBER', to the names of its atoms with alternate locations.
+    protonation : dict
+        Residue, as 'CHAIN:NUMBER', to the name that says its protonation: HIP, ASH.  OpenMM's
+        readers replace it by HIS and ASP.
     """
 
     topology: app.Topology
     positions: np.ndarray
     alternates: dict[str, list[str]] = field(default_factory=dict)
+    protonation: dict[str, str] = field(default_factory=dict)
 
 
 def read_structure(path: str | Path, coordinates: str | Path | None = None) -> Structure:
@@ -83,6 +105,8 @@ def _parse(path: Path, reader: Callable[[Path], Structure]) -> Structure:
         raise InputError(f"cannot read {path.name}: {one_line(error)}") from error
     if len(structure.positions) == 0:
         raise InputError(f"cannot read {path.name}: it has no atoms")
+    if (np.abs(structure.positions) > _FARTHEST).any():
+        raise InputError(f"cannot read {path.name}: an atom is more than 100 µm from the origin")
     return structure
 
 
@@ -97,7 +121,16 @@ def _read_pdb(path: Path) -> Structure:
     ]
     _refuse_duplicates(path, selected)
     pdb = app.PDBFile(io.StringIO("".join(selected)))
-    return Structure(pdb.topology, _nm(pdb.positions), alternate_atoms(locations))
+    named = {
+        f"{x[21:22].strip()}:{x[22:27].strip()}": x[17:21].strip() for x in atom_lines(selected)
+    }
+    protonation = {place: name for place, name in named.items() if name in PROTONATION}
+    return Structure(pdb.topology, _nm(pdb.positions), alternate_atoms(locations), protonation)
+
+
+def atom_lines(lines: Iterable[str]) -> list[str]:
+    """The ATOM and HETATM records."""
+    return [line for line in lines if line.startswith(("ATOM", "HETATM"))]
 
 
 def _refuse_duplicates(path: Path, lines: list[str]) -> None:

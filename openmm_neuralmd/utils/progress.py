@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,6 +18,9 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 from rich.text import Text
+
+LINE_EVERY = 5.0
+"""Seconds between two lines of progress where there is no terminal."""
 
 Advance = Callable[[int, str], None]
 """Called with how many units were done and a short note to show beside the bar."""
@@ -41,7 +45,7 @@ class RateColumn(ProgressColumn):
 
 @contextmanager
 def progress_bar(title: str, total: int, unit: str, done: int = 0) -> Iterator[Advance]:
-    """Show a bar on standard error while the block runs.
+    """Show a bar on standard error while the block runs; without a terminal a line now and then.
 
     Parameters
     ----------
@@ -62,13 +66,38 @@ def progress_bar(title: str, total: int, unit: str, done: int = 0) -> Iterator[A
         TimeRemainingColumn(),
         TextColumn("{task.fields[note]}"),
     )
-    with Progress(*columns, console=Console(stderr=True)) as progress:
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield _Lines(title, total, unit, done)
+        return
+    with Progress(*columns, console=console) as progress:
         task = progress.add_task(title, total=total, completed=done, note="")
 
         def advance(units: int, note: str = "") -> None:
             progress.update(task, advance=units, note=note)
 
         yield advance
+
+
+class _Lines:
+    """An `Advance` that writes a line every few seconds: for log files and batch jobs."""
+
+    def __init__(self, title: str, total: int, unit: str, done: int) -> None:
+        self.title, self.total, self.unit, self.done = title, total, unit, done
+        self._first, self._began = done, time.monotonic()
+        self._shown = self._began - LINE_EVERY
+
+    def __call__(self, units: int, note: str = "") -> None:
+        self.done += units
+        now = time.monotonic()
+        if now - self._shown < LINE_EVERY and self.done < self.total:
+            return
+        self._shown = now
+        rate = (self.done - self._first) / max(now - self._began, 1e-9)
+        left = f", {(self.total - self.done) / rate:.0f} s left" if rate > 0 else ""
+        text = f"{self.title}: {self.done}/{self.total} {self.unit}{left} {note}".rstrip()
+        sys.stderr.write(text + "\n")
+        sys.stderr.flush()
 
 
 def silent(units: int, note: str = "") -> None:

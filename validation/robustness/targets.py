@@ -116,6 +116,16 @@ def pocket() -> Complex:
     return Complex.from_openmm(topology, whole.positions[chosen_atoms], name="pocket")
 
 
+def _as_pdb_has_it(complex_: Complex, folder: Path) -> Complex:
+    """With the bonds that a PDB file keeps."""
+    file = folder / "pocket.pdb"
+    with file.open("w") as text:
+        app.PDBFile.writeFile(complex_.topology, complex_.positions * unit.nanometer, text)
+    read = Complex.from_files(file)
+    file.unlink()
+    return read
+
+
 def _model() -> Model:
     torch.manual_seed(0)
     network = {"hidden": 8, "vector_channels": 2, "ligand_layers": 1, "num_radial": 8}
@@ -245,7 +255,7 @@ class Folder(Target):
 
     @override
     def make(self, folder: Path) -> None:
-        complex_ = pocket()
+        complex_ = _as_pdb_has_it(pocket(), folder)
         system = openmm.System()
         bonds = openmm.HarmonicBondForce()
         for atom in complex_.topology.atoms():

@@ -1,0 +1,118 @@
+"""Inputs that people really have: protonation by names, text that is not UTF-8, silent imports."""
+
+from __future__ import annotations
+
+import io
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from openmm import app, unit
+
+from openmm_neuralmd.examples import example_complex
+from openmm_neuralmd.prepare.chemistry import read_ligand
+from openmm_neuralmd.prepare.protein import ProteinOptions, complete_protein
+from openmm_neuralmd.structure.readers import PROTONATION
+from openmm_neuralmd.utils.progress import LINE_EVERY, progress_bar
+
+HYDROGENS = {
+    "HID": {"HD1"}, "HIE": {"HE2"}, "HIP": {"HD1", "HE2"}, "ASH": {"HD2"}, "GLH": {"HE2"},
+}  # fmt: skip
+POLAR = {"HIS": {"HD1", "HE2"}, "ASP": {"HD1", "HD2"}, "GLU": {"HE1", "HE2"}}
+
+
+@pytest.fixture(scope="module")
+def heavy_pdb() -> str:
+    """T4 lysozyme without hydrogens and ligand."""
+    complex_ = example_complex("t4l-p-xylene")
+    modeller = app.Modeller(complex_.topology, complex_.positions * unit.nanometer)
+    light = [a for a in modeller.topology.atoms() if a.element.symbol == "H"]
+    modeller.delete([*light, *(r for r in modeller.topology.residues() if r.name == "TMP")])
+    text = io.StringIO()
+    app.PDBFile.writeFile(modeller.topology, modeller.positions, text, keepIds=True)
+    return text.getvalue()
+
+
+def renamed(pdb: str, old: str, new: str) -> tuple[str, str]:
+    """The PDB with the first residue of a name renamed, and that residue's number."""
+    lines = pdb.splitlines(keepends=True)
+    number = next(x[22:26] for x in lines if x.startswith("ATOM") and x[17:20] == old)
+    changed = [
+        x[:17] + f"{new:<4s}" + x[21:] if x.startswith("ATOM") and x[22:26] == number else x
+        for x in lines
+    ]
+    return "".join(changed), number.strip()
+
+
+@pytest.mark.parametrize("name", ["HIP", "HID", "HIE", "HSP", "ASH", "ASPP", "GLH", "GLUP"])
+def test_protonation_by_names_is_obeyed_and_printed(
+    heavy_pdb: str, name: str, tmp_path: Path
+) -> None:
+    standard = {"H": "HIS", "A": "ASP", "G": "GLU"}[name[0]]
+    text, number = renamed(heavy_pdb, standard, name)
+    (tmp_path / "p.pdb").write_text(text)
+    notes: list[str] = []
+    far = np.array([[50.0, 50.0, 50.0]])
+    completed = complete_protein(
+        tmp_path / "p.pdb", far, ProteinOptions(platform="CPU"), notes.append
+    )
+    residue = next(r for r in completed.topology.residues() if r.id == number)
+    atoms = {atom.name for atom in residue.atoms()}
+    assert atoms & POLAR[standard] == HYDROGENS[PROTONATION[name]]
+    assert any(f"{name} " in note and "as the residue names say" in note for note in notes)
+
+
+ETHANOL = """{title}
+  x
+
+  9  8  0  0  0  0  0  0  0  0999 V2000
+   -0.8883    0.1670   -0.0273 C   0  0
+    0.4658   -0.5116   -0.0368 C   0  0
+    1.4311    0.3229    0.5867 O   0  0
+   -0.8487    1.1175   -0.5695 H   0  0
+   -1.6471   -0.4704   -0.4896 H   0  0
+   -1.1964    0.3978    0.9977 H   0  0
+    0.7920   -0.7224   -1.0597 H   0  0
+    0.4246   -1.4559    0.5138 H   0  0
+    1.4671    1.1550    0.0848 H   0  0
+  1  2  1  0
+  2  3  1  0
+  1  4  1  0
+  1  5  1  0
+  1  6  1  0
+  2  7  1  0
+  2  8  1  0
+  3  9  1  0
+M  END
+> <IC50>
+3 {field}M
+
+$$$$
+"""
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "latin-1"])
+def test_an_sdf_need_not_be_utf8(encoding: str, tmp_path: Path) -> None:
+    text = ETHANOL.format(title="Weiß", field="µ")
+    (tmp_path / "l.sdf").write_bytes(text.encode(encoding))
+    assert read_ligand(tmp_path / "l.sdf").name == "Weiß"
+
+
+PUBLIC = ("openmm_neuralmd.hybrid", "openmm_neuralmd.prepare", "openmm_neuralmd.campaign")
+
+
+def test_importing_public_modules_prints_nothing() -> None:
+    words = "; ".join(f"import {name}" for name in PUBLIC)
+    done = subprocess.run([sys.executable, "-c", words], capture_output=True, text=True, check=True)
+    assert done.stdout == "" and done.stderr == ""
+
+
+def test_progress_without_a_terminal_is_lines(capsys: pytest.CaptureFixture[str]) -> None:
+    with progress_bar("run", 3, "snapshots") as advance:
+        for _ in range(3):
+            advance(1, "fine")
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[0].startswith("run: 1/3 snapshots") and lines[-1].startswith("run: 3/3 snapshots")
+    assert len(lines) == 2 and LINE_EVERY > 1  # the second came too soon after the first

@@ -1,0 +1,50 @@
+"""A short run of the fuzz harness: no mutated file may crash, fill or deceive the package."""
+
+from __future__ import annotations
+
+import pytest
+
+from openmm_neuralmd.errors import InputError
+from robustness import fuzz
+from robustness.targets import TARGETS, Target
+
+
+@pytest.mark.parametrize("name", sorted(TARGETS))
+def test_mutated_files(name: str) -> None:
+    (result,) = fuzz.run([name], cases=15, seconds=60).values()
+    assert result["cases"] == 15
+    assert not result["failures"], result["failures"]
+
+
+class Bad(Target):
+    """Each number a fault of another kind: the harness must see all of them."""
+
+    name = "bad"
+    kind = ""
+
+    def make(self, folder):
+        (folder / "a").write_bytes(b"abc")
+
+    def open(self, place):
+        import os
+        import time
+
+        kind = Bad.kind
+        if kind == "crash":
+            os.abort()
+        if kind == "hang":
+            time.sleep(60)
+        if kind == "exception":
+            raise KeyError("x")
+        if kind == "words":
+            raise InputError("two\nlines")
+        if kind == "memory":
+            bytearray(3 * 2**30)
+
+
+@pytest.mark.parametrize("kind", ["crash", "hang", "exception", "words", "memory"])
+def test_the_harness_sees_every_fault(kind: str, monkeypatch) -> None:
+    monkeypatch.setattr(Bad, "kind", kind)
+    monkeypatch.setattr(fuzz, "SECONDS", 1)
+    (outcome,) = fuzz.outcomes(Bad(), range(1))
+    assert outcome[1] == kind
