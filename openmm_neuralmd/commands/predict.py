@@ -59,7 +59,7 @@ def predict(
     check_output(output)
     count = 1 if molecule is not None else len(molecules(ligand))
     with progress_bar("predicting", count, "ligand") as advance:
-        found = run(
+        predictions = run(
             protein,
             ligand,
             model=model,
@@ -69,8 +69,8 @@ def predict(
             seed=seed,
             progress=advance,
         )
-    write(found, output)
-    for rank, one in enumerate(ranked(found), 1):
+    write(predictions, output)
+    for rank, one in enumerate(ranked(predictions), 1):
         typer.echo(
             f"{rank}. {one.name}: stays within 2 Å {one.stays:.0%} "
             f"({one.stays_low:.0%} to {one.stays_high:.0%}), RMSF {one.rmsf.mean():.2f} Å"

@@ -101,8 +101,8 @@ class NeuralOU(nn.Module):
         if not self.members:
             return None
         if member is not None:
-            found: Corrections = self.members[member](c)
-            return found
+            own: Corrections = self.members[member](c)
+            return own
         return average([one(c) for one in self.members])
 
     def forward(self, c: Springs, member: int | None = None) -> Gaussian:
@@ -157,13 +157,13 @@ def torsion_rows(c: Springs, quadruples: Tensor) -> Tensor:
     torsion = c.kind >= TORSIONS
     for quadruple in quadruples:
         same = (c.atoms == quadruple).all(-1) | (c.atoms == quadruple.flip(0)).all(-1)
-        found = torch.nonzero(same & torsion).flatten()
-        rows.append(int(found[0]) if len(found) else -1)
+        matches = torch.nonzero(same & torsion).flatten()
+        rows.append(int(matches[0]) if len(matches) else -1)
     return torch.tensor(rows, dtype=torch.int64)
 
 
 def negative_log_likelihood(g: Gaussian, maha: Tensor, size: int) -> Tensor:
-    """Of a snapshot, nats per degree of freedom.
+    """Negative log-likelihood of a snapshot in nats per degree of freedom.
 
     Parameters
     ----------

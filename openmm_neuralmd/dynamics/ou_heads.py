@@ -101,7 +101,7 @@ class Member(nn.Module):
         contact = self._contact(c, encoding)
         common = self.settings.scale_range * torch.tanh(self.scale(s).mean())
         force = self.force(encoding.v).squeeze(-1)
-        found = Corrections(
+        correction = Corrections(
             inner=_bounded(inner, span),
             contact=_bounded(contact[:, 0], span) + common,
             anchor=_bounded(self.anchor(s).squeeze(-1), span) + common,
@@ -111,7 +111,7 @@ class Member(nn.Module):
             wells=wells,
             freedom=self.freedom,
         )
-        return Corrections(*(part.to(precise) for part in found))
+        return Corrections(*(part.to(precise) for part in correction))
 
     def _inner(self, c: Springs, s: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """ln k, rest length and well logits of the internal coordinates."""

@@ -116,8 +116,8 @@ class OUProcess:
     def covariance_matrix(self) -> Array:
         """Covariance (3n, 3n) in Å² at the present for the mean square scale."""
         total = self.covariance.sum((1, 2)) * self.scale
-        found: Array = (self.modes * total) @ self.modes.T
-        return found
+        matrix: Array = (self.modes * total) @ self.modes.T
+        return matrix
 
     def scales(self, replicas: int, generator: np.random.Generator, typical: bool = False) -> Array:
         """Scales s (R,), one for each replica; `typical`: the typical one for all."""
@@ -197,8 +197,8 @@ class OUProcess:
             ratio = self.times / window_ps
             lost = 2.0 * ratio * (1.0 - ratio * (1.0 - np.exp(-1.0 / ratio)))
         variance = self.variances().sum(0)
-        found: Array = ((decay - lost) @ variance) / ((1.0 - lost) @ variance)
-        return found
+        share: Array = ((decay - lost) @ variance) / ((1.0 - lost) @ variance)
+        return share
 
     def log_likelihood(self, snapshots: ArrayLike) -> Array:
         """Log-likelihood (S,) in nats of single snapshots (S, n, 3) Å at the present."""

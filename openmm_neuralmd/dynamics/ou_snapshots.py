@@ -42,7 +42,7 @@ class SnapshotMaker:
     rest : (3n, 3n)
         Displacements times this give the part that neither of them explains, filtered.
     pairs : (c, 2) int64
-        Atoms whose distance is kept.
+        Atoms whose distance is near.
     lengths, tolerances : (c,)
         Å, and relative.
     """
@@ -130,7 +130,7 @@ def _kept_pairs(
         graph[i, j] = graph[j, i] = False
     together = np.stack([reached(graph, k) for k in range(n)])
     distance = chemistry.distances
-    kept = np.triu((together & (distance <= 4)) | (distance <= 2), 1)
-    pairs = np.argwhere(kept)
+    near = np.triu((together & (distance <= 4)) | (distance <= 2), 1)
+    pairs = np.argwhere(near)
     steps = distance[pairs[:, 0], pairs[:, 1]]
     return pairs, np.array([TOLERANCES.get(int(step), 0.03) for step in steps])

@@ -60,7 +60,7 @@ def rotatable_bonds(chemistry: LigandChemistry, amides: bool = False) -> Rotatab
         cut[i, j] = cut[j, i] = False
     sizes = [reached(cut, k).sum() for k in range(n)]
     root = reached(cut, int(np.argmax(sizes)))
-    found = []
+    rotors = []
     for row in rows.tolist():
         i, j = chemistry.bonds[row].tolist()
         without = graph.copy()
@@ -69,13 +69,13 @@ def rotatable_bonds(chemistry: LigandChemistry, amides: bool = False) -> Rotatab
         if (beyond & root).any():  # j is on the inner side
             i, j, beyond = j, i, ~beyond
         ends = [int(np.flatnonzero(graph[a] & (np.arange(n) != b))[0]) for a, b in ((i, j), (j, i))]
-        found.append((int(beyond.sum()), i, j, beyond, (ends[0], i, j, ends[1]), row))
-    found.sort(key=lambda one: -one[0])  # a bond further in moves more atoms
+        rotors.append((int(beyond.sum()), i, j, beyond, (ends[0], i, j, ends[1]), row))
+    rotors.sort(key=lambda one: -one[0])  # a bond further in moves more atoms
     return RotatableBonds(
-        np.array([one[1:3] for one in found], dtype=np.int64).reshape(-1, 2),
-        np.array([one[3] for one in found], dtype=bool).reshape(-1, n),
-        np.array([one[4] for one in found], dtype=np.int64).reshape(-1, 4),
-        np.array([one[5] for one in found], dtype=np.int64),
+        np.array([one[1:3] for one in rotors], dtype=np.int64).reshape(-1, 2),
+        np.array([one[3] for one in rotors], dtype=bool).reshape(-1, n),
+        np.array([one[4] for one in rotors], dtype=np.int64).reshape(-1, 4),
+        np.array([one[5] for one in rotors], dtype=np.int64),
     )
 
 

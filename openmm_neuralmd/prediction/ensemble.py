@@ -195,12 +195,12 @@ def _contacts(
     order = sorted(set(names), key=names.index)
     member = np.array([[name == one for name in names] for one in order])
     rows = [_occupancy(scaled(draws, f), pocket, member) for f in (1.0, factor, 1.0 / factor)]
-    found = [
+    frequent = [
         Contact(name, float(p[0]), float(p.min()), float(p.max()))
         for name, p in zip(order, np.array(rows).T)
         if p.max() >= 0.05
     ]
-    return tuple(sorted(found, key=lambda contact: -contact.occupancy))
+    return tuple(sorted(frequent, key=lambda contact: -contact.occupancy))
 
 
 def _occupancy(x: Array, pocket: Array, member: NDArray[np.bool_]) -> Array:

@@ -144,12 +144,12 @@ def _parents(one: LigandPrediction) -> dict[str, str]:
     atoms = list(one.complex.topology.atoms())
     names = [atoms[i].name for i in one.complex.ligand.tolist()]
     heavy = set(one.complex.heavy.tolist())
-    found = {}
+    heavy_of = {}
     for i, j in one.complex.ligand_bonds.tolist():
         for parent, child in ((i, j), (j, i)):
             if parent in heavy and child not in heavy:
-                found[names[child]] = names[parent]
-    return found
+                heavy_of[names[child]] = names[parent]
+    return heavy_of
 
 
 def as_json(one: LigandPrediction) -> dict[str, Any]:

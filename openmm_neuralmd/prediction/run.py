@@ -68,8 +68,8 @@ def predict(
     >>> from openmm_neuralmd import predict
     >>> from openmm_neuralmd.examples import predict_example
     >>> protein, ligand = predict_example()
-    >>> (found,) = predict(protein, ligand, time=5.0)
-    >>> found.snapshots.shape == (5, len(found.pose), 3)
+    >>> (results,) = predict(protein, ligand, time=5.0)
+    >>> results.snapshots.shape == (5, len(results.pose), 3)
     True
     """
     length, step = picoseconds(time), picoseconds(interval)
@@ -80,11 +80,11 @@ def predict(
         )
     path = bundled_models().get(str(model), Path(model))
     wanted = [molecule] if molecule is not None else molecules(ligand)
-    found = []
+    results = []
     for one in predictions(protein, ligand, path, wanted, round(length / step), step, seed):
-        found.append(one)
+        results.append(one)
         progress(1, one.name)
-    return found
+    return results
 
 
 def predictions(

@@ -68,11 +68,11 @@ def fit_constants(model: NeuralOU, examples: Sequence[Example], prior: float = 1
         return float(total.detach()), np.append(*[g.reshape(-1).numpy() for g in gradients])
 
     bounds = [(value - REACH, value + REACH) for value in initial]
-    found = minimize(loss, initial, jac=True, method="L-BFGS-B", bounds=bounds)
-    loss(found.x)
+    optimum = minimize(loss, initial, jac=True, method="L-BFGS-B", bounds=bounds)
+    loss(optimum.x)
     for parameter, kind in zip(parameters, types):
         parameter.data = parameter.data.to(kind)
-    return float(found.fun)
+    return float(optimum.fun)
 
 
 def fit_member(

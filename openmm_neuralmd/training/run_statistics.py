@@ -87,7 +87,7 @@ def read_packed(folder: Path, names: Iterable[str] | None = None) -> list[RunSta
     """
     manifest = Path(folder) / "manifest.json"
     entries = json.loads(manifest.read_text())["complexes"] if manifest.is_file() else {}
-    found = []
+    statistics = []
     for path in sorted(Path(folder).glob("*.npz")):
         base = path.with_suffix("")
         files = [Path(f"{base}.sdf"), Path(f"{base}.pdb.gz")]
@@ -99,8 +99,8 @@ def read_packed(folder: Path, names: Iterable[str] | None = None) -> list[RunSta
             interval = float(arrays["interval_ps"])
         one = _complex(base.name, files[0], files[1], runs, interval)
         target = entries.get(base.name, {}).get("target", one.target)
-        found.append(replace(one, target=target))
-    return found
+        statistics.append(replace(one, target=target))
+    return statistics
 
 
 def read_trajectory(folder: Path, name: str | None = None) -> RunStatistics:

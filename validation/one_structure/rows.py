@@ -88,8 +88,8 @@ def fit_scale(squared: Sequence[float], sizes: Sequence[int]) -> tuple[float, fl
         prior = 1e-3 * (p[1] - np.log(3.0)) ** 2
         return float(((spread - normal - 0.5 * d * p[0]) / d).mean() + prior)
 
-    found = minimize(loss, np.log([(d / m).mean(), 3.0]), method="Nelder-Mead").x
-    return float(np.exp(found[0])), float(np.exp(found[1])), float(1 / (m / d).mean())
+    minimum = minimize(loss, np.log([(d / m).mean(), 3.0]), method="Nelder-Mead").x
+    return float(np.exp(minimum[0])), float(np.exp(minimum[1])), float(1 / (m / d).mean())
 
 
 def second_moment(c: RunStatistics) -> Array:
