@@ -68,14 +68,14 @@ def errors(name: str) -> str:
     result = result_of(name)
     if result is None:
         return missing(COMMAND.format(name))
-    made = metric_table(result["errors"], ERRORS, LEARNED | TRIVIAL, result["seed_spread"])
+    body = metric_table(result["errors"], ERRORS, LEARNED | TRIVIAL, result["seed_spread"])
     lags = result["autocorrelation"].items()
     memory = [f"{fmean(values):.2f} after {lag}" for lag, values in lags]
     return (
         f"{result['what']}: {result['origins']} origins, {result['settings']['ahead']} snapshots "
         f"ahead, in {result['clusters']} stretches; seeds "
         f"{', '.join(map(str, result['settings']['seeds']))}. Autocorrelation, in snapshots: "
-        f"{', '.join(memory)}.\n\n{made}\n{machine(f'accuracy-{name}')}"
+        f"{', '.join(memory)}.\n\n{body}\n{machine(f'accuracy-{name}')}"
     )
 
 

@@ -38,8 +38,8 @@ def conservation(name: str, command: str) -> str:
         value = f"{check.value[0]:.1e} {_unit(check.unit)}" if check.value else ""
         held = check.threshold if check.outcome in ("pass", "fail") else ""
         rows.append([check.what, value.strip(), held, VERDICTS[check.outcome], check.note])
-    made = table(["", "value", "threshold", "", "note"], rows)
-    return f"{_model(result)}\n\n{made}\n{machine(f'conservation-{name}')}"
+    body = table(["", "value", "threshold", "", "note"], rows)
+    return f"{_model(result)}\n\n{body}\n{machine(f'conservation-{name}')}"
 
 
 def _unit(unit: str) -> str:
@@ -59,13 +59,13 @@ def drift(name: str, command: str) -> str:
     rows = [
         [
             f"{side} force",
-            f"{found['slope']:.1e} ± {found['resolution']:.1e}",
-            f"{found['share']:.2g}",
-            f"{found['fluctuation']:.2g}",
-            f"{found['temperature']:.0f}",
-            f"{found['picoseconds']:.0f}",
+            f"{drift_of['slope']:.1e} ± {drift_of['resolution']:.1e}",
+            f"{drift_of['share']:.2g}",
+            f"{drift_of['fluctuation']:.2g}",
+            f"{drift_of['temperature']:.0f}",
+            f"{drift_of['picoseconds']:.0f}",
         ]
-        for side, found in result["drift"].items()
+        for side, drift_of in result["drift"].items()
     ]
     header = ["", "drift, kT/ns/dof", "over the run, by σ(K)", "σ(E) by σ(K)", "K", "ps"]
     chosen = result["nve"]
@@ -82,10 +82,10 @@ def oscillation(name: str, command: str) -> str:
         [method, *(_cell(row.get(key), decimals) for key, (_, decimals) in SHOWN.items())]
         for method, row in result["methods"].items()
     ]
-    made = table(["", *(title for title, _ in SHOWN.values())], rows)
+    body = table(["", *(title for title, _ in SHOWN.values())], rows)
     length = result["forecast"] * result["interval_ps"]
     said = f"{result['complex']}: {result['forecast']} snapshots ahead ({length / 1000:g} ns)"
-    return f"{said}, {result['known']} known.\n\n{made}\n{machine(f'oscillation-{name}')}"
+    return f"{said}, {result['known']} known.\n\n{body}\n{machine(f'oscillation-{name}')}"
 
 
 def _cell(value: float | list[float] | None, decimals: int) -> str:
@@ -110,31 +110,32 @@ def energies(name: str, command: str) -> str:
         ]
         for term, row in both.items()
     ]
-    made = table(["kJ/mol", "OpenMM", "GROMACS", "difference", "relative"], rows)
+    body = table(["kJ/mol", "OpenMM", "GROMACS", "difference", "relative"], rows)
     counts = result["energies"]["atoms"]
     said = (
         f"{result['complex']}, mode {result['settings']['mode']}, {counts['kept']:,} atoms; "
         f"GROMACS {result['gromacs']['version']}, mixed precision; OpenMM in double."
     )
-    return f"{said}\n\n{made}\n{machine(f'gromacs-{name}')}"
+    return f"{said}\n\n{body}\n{machine(f'gromacs-{name}')}"
 
 
 def ceiling(name: str, command: str) -> str:
     """How well two engines agree, beside two runs of one."""
     result = read(f"gromacs-{name}") if measured(f"gromacs-{name}") else {}
-    found = result.get("observed")
-    if not found:
+    data = result.get("observed")
+    if not data:
         return missing(command)
     rows = [
         [title, f"{row['between']:.{d}f}", f"{row['within']:.{d}f}", interval(row["excess"], d)]
         for key, (title, d) in OBSERVED.items()
-        if (row := found["agreement"].get(key))
+        if (row := data["agreement"].get(key))
     ]
-    made = table(["", "GROMACS and OpenMM", "two runs of one", "difference"], rows)
+    body = table(["", "GROMACS and OpenMM", "two runs of one", "difference"], rows)
     return (
-        f"{result['complex']}: {found['replicas']} runs of {found['time_ps'] / 1000:g} ns by each "
-        f"engine; blocks of {found['block_ps']:g} ps, {found['blocks']} in a run. RMSF, GROMACS by "
-        f"OpenMM: {interval(found['rmsf_ratio'], 2)}.\n\n{made}\n{machine(f'gromacs-{name}')}"
+        f"{result['complex']}: {data['replicas']} runs of {data['time_ps'] / 1000:g} ns "
+        f"by each engine; blocks of {data['block_ps']:g} ps, {data['blocks']} in a run. RMSF, "
+        f"GROMACS by OpenMM: {interval(data['rmsf_ratio'], 2)}.\n\n"
+        f"{body}\n{machine(f'gromacs-{name}')}"
     )
 
 

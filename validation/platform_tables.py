@@ -25,11 +25,11 @@ def _of_one(name: str) -> str:
         [row["title"], row["unit"], *(_cell(row["places"].get(place)) for place in places)]
         for row in result["features"].values()
     ]
-    made = table(["feature", "unit", *places], rows)
+    body = table(["feature", "unit", *places], rows)
     devices = {d["properties"].get("DeviceName", "") for d in result["devices"].values()} - {""}
     where = f"Devices: {', '.join(sorted(devices))}. " if devices else ""
     lost = "".join(f" {place}: {why}." for place, why in result["left_out"].items())
-    return f"{made}\n{where}{machine(name)}{lost}"
+    return f"{body}\n{where}{machine(name)}{lost}"
 
 
 def _cell(found: dict | None) -> str:

@@ -221,7 +221,7 @@ def _summary(trainer: Trainer, model: Model) -> None:
     epochs = len(counters.history)
     early = " (stopped early)" if epochs < trainer.settings.epochs else ""
     typer.echo(f"best validation error: {counters.best:.4f}, epoch {counters.best_epoch}")
-    if counters.untrained <= counters.best:
+    if counters.best >= (1 - 1e-6) * counters.untrained:
         typer.echo(
             f"warning: the untrained model has a validation error of {counters.untrained:.4f}: no "
             "epoch is better, and this model's forecasts owe nothing to training"

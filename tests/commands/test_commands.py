@@ -265,12 +265,12 @@ def test_simulate_refuses_a_ligand_that_would_stand_still(folder: Path, tmp_path
 
 def test_training_says_when_the_untrained_model_is_best(folder: Path, tmp_path: Path) -> None:
     settings = yaml.safe_load((folder / "settings.yaml").read_text())
-    settings |= {"learning_rate": 900.0, "epochs": 1}
-    file = folder / "wild.yaml"
+    settings |= {"learning_rate": 1e-30, "epochs": 1}
+    file = folder / "idle.yaml"
     file.write_text(yaml.safe_dump(settings))
-    wild = call("train", file, "-o", tmp_path / "run")
-    assert wild.exit_code == 0, wild.output
-    assert "warning: the untrained model has a validation error of" in wild.stdout
+    idle = call("train", file, "-o", tmp_path / "run")
+    assert idle.exit_code == 0, idle.output
+    assert "warning: the untrained model has a validation error of" in idle.stdout
 
 
 def test_simulate_says_what_it_makes_and_how_much_that_moves(folder: Path, tmp_path: Path) -> None:

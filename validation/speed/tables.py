@@ -20,7 +20,7 @@ def speed(name: str) -> str:
     others = {side: row["ns_per_day"]["median"] for side, row in rows.items() if side not in ratios}
     fastest = max(others, key=others.__getitem__)
     sampled, card = result["memory"] is not None, result["validity"]
-    made = []
+    body = []
     for side, row in rows.items():
         ns, ratio = row["ns_per_day"], ratios.get(side, {})
         cells = [
@@ -34,7 +34,7 @@ def speed(name: str) -> str:
         if sampled:
             cells += [_cell(row["independent_per_day"]), _cell(ratio.get("per_independent_sample"))]
         cells.append(counts(card) if ratio else "")
-        made.append(cells)
+        body.append(cells)
     header = [
         "",
         "atoms that move",
@@ -45,7 +45,7 @@ def speed(name: str) -> str:
     ]
     header += ["independent samples a day", "ratio of these"] if sampled else []
     header.append("checks of the validity card")
-    return table(header, made)
+    return table(header, body)
 
 
 def _cell(value: float | None) -> str:
@@ -68,14 +68,14 @@ def parts(name: str) -> str:
 def caveats(name: str) -> str:
     """What the two sides of the speed table do, in words, and what was not timed."""
     result = read(name)
-    told = list(result["in_words"])
+    sentences = list(result["in_words"])
     if (card := result["validity"]) is not None:
-        told.append(f"The validity card says: {verdict(card)}.")
+        sentences.append(f"The validity card says: {verdict(card)}.")
     reasons: dict[str, list[str]] = {}
     for side, why in result["left_out"].items():
         reasons.setdefault(why, []).append(side)
-    told += [f"Not timed: {'; '.join(sides)}. Why: {why}" for why, sides in reasons.items()]
-    return "".join(f"- {sentence}\n" for sentence in told)
+    sentences += [f"Not timed: {'; '.join(sides)}. Why: {why}" for why, sides in reasons.items()]
+    return "".join(f"- {sentence}\n" for sentence in sentences)
 
 
 def engines(name: str) -> str:
@@ -93,10 +93,10 @@ def engines(name: str) -> str:
         ]
         for row in result["rows"]
     ]
-    made = table(["", "atoms", "that move", "ns/day", f"range of {result['repeats']}"], rows)
+    body = table(["", "atoms", "that move", "ns/day", f"range of {result['repeats']}"], rows)
     gmx = result["gromacs"]
     said = f"GROMACS {gmx['version']} ({gmx['simd']}), {result['threads']} threads each."
-    return f"{made}\n{result['what']}. {said} {machine(name)}"
+    return f"{body}\n{result['what']}. {said} {machine(name)}"
 
 
 _OF = {"": "speedup-t4l-p-xylene", "-water": "speedup-p38"}
