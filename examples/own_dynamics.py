@@ -28,7 +28,7 @@ from openmm_neuralmd.bindingnet.network import BindingNet, Protein
 from openmm_neuralmd.bindingnet.settings import BindingNetSettings
 from openmm_neuralmd.dynamics.naive import TRIVIAL
 from openmm_neuralmd.dynamics.projection import project_batch
-from openmm_neuralmd.dynamics.registry import LEARNED, Learned
+from openmm_neuralmd.dynamics.registry import LEARNED, Dynamics
 from openmm_neuralmd.dynamics.second_order import positive
 from openmm_neuralmd.dynamics.state import mean_lengths, remember
 from openmm_neuralmd.training.data import read_trajectories
@@ -60,8 +60,11 @@ class Relaxed(NamedTuple):
     lengths: Tensor  # (B, q), Å
 
 
-class Relaxation(nn.Module):
+class Relaxation(Dynamics):
     """Towards the remembered mean, and where the network pushes."""
+
+    settings_class = RelaxationSettings
+    title = "relaxation"
 
     def __init__(self, settings: RelaxationSettings) -> None:
         super().__init__()
@@ -72,10 +75,6 @@ class Relaxation(nn.Module):
     def coefficients(self) -> list[nn.Parameter]:
         """Numbers that learn at a rate of their own."""
         return [self.raw]
-
-    def encode(self, c: ComplexTensors) -> Protein:
-        """The rigid protein, once."""
-        return self.network.encode(c)
 
     def start(self, c: ComplexTensors, known: Tensor, valid: Tensor) -> Relaxed:
         """From known snapshots (B, T, n, 3), the present one last; padding is not valid."""
@@ -101,7 +100,7 @@ class Relaxation(nn.Module):
         return torch.stack(path, dim=1), state._replace(x=x)
 
 
-LEARNED["relaxation"] = Learned(Relaxation, RelaxationSettings)
+LEARNED["relaxation"] = Relaxation
 # --8<-- [end:dynamics]
 
 

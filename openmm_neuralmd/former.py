@@ -56,9 +56,9 @@ MODULES: dict[str, tuple[str, ...]] = {
     "ligands": ("structure.ligand",),
     "messages": ("errors",),
     "mm": ("simulation",),
-    "mm.ode_step": ("simulation.steps",),
+    "mm.ode_step": ("dynamics.openmm_steps",),
     "mm.partial": ("utils.resume",),
-    "mm.sde_step": ("simulation.steps",),
+    "mm.sde_step": ("dynamics.openmm_steps",),
     "nested": ("utils.nested",),
     "progress": ("utils.progress",),
     "provenance": ("utils.provenance",),
@@ -92,7 +92,7 @@ of that package: `reference.md.selection` is `md.selection`."""
 
 NAMES: dict[str, tuple[str, ...]] = {
     "assessment": ("assessment.stretch",),
-    "dynamics": ("rollouts",),
+    "dynamics": ("rollouts", "dynamics.registry"),
 }
 """Where names are that a package had, which is there under the same name today."""
 

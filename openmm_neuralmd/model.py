@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -14,10 +13,10 @@ from openmm.app import Element
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
-from torch import nn
 
-from .dynamics.energy import EnergyModel, EnergyModelSettings
-from .dynamics.ou import NeuralOU, NeuralOUSettings
+from .dynamics.contract import Dynamics
+from .dynamics.energy import EnergyModel
+from .dynamics.ou import NeuralOU
 from .dynamics.registry import LEARNED
 from .errors import ModelError, one_line
 from .structure.complex import Complex
@@ -31,16 +30,12 @@ FORMAT = 1
 """Version of the file format and of the architecture; another one is refused."""
 
 
-def _made_by(module: Callable[[Any], nn.Module], settings: type[BaseModel]) -> Any:
-    return lambda content: module(settings.model_validate(content))
-
-
-def kinds() -> dict[str, Callable[[dict[str, Any]], nn.Module]]:
+def kinds() -> dict[str, type[Dynamics]]:
     """What a model file may hold, by name: dynamics that jump, energy models, NeuralMD-OU."""
     return {
-        **{name: _made_by(kind.module, kind.settings) for name, kind in LEARNED.items()},
-        "bindingnet-energy": _made_by(EnergyModel, EnergyModelSettings),
-        "neuralmd-ou": _made_by(NeuralOU, NeuralOUSettings),
+        **LEARNED,
+        "bindingnet-energy": EnergyModel,
+        "neuralmd-ou": NeuralOU,
     }
 
 
@@ -92,14 +87,14 @@ class Model:
 
     Attributes
     ----------
-    dynamics : torch.nn.Module
+    dynamics : Dynamics
         The network and its dynamics, in evaluation mode.
     card : ModelCard
     sha256 : str
         Of the file it came from; empty for a model that was never saved.
     """
 
-    dynamics: nn.Module
+    dynamics: Dynamics
     card: ModelCard
     sha256: str = ""
 
@@ -244,8 +239,9 @@ def load_model(name_or_path: str | Path, dtype: torch.dtype = torch.float32) -> 
     if card.kind not in known:
         raise ModelError(f"{path}: unknown kind '{card.kind}'; known are: {', '.join(known)}")
     _check_size(card.settings, path)
+    kind = known[card.kind]
     try:
-        dynamics = known[card.kind](card.settings)
+        dynamics = kind(kind.settings_class.model_validate(card.settings))
         with safe_open(str(path), "pt") as file:
             weights = {key: file.get_tensor(key) for key in file.keys()}
         dynamics.load_state_dict(weights)

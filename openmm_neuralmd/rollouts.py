@@ -8,7 +8,6 @@ import numpy as np
 import torch
 
 from .bindingnet.inputs import complex_tensors
-from .dynamics.registry import Propagator
 from .errors import InputError, ModelError
 from .utils.nested import rows
 
@@ -59,7 +58,7 @@ def rollout(
         If the coordinates do not fit the complex or are not finite.
     """
     dynamics = model.dynamics
-    if not isinstance(dynamics, Propagator):
+    if not dynamics.jumps:
         raise ModelError(
             f"model '{model.card.name}' ({model.card.kind}) does not jump snapshots; use it as a "
             "NeuralMDForce with an OpenMM integrator"

@@ -37,7 +37,7 @@ NAMES = {
     "mm.force.find_forces": "simulation.force",
     "mm.force.serialize_system": "simulation.force",
     "mm.force.verify": "simulation.force",
-    "mm.ode_step.write_ode_step": "simulation.steps",
+    "mm.ode_step.write_ode_step": "dynamics.openmm_steps",
     "mm.run.RunSettings": "simulation.run",
     "mm.run.simulate": "simulation.run",
     "progress.progress_bar": "utils.progress",

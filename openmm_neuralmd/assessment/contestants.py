@@ -13,7 +13,6 @@ from torch import Tensor
 from ..analysis.coordinates import Array
 from ..analysis.evaluation import Forecast, Sampler
 from ..dynamics.naive import AR1, TRIVIAL
-from ..dynamics.registry import LEARNED
 from ..model import Model
 from ..rollouts import rollout
 from ..trajectory.snapshots import Snapshots
@@ -81,7 +80,7 @@ def learned_forecasts(
     """
     name = name or model.card.kind
     single = {name: lambda known, count: rollout(model, snapshots.complex, known, count)}
-    if not LEARNED[model.card.kind].stochastic:
+    if not model.dynamics.stochastic:
         return single
 
     def mean(known: Array, count: int) -> Array:
@@ -99,7 +98,7 @@ def learned_samplers(
 
 
 def _futures(model: Model, snapshots: Snapshots, known: Array, count: int) -> Array:
-    replicas = FUTURES if LEARNED[model.card.kind].stochastic else 1
+    replicas = FUTURES if model.dynamics.stochastic else 1
     return rollout(model, snapshots.complex, known, count, replicas=replicas, seed=SEED)
 
 

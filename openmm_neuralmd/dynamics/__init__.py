@@ -5,19 +5,18 @@ from __future__ import annotations
 from ..former import names_of
 from .naive import TRIVIAL
 from .ode import NeuralODE, NeuralODESettings
-from .registry import LEARNED, Learned, Propagator
+from .registry import LEARNED, Dynamics
 from .sde import NeuralSDE, NeuralSDESettings
 from .state import State
 
 __all__ = [
     "LEARNED",
     "TRIVIAL",
-    "Learned",
+    "Dynamics",
     "NeuralODE",
     "NeuralODESettings",
     "NeuralSDE",
     "NeuralSDESettings",
-    "Propagator",
     "State",
 ]
 

@@ -15,12 +15,13 @@ from typing import NamedTuple
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field
-from torch import Tensor, nn
+from torch import Tensor
 
 from ..bindingnet.inputs import ComplexTensors
 from ..bindingnet.network import BindingNet, Protein
 from ..bindingnet.settings import BindingNetSettings
 from ..errors import InputError
+from .contract import Dynamics
 from .gnn import (
     GNNMD,
     GNNMDSettings,
@@ -56,7 +57,7 @@ class DenoisingLDSettings(BaseModel):
     sweeps: int = Field(0, ge=0)
 
 
-class DenoisingLD(nn.Module):
+class DenoisingLD(Dynamics):
     """DenoisingLD.
 
     Parameters
@@ -64,18 +65,15 @@ class DenoisingLD(nn.Module):
     settings : DenoisingLDSettings
     """
 
+    settings_class = DenoisingLDSettings
+    title = "DenoisingLD"
+    objectives = ("denoising",)
+    stochastic = True
+
     def __init__(self, settings: DenoisingLDSettings) -> None:
         super().__init__()
         self.settings = settings
         self.network = BindingNet(settings.network)
-
-    def coefficients(self) -> list[nn.Parameter]:
-        """None: there is nothing but the network."""
-        return []
-
-    def encode(self, c: ComplexTensors) -> Protein:
-        """The rigid protein, once."""
-        return self.network.encode(c)
 
     def start(self, c: ComplexTensors, known: Tensor, valid: Tensor) -> Position:
         """See `last_position`."""
@@ -143,7 +141,7 @@ class CGMDSettings(GNNMDSettings):
     refinements: int = Field(2, ge=0)
 
 
-class CGMD(nn.Module):
+class CGMD(Dynamics):
     """CG-MD: GNN-MD, each snapshot refined by a score model.
 
     Parameters
@@ -151,15 +149,20 @@ class CGMD(nn.Module):
     settings : CGMDSettings
     """
 
+    settings_class = CGMDSettings
+    title = "CG-MD"
+    objectives = ("forecast+denoising",)
+
     def __init__(self, settings: CGMDSettings) -> None:
         super().__init__()
         self.settings = settings
         self.dynamics = GNNMD(GNNMDSettings(network=settings.network, sweeps=settings.sweeps))
         self.score = BindingNet(settings.network)
 
-    def coefficients(self) -> list[nn.Parameter]:
-        """None: there is nothing but the networks."""
-        return []
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """None: no single network says where an atom is pushed."""
+        return ()
 
     def encode(self, c: ComplexTensors) -> BothProteins:
         """The rigid protein as both networks see it, once."""

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from ..bindingnet.inputs import ComplexTensors
 from ..bindingnet.network import BindingNet, Protein
 from ..bindingnet.settings import BindingNetSettings, EnergyNetwork
+from .contract import Dynamics
 
 
 class Counts(NamedTuple):
@@ -142,7 +143,7 @@ class EnergyModelSettings(BaseModel):
     terms: Counts = Counts()
 
 
-class EnergyModel(nn.Module):
+class EnergyModel(Dynamics):
     """The energy of a ligand in its pocket, kJ/mol, up to a constant of each complex.
 
     It does not jump: `NeuralMDForce` gives it to any OpenMM integrator.  With bonded terms it
@@ -153,19 +154,21 @@ class EnergyModel(nn.Module):
     settings : EnergyModelSettings
     """
 
+    settings_class = EnergyModelSettings
+    title = "energy model"
+    jumps = False
+    newtonian = True
+
     def __init__(self, settings: EnergyModelSettings) -> None:
         super().__init__()
         self.settings = settings
         self.network = BindingNet(settings.network)
         self.terms = BondedTerms(settings.terms)
 
-    def coefficients(self) -> list[nn.Parameter]:
-        """None: there is nothing but the network."""
-        return []
-
-    def encode(self, c: ComplexTensors) -> Protein:
-        """The rigid protein, once."""
-        return self.network.encode(c)
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """Its energy."""
+        return ("energy",)
 
     def learned(self, c: ComplexTensors, protein: Protein, x: Tensor) -> Tensor:
         """The network's part (B,) of the energy in kJ/mol, of ligands at x (B, n, 3) Å."""

@@ -11,11 +11,12 @@ from typing import NamedTuple
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field
-from torch import Tensor, nn
+from torch import Tensor
 
 from ..bindingnet.inputs import ComplexTensors
 from ..bindingnet.network import BindingNet, Protein
 from ..bindingnet.settings import BindingNetSettings
+from .contract import Dynamics
 from .projection import project_batch
 from .state import mean_lengths
 
@@ -56,7 +57,7 @@ class GNNMDSettings(BaseModel):
     sweeps: int = Field(0, ge=0)
 
 
-class GNNMD(nn.Module):
+class GNNMD(Dynamics):
     """GNN-MD.
 
     Parameters
@@ -64,18 +65,13 @@ class GNNMD(nn.Module):
     settings : GNNMDSettings
     """
 
+    settings_class = GNNMDSettings
+    title = "GNN-MD"
+
     def __init__(self, settings: GNNMDSettings) -> None:
         super().__init__()
         self.settings = settings
         self.network = BindingNet(settings.network)
-
-    def coefficients(self) -> list[nn.Parameter]:
-        """None: there is nothing but the network."""
-        return []
-
-    def encode(self, c: ComplexTensors) -> Protein:
-        """The rigid protein, once."""
-        return self.network.encode(c)
 
     def start(self, c: ComplexTensors, known: Tensor, valid: Tensor) -> Position:
         """See `last_position`."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 import torch
 from torch import Tensor
@@ -25,6 +25,8 @@ WINDOWS = (3, 5, 10, 20, 50)
 
 class Trivial(Protocol):
     """What every trivial forecaster offers."""
+
+    title: ClassVar[str]
 
     @classmethod
     def fit(cls, segments: Sequence[Tensor], *, bonds: Tensor, horizon: int) -> Trivial:
@@ -60,6 +62,8 @@ class Trivial(Protocol):
 class Persistence:
     """Nothing moves any more: the last known snapshot."""
 
+    title: ClassVar[str] = "standing still"
+
     @classmethod
     def fit(cls, segments: Sequence[Tensor], *, bonds: Tensor, horizon: int) -> Persistence:
         """Nothing to fit."""
@@ -74,6 +78,8 @@ class Persistence:
 class MeanStructure:
     """The mean of all known snapshots: the best constant if the ligand has no memory."""
 
+    title: ClassVar[str] = "mean structure"
+
     @classmethod
     def fit(cls, segments: Sequence[Tensor], *, bonds: Tensor, horizon: int) -> MeanStructure:
         """Nothing to fit."""
@@ -87,6 +93,8 @@ class MeanStructure:
 @dataclass(frozen=True)
 class RecentMean:
     """The mean of the last `w` known snapshots, or of all where fewer are known."""
+
+    title: ClassVar[str] = "recent mean"
 
     w: int
 
@@ -111,6 +119,8 @@ class ProjectedRecentMean:
     An average of turned groups shrinks; sweeps of position-based projection bring the 1–2 and
     1–3 distances back to their means over the known snapshots.
     """
+
+    title: ClassVar[str] = "projected recent mean"
 
     w: int
     pairs: Tensor
@@ -144,6 +154,8 @@ class AR1:
     sigma : Tensor (n,)
         Standard deviation of the noise of one snapshot per coordinate, Å.
     """
+
+    title: ClassVar[str] = "AR(1)"
 
     phi: Tensor
     sigma: Tensor

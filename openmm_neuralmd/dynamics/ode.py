@@ -15,8 +15,9 @@ molecule.
 
 from __future__ import annotations
 
+import copy
 import math
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from pydantic import Field
@@ -26,12 +27,15 @@ from torchdiffeq import odeint, odeint_adjoint
 
 from ..bindingnet.inputs import ComplexTensors
 from ..bindingnet.network import LigandVectorNet, Protein
+from .openmm_steps import write_ode_step
 from .projection import project_batch
 from .second_order import SecondOrder, SecondOrderSettings, positive
 from .state import State, mean_lengths, remember
 
 STABLE = {"euler": 2.0, "midpoint": 2.0, "rk4": 2.78, "dopri5": math.inf}
 """How large γ times the step may be: beyond, each step of the solver makes a velocity longer."""
+ORDERS = {"euler": 1, "midpoint": 2, "rk4": 4}
+"""Convergence orders; dopri5 chooses its own steps, so it has none in `step`."""
 
 
 class NeuralODESettings(SecondOrderSettings):
@@ -67,6 +71,9 @@ class NeuralODE(SecondOrder):
     settings : NeuralODESettings
     """
 
+    settings_class = NeuralODESettings
+    title = "NeuralMD-ODE"
+
     def __init__(self, settings: NeuralODESettings) -> None:
         super().__init__(settings)
         self.settings = settings
@@ -85,6 +92,32 @@ class NeuralODE(SecondOrder):
         """
         gamma, limit = softplus(self.raw_friction), STABLE[self.settings.solver]
         return gamma - torch.relu(gamma - limit / self.settings.step).detach()
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """The force, and the velocity refinement of a model that has one."""
+        return ("force",) if self.refinement is None else ("force", "refinement")
+
+    @property
+    def convergence_order(self) -> int | None:
+        """That of its solver."""
+        return ORDERS.get(self.settings.solver)
+
+    def with_steps(self, steps: int) -> NeuralODE:
+        """See `Dynamics.with_steps`."""
+        other = copy.copy(self)
+        other.settings = self.settings.model_copy(update={"step": 1 / steps, "sweeps": 0})
+        return other
+
+    def write_step(
+        self, integrator: Any, interval: float, fields: dict[str, str], solver: str | None
+    ) -> None:
+        """See `Dynamics.write_step`."""
+        write_ode_step(integrator, self, interval, fields, solver)
+
+    def per_atom(self, state: State) -> dict[str, Tensor]:
+        """The memory."""
+        return {f"y{p}": y for p, y in enumerate(state.y[0])}
 
     @property
     def memory(self) -> Tensor:

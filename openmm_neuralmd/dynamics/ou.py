@@ -21,6 +21,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 
 from ..bindingnet.structure_network import StructureNetSettings
+from .contract import Dynamics
 from .internal_coordinates import CLASSES
 from .ou_heads import TORSIONS, Corrections, HeadSettings, Member, average
 from .ou_relaxation import Relaxation, RelaxationSettings
@@ -71,13 +72,19 @@ class Gaussian(NamedTuple):
     freedom: Tensor
 
 
-class NeuralOU(nn.Module):
+class NeuralOU(Dynamics):
     """The one-structure model.
 
     Parameters
     ----------
     settings : NeuralOUSettings
     """
+
+    settings_class = NeuralOUSettings
+    title = "NeuralMD-OU"
+    objectives = ("statistics",)
+    stochastic = True
+    jumps = False
 
     def __init__(self, settings: NeuralOUSettings) -> None:
         super().__init__()
@@ -91,6 +98,11 @@ class NeuralOU(nn.Module):
         self.leave = nn.Parameter(torch.full((len(CLASSES), 2, 2), -4.0))
         self.log_typical = nn.Parameter(torch.zeros(()))
         self.log_hop_rate = nn.Parameter(torch.tensor(math.log(0.01)))
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """None: its process is sampled in closed form, see `ou_prediction`."""
+        return ()
 
     def class_parameters(self) -> list[nn.Parameter]:
         """Class constants and degrees of freedom; they are fitted before the network."""

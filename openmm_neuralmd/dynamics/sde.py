@@ -20,7 +20,7 @@ and angles.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from pydantic import Field
@@ -37,6 +37,7 @@ from .fluctuations import (
     local_means,
     spaced,
 )
+from .openmm_steps import write_sde_step
 from .projection import project_batch
 from .second_order import (
     SecondOrder,
@@ -112,6 +113,11 @@ class NeuralSDE(SecondOrder):
     settings : NeuralSDESettings
     """
 
+    settings_class = NeuralSDESettings
+    title = "NeuralMD-SDE"
+    objectives = ("energy-score",)
+    stochastic = True
+
     def __init__(self, settings: NeuralSDESettings) -> None:
         super().__init__(settings)
         self.settings = settings
@@ -120,6 +126,25 @@ class NeuralSDE(SecondOrder):
         self.raw_coupling = positive(settings.coupling)
         self.raw_window = positive(float(settings.window))
         self.raw_amplitude = positive(settings.amplitude)
+
+    def write_step(
+        self, integrator: Any, interval: float, fields: dict[str, str], solver: str | None
+    ) -> None:
+        """See `Dynamics.write_step`."""
+        write_sde_step(integrator, self, interval, fields, solver)
+
+    def per_atom(self, state: SDEState) -> dict[str, Tensor]:
+        """The present pose, the poses it may jump to, and the modes of its noise."""
+        return {
+            "y": state.y[0],
+            "rest": state.noise.rest[0].unsqueeze(-1).expand(-1, 3),
+            **{f"mode{k}": mode for k, mode in enumerate(state.noise.modes[0])},
+            **{f"pose{m}": pose for m, pose in enumerate(state.poses[0])},
+        }
+
+    def times(self, state: SDEState) -> dict[str, float]:
+        """How long a pose lasts."""
+        return {"tau": state.tau.item()}
 
     @property
     def coupling(self) -> Tensor:

@@ -12,6 +12,7 @@ from torch.nn.functional import softplus
 from ..bindingnet.inputs import ComplexTensors
 from ..bindingnet.network import BindingNet, LigandVectorNet, Protein
 from ..bindingnet.settings import BindingNetSettings
+from .contract import Dynamics
 from .state import last_step
 
 
@@ -70,13 +71,16 @@ def positive(*starts: float) -> nn.Parameter:
     return nn.Parameter(torch.tensor([inverse_softplus(y) for y in starts]))
 
 
-class SecondOrder(nn.Module):
+class SecondOrder(Dynamics):
     """Force network, friction and initial velocity of a second-order dynamics.
 
     Parameters
     ----------
     settings : SecondOrderSettings
     """
+
+    newtonian = True
+    runs_in_openmm = True
 
     def __init__(self, settings: SecondOrderSettings) -> None:
         super().__init__()
@@ -88,10 +92,6 @@ class SecondOrder(nn.Module):
     def friction(self) -> Tensor:
         """γ ≥ 0, 1/Δ."""
         return softplus(self.raw_friction)
-
-    def encode(self, c: ComplexTensors) -> Protein:
-        """The rigid protein, once."""
-        return self.network.encode(c)
 
     def initial_velocity(self, c: ComplexTensors, known: Tensor, valid: Tensor) -> Tensor:
         """Velocity (B, n, 3) in Å/Δ at the last known snapshot, from the last displacement."""

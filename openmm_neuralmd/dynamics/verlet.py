@@ -8,14 +8,17 @@ Here it jumps snapshots as the paper's does; the same network as a femtosecond f
 
 from __future__ import annotations
 
+import copy
+
 import torch
 from pydantic import BaseModel, ConfigDict, Field
-from torch import Tensor, nn
+from torch import Tensor
 
 from ..bindingnet.inputs import ComplexTensors
 from ..bindingnet.network import BindingNet, Protein
 from ..bindingnet.settings import BindingNetSettings, EnergyNetwork
 from ..units import NM_PER_ANGSTROM, acceleration_factor
+from .contract import Dynamics
 from .projection import project_batch
 from .state import State, last_step, mean_lengths
 
@@ -40,7 +43,7 @@ class VerletMDSettings(BaseModel):
     sweeps: int = Field(0, ge=0)
 
 
-class VerletMD(nn.Module):
+class VerletMD(Dynamics):
     """VerletMD.
 
     Parameters
@@ -48,22 +51,34 @@ class VerletMD(nn.Module):
     settings : VerletMDSettings
     """
 
+    settings_class = VerletMDSettings
+    title = "VerletMD"
+    newtonian = True
+
     def __init__(self, settings: VerletMDSettings) -> None:
         super().__init__()
         self.settings = settings
         self.network = BindingNet(settings.network)
 
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """Its energy, whose gradient is the force."""
+        return ("energy",)
+
+    @property
+    def convergence_order(self) -> int | None:
+        """That of velocity Verlet."""
+        return 2
+
+    def with_steps(self, steps: int) -> VerletMD:
+        """See `Dynamics.with_steps`."""
+        other = copy.copy(self)
+        other.settings = self.settings.model_copy(update={"steps": steps, "sweeps": 0})
+        return other
+
     def energy_unit(self, interval_ps: float) -> float:
         """kJ/mol in one unit of the network's output, amu Å²/Δ²."""
         return NM_PER_ANGSTROM * acceleration_factor(interval_ps)
-
-    def coefficients(self) -> list[nn.Parameter]:
-        """None: there is nothing but the network."""
-        return []
-
-    def encode(self, c: ComplexTensors) -> Protein:
-        """The rigid protein, once."""
-        return self.network.encode(c)
 
     def start(self, c: ComplexTensors, known: Tensor, valid: Tensor) -> State:
         """The last known snapshot and the last displacement; no memory."""

@@ -6,21 +6,10 @@ from collections.abc import Collection
 
 from ..assessment.contestants import ABLATED, MEAN
 from ..dynamics.naive import TRIVIAL
+from ..dynamics.registry import LEARNED
 
-_TITLES = {
-    "neuralmd-ode": "NeuralMD-ODE",
-    "neuralmd-sde": "NeuralMD-SDE",
-    "verletmd": "VerletMD",
-    "gnn-md": "GNN-MD",
-    "denoising-ld": "DenoisingLD",
-    "cg-md": "CG-MD",
-    "persistence": "standing still",
-    "mean": "mean structure",
-    "recent-mean": "recent mean",
-    "projected-recent-mean": "projected recent mean",
-    "ar1": "AR(1)",
-    "replay": "replay of the known",
-}
+OTHERS = {"replay": "replay of the known"}
+"""Titles of what is in no registry."""
 
 
 def title(method: str) -> str:
@@ -33,7 +22,9 @@ def title(method: str) -> str:
     'NeuralMD-SDE (mean of futures)'
     """
     kind = method.removesuffix(MEAN).removesuffix(ABLATED)
-    return _TITLES.get(kind, kind) + method[len(kind) :]
+    entry = LEARNED.get(kind) or TRIVIAL.get(kind)
+    name = OTHERS.get(kind, kind) if entry is None else entry.title
+    return name + method[len(kind) :]
 
 
 def baselines(methods: Collection[str]) -> list[str]:

@@ -23,7 +23,7 @@ from ..errors import ModelError
 from ..structure.complex import Complex
 from ..units import ANGSTROM_PER_NM
 from ..utils.files import complete, sha256
-from .fields import available_fields, make_field
+from .fields import make_field
 from .fixed_point import model_unit
 from .geometry import PocketGeometry, check_box
 
@@ -94,7 +94,7 @@ class ForceModule(nn.Module):
         if precision not in PRECISIONS:
             raise ModelError(f"precision '{precision}' is unknown; use {' or '.join(PRECISIONS)}")
         dtype = PRECISIONS[precision]
-        self.quantity = quantity or available_fields(dynamics)[0]
+        self.quantity = quantity or dynamics.fields[0]
         self.conservative = self.quantity == "energy"
         self.periodic = complex.box is not None if periodic is None else periodic
         c = complex_tensors(complex, dtype)

@@ -133,13 +133,6 @@ FIELDS: dict[str, Callable[[Any, ComplexTensors, float], nn.Module]] = {
 """How each quantity is taken out of a dynamics, given Δ in ps."""
 
 
-def available_fields(dynamics: Any) -> list[str]:
-    """Quantities a dynamics offers to OpenMM, the main one first."""
-    main = "energy" if isinstance(dynamics.network.head, EnergyHead) else "force"
-    refined = getattr(dynamics, "refinement", None) is not None
-    return [main, "refinement"] if refined else [main]
-
-
 def make_field(
     dynamics: Any, name: str, c: ComplexTensors, interval_ps: float, dtype: torch.dtype
 ) -> nn.Module:
@@ -150,7 +143,7 @@ def make_field(
     ModelError
         If the model has no such quantity.
     """
-    offered = available_fields(dynamics)
+    offered = dynamics.fields
     if name not in offered:
         raise ModelError(f"this model gives no '{name}'; it gives {', '.join(offered)}")
     field = FIELDS[name](copy.deepcopy(dynamics).to(dtype), c, interval_ps).eval()

@@ -1,31 +1,28 @@
 """`NeuralMDIntegrator`: a learned dynamics as an openmm.CustomIntegrator, on any platform.
 
-One step of the dynamics (`ode_step`, `sde_step`), then the sweeps of the projection on bonds and
+One step of the dynamics (`Dynamics.write_step`), then the sweeps of the projection on bonds and
 angles, whose displacements come from a force group of their own.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import openmm
 from openmm import unit
 
-from ..dynamics.ode import NeuralODE
-from ..dynamics.sde import NeuralSDE
+from ..dynamics.registry import LEARNED
 from ..errors import ModelError
 from ..units import strip
-from .steps import REFINEMENT_OFFSET, write_ode_step, write_sde_step
+from .fixed_point import add_unit
 
 if TYPE_CHECKING:
     from ..model import Model
 
+REFINEMENT_OFFSET = 1
+"""Force group of the velocity refinement, counted from that of the learned force."""
 PROJECTION_OFFSET = REFINEMENT_OFFSET + 1
 """Force group of the projection, counted from that of the learned force."""
-
-STEPS: dict[type, Callable[..., None]] = {NeuralODE: write_ode_step, NeuralSDE: write_sde_step}
-"""How the step of a dynamics is written; those that are not here do not run inside OpenMM."""
 
 
 class NeuralMDIntegrator(openmm.CustomIntegrator):
@@ -67,7 +64,11 @@ class NeuralMDIntegrator(openmm.CustomIntegrator):
         self._steps = dynamics.settings.steps
         interval = model.card.interval_ps
         super().__init__(interval / self._steps)
-        STEPS[type(dynamics)](self, dynamics, interval, forceGroup, solver)
+        fields = {
+            quantity: add_unit(self, quantity, interval, forceGroup + place)
+            for place, quantity in enumerate(dynamics.fields)
+        }
+        dynamics.write_step(self, interval, fields, solver)
         for _ in range(dynamics.settings.sweeps):
             self.addComputePerDof("x", f"x+f{forceGroup + PROJECTION_OFFSET}")
         # GPU platforms place virtual sites anew in constraint steps alone, not where x is computed.
@@ -81,8 +82,8 @@ class NeuralMDIntegrator(openmm.CustomIntegrator):
 
 def check_propagator(model: Model) -> None:
     """Refuse a model whose steps are not written for OpenMM."""
-    if type(model.dynamics) not in STEPS:
-        names = " or ".join(kind.__name__ for kind in STEPS)
+    if not model.dynamics.runs_in_openmm:
+        names = " or ".join(kind.title for kind in LEARNED.values() if kind.runs_in_openmm)
         raise ModelError(
             f"model '{model.card.name}' is a '{model.card.kind}', not a {names}: it does not jump "
             "inside OpenMM; use NeuralMDForce with one of OpenMM's integrators, or rollout()"

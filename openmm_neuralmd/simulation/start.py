@@ -11,8 +11,6 @@ from openmm import unit
 from torch import Tensor
 
 from ..bindingnet.inputs import complex_tensors
-from ..dynamics.sde import SDEState
-from ..dynamics.state import State
 from ..errors import InputError
 from ..structure.complex import Complex
 from ..units import (
@@ -64,13 +62,13 @@ def initialise(
     context.setPositions(positions)
     context.computeVirtualSites()
     context.setVelocities(velocities)
-    for name, values in per_atom(state).items():
+    for name, values in model.dynamics.per_atom(state).items():
         variable = np.zeros_like(positions)
         variable[complex.ligand_sites] = to_nm(values.numpy())
         context.getIntegrator().setPerDofVariableByName(name, variable)
-    if isinstance(state, SDEState):
-        tau = state.tau.item() * model.card.interval_ps
-        context.getIntegrator().setGlobalVariableByName("tau", tau)
+    for name, time in model.dynamics.times(state).items():
+        picoseconds = time * model.card.interval_ps
+        context.getIntegrator().setGlobalVariableByName(name, picoseconds)
     set_units(context)
     set_lengths(context, state.lengths[0].numpy())
     context.setTime(0.0)
@@ -118,7 +116,7 @@ def known_snapshots(known: Any, complex: Complex) -> np.ndarray:
     return snapshots
 
 
-def start_state(model: Model, complex: Complex, snapshots: np.ndarray) -> State | SDEState:
+def start_state(model: Model, complex: Complex, snapshots: np.ndarray) -> Any:
     """State (B = 1, float64) that the known snapshots (T, n, 3) in Å leave behind.
 
     The model's precision is that of its weights; positions keep double precision.
@@ -129,18 +127,5 @@ def start_state(model: Model, complex: Complex, snapshots: np.ndarray) -> State 
     known = torch.as_tensor(snapshots, dtype=dtype).unsqueeze(0)
     valid = torch.ones(known.shape[:2], dtype=torch.bool)
     with torch.no_grad():
-        state: State | SDEState = mapped(dynamics.start(c, known, valid), Tensor.double)
+        state: Any = mapped(dynamics.start(c, known, valid), Tensor.double)
     return state._replace(x=torch.as_tensor(snapshots[-1:], dtype=torch.float64))
-
-
-def per_atom(state: State | SDEState) -> dict[str, Tensor]:
-    """What the integrator keeps for each coordinate beside x and v, (n, 3) in Å, by its name."""
-    if isinstance(state, State):
-        return {f"y{p}": y for p, y in enumerate(state.y[0])}
-    rest = state.noise.rest[0].unsqueeze(-1).expand(-1, 3)
-    return {
-        "y": state.y[0],
-        "rest": rest,
-        **{f"mode{k}": mode for k, mode in enumerate(state.noise.modes[0])},
-        **{f"pose{m}": pose for m, pose in enumerate(state.poses[0])},
-    }

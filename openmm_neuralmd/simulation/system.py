@@ -11,13 +11,11 @@ import openmm
 
 from ..errors import InputError
 from ..structure.complex import Complex
-from .fields import available_fields
 from .fixed_point import model_unit
 from .force import NeuralMDForce
-from .integrator import PROJECTION_OFFSET, check_propagator
+from .integrator import PROJECTION_OFFSET, REFINEMENT_OFFSET, check_propagator
 from .projection import projection_force
 from .start import known_snapshots, start_state
-from .steps import REFINEMENT_OFFSET
 
 if TYPE_CHECKING:
     from ..model import Model
@@ -75,7 +73,7 @@ def create_system(
         system.setDefaultPeriodicBoxVectors(*complex.box)
         system.addForce(molecule_bonds(complex))
     options: dict[str, Any] = {"backend": backend, "precision": precision, "device": device}
-    for quantity in available_fields(dynamics):
+    for quantity in dynamics.fields:
         refined = quantity == "refinement"
         group = forceGroup + (REFINEMENT_OFFSET if refined else 0)
         place = Path(file).with_suffix(".refinement.pt") if file and refined else file

@@ -64,7 +64,7 @@ class Trainer(Loop):
         parts = [range(len(t)) for t in others] if self.held_out else [p[1] for p in self.parts]
         held_out = Windows(others, parts, settings.validation_horizon, *shared)
         torch.manual_seed(settings.seed)
-        model: Any = LEARNED[settings.dynamics].module(settings.model)
+        model: Any = LEARNED[settings.dynamics](settings.model)
         errors = WindowErrors(model, settings.objective)
         data = [t.identity for t in (*self.trajectories, *self.held_out)]
         super().__init__(settings, folder, model, errors, windows, held_out, data, fabric)

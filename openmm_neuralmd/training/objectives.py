@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from ..bindingnet.inputs import ComplexTensors
-from ..dynamics.registry import Propagator
+from ..dynamics.contract import Dynamics
 from ..utils.nested import rows
 from .settings import ObjectiveSettings
 from .windows import Batch
@@ -20,13 +20,12 @@ class WindowErrors(nn.Module):
 
     Parameters
     ----------
-    dynamics : Propagator
+    dynamics : Dynamics
     objective : ObjectiveSettings
     """
 
-    def __init__(self, dynamics: Propagator, objective: ObjectiveSettings) -> None:
+    def __init__(self, dynamics: Dynamics, objective: ObjectiveSettings) -> None:
         super().__init__()
-        assert isinstance(dynamics, nn.Module)
         self.dynamics = dynamics
         self.objective = objective
 

@@ -106,14 +106,6 @@ class ObjectiveSettings(_Settings):
     samples: int = Field(4, ge=2)
 
 
-FITTING: dict[str, tuple[str, ...]] = {
-    "neuralmd-sde": ("energy-score",),
-    "denoising-ld": ("denoising",),
-    "cg-md": ("forecast+denoising",),
-}
-"""Objectives of the dynamics that have their own; the first is taken where none is named."""
-
-
 class LoopSettings(_Settings):
     """How a model is trained, whatever it learns.
 
@@ -215,20 +207,20 @@ class TrainingSettings(LoopSettings):
     @classmethod
     def _of_the_dynamics(cls, model: object, info: ValidationInfo) -> object:
         kind = LEARNED.get(info.data.get("dynamics", ""))
-        return kind.settings.model_validate(model) if kind is not None else model
+        return kind.settings_class.model_validate(model) if kind is not None else model
 
     @model_validator(mode="before")
     @classmethod
     def _fitting_objective(cls, content: Any) -> Any:
-        fitting = FITTING.get(content.get("dynamics", "")) if isinstance(content, dict) else None
-        objective = content.get("objective", {}) if fitting else None
-        if fitting is None or not isinstance(objective, dict):
+        kind = LEARNED.get(content.get("dynamics", "")) if isinstance(content, dict) else None
+        objective = content.get("objective", {}) if kind else None
+        if kind is None or not kind.objectives or not isinstance(objective, dict):
             return content
-        return {**content, "objective": {"kind": fitting[0], **objective}}
+        return {**content, "objective": {"kind": kind.objectives[0], **objective}}
 
     @model_validator(mode="after")
     def _objective_of_the_dynamics(self) -> TrainingSettings:
-        fitting = FITTING.get(self.dynamics, ("mae", "rmse"))
+        fitting = LEARNED[self.dynamics].objectives
         if self.objective.kind not in fitting:
             raise ValueError(
                 f"dynamics '{self.dynamics}' is not trained by '{self.objective.kind}' but by "

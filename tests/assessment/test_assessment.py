@@ -38,7 +38,7 @@ from reference_sets import TYK2
 def model(kind: str, snapshots: Snapshots, data: list[dict] | None = None) -> Model:
     torch.manual_seed(0)
     content = {"network": SMALL.model_dump(exclude={"head"})}
-    settings = LEARNED[kind].settings.model_validate(content)
+    settings = LEARNED[kind].settings_class.model_validate(content)
     card = ModelCard(
         name="small",
         kind=kind,
@@ -48,7 +48,7 @@ def model(kind: str, snapshots: Snapshots, data: list[dict] | None = None) -> Mo
         residue_types=list(range(21)),
         data=data or [],
     )
-    return Model(LEARNED[kind].module(settings).eval(), card)
+    return Model(LEARNED[kind](settings).eval(), card)
 
 
 @pytest.mark.parametrize("kind", [None, "neuralmd-ode", "neuralmd-sde"])

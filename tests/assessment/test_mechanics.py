@@ -37,7 +37,6 @@ from openmm_neuralmd.assessment.mechanics.nve import NVESettings, nve, slope_che
 from openmm_neuralmd.assessment.mechanics.solvers import (
     convergence,
     model_convergence,
-    nominal_order,
     reversal_error,
     velocity_verlet,
 )
@@ -192,14 +191,14 @@ def test_the_order_of_a_models_own_solver(
         for parameter in model.dynamics.network.head.parameters():
             parameter.mul_(5.0)
     found = model_convergence(model, t4l, make_known(t4l))
-    assert nominal_order(model) == order
+    assert model.dynamics.convergence_order == order
     assert found.order == pytest.approx(order, abs=0.2)
     assert found.steps[0] == 2
 
 
 def test_a_solver_without_steps_of_its_own_has_no_order() -> None:
     for kind, settings in (("neuralmd-ode", {"solver": "dopri5"}), ("gnn-md", {})):
-        assert nominal_order(wrapped(small(kind, **settings), kind)) is None
+        assert small(kind, **settings).convergence_order is None
 
 
 # --- All checks of a model

@@ -20,7 +20,7 @@ def small(name: str, **settings: object) -> Any:
     kind = LEARNED[name]
     content = {"network": SMALL.model_dump(exclude={"head"}), **settings}
     torch.manual_seed(0)
-    return kind.module(kind.settings.model_validate(content)).double()
+    return kind(kind.settings_class.model_validate(content)).double()
 
 
 class Nothing(nn.Module):

@@ -30,8 +30,8 @@ def make_model(
         kind, settings = "bindingnet-energy", EnergyModelSettings(network=network)
         dynamics = EnergyModel(settings)
     else:
-        settings = LEARNED[kind].settings(network=network, **settings)
-        dynamics = LEARNED[kind].module(settings)
+        settings = LEARNED[kind].settings_class(network=network, **settings)
+        dynamics = LEARNED[kind](settings)
     with torch.no_grad():
         for name, parameter in dynamics.named_parameters():
             if "head" in name and name.endswith("weight"):

@@ -27,7 +27,7 @@ ORIGIN = {
 
 def small_model(kind: str, snapshots: Snapshots) -> Model:
     torch.manual_seed(0)
-    settings = LEARNED[kind].settings.model_validate(
+    settings = LEARNED[kind].settings_class.model_validate(
         {"network": SMALL.model_dump(exclude={"head"})}
     )
     card = ModelCard(
@@ -39,7 +39,7 @@ def small_model(kind: str, snapshots: Snapshots) -> Model:
         residue_types=list(range(21)),
         training={"seed": 42},
     )
-    return Model(LEARNED[kind].module(settings).eval(), card)
+    return Model(LEARNED[kind](settings).eval(), card)
 
 
 def small_evidence(snapshots: Snapshots, kind: str = "neuralmd-ode", first: int = 42) -> Evidence:

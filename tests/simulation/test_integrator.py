@@ -12,12 +12,12 @@ from openmm import unit
 
 from mm_models import INTERVAL, bare_system, make_context, make_known, make_model
 from openmm_neuralmd.bindingnet.inputs import complex_tensors
+from openmm_neuralmd.dynamics.openmm_steps import TABLEAUS
 from openmm_neuralmd.dynamics.registry import forecast
 from openmm_neuralmd.errors import InputError, ModelError
 from openmm_neuralmd.rollouts import rollout as nmd_rollout
 from openmm_neuralmd.simulation.integrator import NeuralMDIntegrator
 from openmm_neuralmd.simulation.start import initialise
-from openmm_neuralmd.simulation.steps import TABLEAUS
 from openmm_neuralmd.simulation.system import create_system
 
 FULL = {"refinement": 0.3, "memory": (3.0, 10.0), "coupling": 0.2, "friction": 0.7, "step": 0.5}

@@ -29,7 +29,6 @@ from openmm_neuralmd.training.forecasting import Trainer
 from openmm_neuralmd.training.loop import make_fabric
 from openmm_neuralmd.training.objectives import OBJECTIVES
 from openmm_neuralmd.training.settings import (
-    FITTING,
     DataSettings,
     ObjectiveSettings,
     TrainingSettings,
@@ -70,7 +69,7 @@ def both(gpcr: Snapshots, t4l: Complex) -> list[Trajectory]:
 
 def errors(windows: Windows, kind: str, objective: str, part: list) -> Tensor:
     torch.manual_seed(0)
-    module = LEARNED[kind].module(LEARNED[kind].settings.model_validate({"network": NETWORK}))
+    module = LEARNED[kind](LEARNED[kind].settings_class.model_validate({"network": NETWORK}))
     noise = torch.Generator().manual_seed(1)
     chosen = ObjectiveSettings(kind=objective, samples=2)
     return OBJECTIVES[objective](module.double(), windows.batch(part), chosen, noise)
@@ -93,7 +92,7 @@ def test_a_window_has_the_same_error_in_any_batch(both: list[Trajectory], kind: 
 def test_every_dynamics_learns_from_several_complexes(
     both: list[Trajectory], kind: str, tmp_path: Path
 ) -> None:
-    objective = {"kind": FITTING.get(kind, ("mae",))[0], "samples": 2}
+    objective = {"kind": LEARNED[kind].objectives[0], "samples": 2}
     chosen = settings(dynamics=kind, objective=objective, epochs=1)
     trainer = Trainer(chosen, both, tmp_path)
     before = {key: value.clone() for key, value in trainer.model.state_dict().items()}

@@ -3,15 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 
 from ...analysis.coordinates import Array
-from ...dynamics.energy import EnergyModel
-from ...dynamics.registry import LEARNED, Propagator
-from ...dynamics.second_order import SecondOrder
-from ...dynamics.verlet import VerletMD
 from ...model import Model
 from ...structure.complex import Complex
 from ...units import BOLTZMANN, velocity_factor
@@ -28,7 +23,6 @@ from .solvers import (
     Convergence,
     convergence,
     model_convergence,
-    nominal_order,
     reversal_error,
     velocity_verlet,
 )
@@ -87,9 +81,9 @@ NO_ENERGY = "no energy: a force is predicted directly"
 
 
 def _of_forecast(name: str, model: Model, complex: Complex, known: Array) -> Check:
-    if not isinstance(model.dynamics, Propagator):
+    if not model.dynamics.jumps:
         return skipped(name, "does not jump")
-    if LEARNED[model.card.kind].stochastic:
+    if model.dynamics.stochastic:
         return skipped(name, "draws noise, which does not turn with the complex")
     return judged(name, forecast_error(model, complex, known))
 
@@ -112,10 +106,10 @@ def derivatives(model: Model, complex: Complex, known: Array) -> list[Check]:
 def solver_order(model: Model, complex: Complex, known: Array) -> list[Check]:
     """The fitted order of the solver that the model is run with."""
     name = "solver-order"
-    order = VERLET_ORDER if isinstance(model.dynamics, EnergyModel) else nominal_order(model)
+    order = VERLET_ORDER if not model.dynamics.jumps else model.dynamics.convergence_order
     if order is None:
         return [skipped(name, _without_order(model))]
-    if isinstance(model.dynamics, EnergyModel):
+    if not model.dynamics.jumps:
         fit, steps_note = _verlet_convergence(LigandField(model, complex)), ""
     else:
         fit = model_convergence(model, complex, known)
@@ -128,11 +122,10 @@ def solver_order(model: Model, complex: Complex, known: Array) -> list[Check]:
 
 
 def _without_order(model: Model) -> str:
-    if LEARNED[model.card.kind].stochastic:
+    if model.dynamics.stochastic:
         return "draws noise: tests measure its order where a solution is known"
-    solver: Any = getattr(model.dynamics, "settings", None)
-    if isinstance(model.dynamics, SecondOrder):
-        return f"'{solver.solver}' chooses its own steps"
+    if model.dynamics.newtonian:
+        return f"'{model.dynamics.settings.solver}' chooses its own steps"
     return "no differential equation: a snapshot is one step"
 
 
@@ -150,10 +143,10 @@ def _verlet_convergence(field: LigandField) -> Convergence:
 def reversibility(model: Model, complex: Complex, known: Array) -> list[Check]:
     """Velocity Verlet under the model's force, there and back."""
     name = "reversibility"
-    if not isinstance(model.dynamics, (EnergyModel, SecondOrder, VerletMD)):
+    if not model.dynamics.newtonian:
         return [skipped(name, "gives no acceleration")]
     field = LigandField(model, complex)
-    if isinstance(model.dynamics, EnergyModel):
+    if not model.dynamics.jumps:
         v, step = thermal_velocities(field.masses), 0.5 * FEMTOSECOND
         note = f"{REVERSED_STEPS} steps of 0.5 fs"
     else:

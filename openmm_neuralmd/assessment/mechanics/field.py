@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from ...analysis.coordinates import Array
 from ...bindingnet.inputs import complex_tensors
-from ...bindingnet.network import BindingNet
 from ...model import Model
 from ...simulation.export import ForceModule
 from ...structure.complex import Complex
@@ -21,7 +20,7 @@ VectorField = Callable[[Array], Array]
 
 def has_field(model: Model) -> bool:
     """Whether what a model says of a geometry is one vector per atom, or one energy."""
-    return isinstance(getattr(model.dynamics, "network", None), BindingNet)
+    return bool(model.dynamics.fields)
 
 
 class LigandField:

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import numpy as np
 import openmm
 
-from ...dynamics.energy import EnergyModel
 from ...errors import SimulationError
 from ...hybrid.hmc import proposal_system
 from ...model import Model
@@ -73,7 +72,7 @@ def nve(
         The drift of 'learned' and 'all-atom'; what blew up is not there.
     """
     settings = settings or NVESettings()
-    if not isinstance(model.dynamics, EnergyModel):
+    if model.dynamics.jumps:
         return [skipped(name, NO_ENERGY) for name in (DRIFT, SHARE)], {}
     if run is None:
         return [skipped(name, NO_RUN) for name in (DRIFT, SHARE)], {}

@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
 
 from ...analysis.coordinates import Array
 from ...bindingnet.inputs import complex_tensors
-from ...dynamics.ode import NeuralODE
 from ...dynamics.registry import forecast
-from ...dynamics.verlet import VerletMD
 from ...model import Model
 from ...structure.complex import Complex
 from .field import VectorField
 
-ORDERS = {"euler": 1, "midpoint": 2, "rk4": 4}
-"""Of NeuralMD-ODE's solvers; dopri5 chooses its own steps, and has none of the kind."""
 VERLET_ORDER = 2
 FLOOR = 1e-9
 """Differences below this share of the way are rounding."""
@@ -86,21 +81,6 @@ def _farthest(a: Array, b: Array) -> float:
     return float(np.linalg.norm(a - b, axis=-1).max())
 
 
-def nominal_order(model: Model) -> int | None:
-    """Order that the model's own solver should have; None where it has no such order."""
-    if isinstance(model.dynamics, VerletMD):
-        return VERLET_ORDER
-    if isinstance(model.dynamics, NeuralODE):
-        return ORDERS.get(model.dynamics.settings.solver)
-    return None
-
-
-def own_steps(model: Model) -> int:
-    """Steps in a snapshot interval of a model that has a `nominal_order`."""
-    settings: Any = model.dynamics.settings
-    return int(settings.steps)
-
-
 def model_convergence(model: Model, complex: Complex, known: Array) -> Convergence:
     """Convergence of one forecast snapshot, in Å, from the model's own steps on.
 
@@ -109,7 +89,7 @@ def model_convergence(model: Model, complex: Complex, known: Array) -> Convergen
     Parameters
     ----------
     model : Model
-        In double precision, with a `nominal_order`.
+        In double precision, with a `convergence_order`.
     complex : Complex
     known : array (T, n, 3)
         Å.
@@ -120,19 +100,11 @@ def model_convergence(model: Model, complex: Complex, known: Array) -> Convergen
 
     def end(steps: int) -> Array:
         with torch.no_grad():
-            path = forecast(_divided(model.dynamics, steps), c, history, valid, 1)
+            path = forecast(model.dynamics.with_steps(steps), c, history, valid, 1)
         return path[0, 0].numpy()
 
-    first = own_steps(model)
+    first = int(model.dynamics.settings.steps)
     return convergence(end, _farthest(end(first), known[-1]), first)
-
-
-def _divided(dynamics: Any, steps: int) -> Any:
-    """The same dynamics with so many steps in an interval, and without projection."""
-    division = {"steps": steps} if isinstance(dynamics, VerletMD) else {"step": 1 / steps}
-    other = copy.copy(dynamics)  # shares the weights
-    other.settings = dynamics.settings.model_copy(update={**division, "sweeps": 0})
-    return other
 
 
 def velocity_verlet(

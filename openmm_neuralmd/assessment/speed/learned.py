@@ -9,7 +9,6 @@ import numpy as np
 import torch
 
 from ...bindingnet.inputs import complex_tensors
-from ...dynamics.registry import LEARNED
 from ...md.field import ON_CPU
 from ...model import Model
 from ...rollouts import rollout
@@ -99,14 +98,14 @@ class Learned:
             most=MOST,
             before=lambda: torch.set_num_threads(self.threads),  # OpenMM's plug-in sets it too
         )
-        copies = 1 if LEARNED[self.model.card.kind].stochastic else replicas
+        copies = 1 if self.model.dynamics.stochastic else replicas
         return self._contestant(measure, f"torch, {self.device}", copies)
 
     def featurise(self) -> None:
         """The tensors of the complex, and the rigid protein through its network."""
         c = complex_tensors(self.complex, device=self.device)
         with torch.no_grad():
-            self.model.dynamics.to(self.device).encode(c)  # type: ignore[operator]
+            self.model.dynamics.to(self.device).encode(c)
 
     def wait(self) -> None:
         """Until the device has done all it was given."""

@@ -1,4 +1,4 @@
-"""A step of NeuralMD-ODE as CustomIntegrator computations: an explicit Runge–Kutta method.
+"""Steps as CustomIntegrator computations; that of NeuralMD-ODE is an explicit Runge–Kutta method.
 
     dx/dt = v + α R,    dv/dt = F/m − γ v − Σ_p k_p (x − y_p),    dy_p/dt = (x − y_p)/τ_p
 
@@ -9,17 +9,15 @@ from __future__ import annotations
 
 import math
 from fractions import Fraction
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-import openmm
-
-from ..dynamics.ode import NeuralODE
-from ..dynamics.sde import NeuralSDE
 from ..errors import ModelError
-from .fixed_point import add_unit
 
-REFINEMENT_OFFSET = 1
-"""Force group of α R, counted from that of the learned force."""
+if TYPE_CHECKING:
+    import openmm
+
+    from .ode import NeuralODE
+    from .sde import NeuralSDE
 
 
 class Tableau(NamedTuple):
@@ -49,7 +47,7 @@ def write_ode_step(
     integrator: openmm.CustomIntegrator,
     dynamics: NeuralODE,
     interval: float,
-    force_group: int,
+    fields: dict[str, str],
     solver: str | None,
 ) -> None:
     """Add the variables and one step.
@@ -58,8 +56,8 @@ def write_ode_step(
     ----------
     interval : float
         Δ, ps.
-    force_group : int
-        Group of F.
+    fields : dict
+        Expressions of F ('force') and of α R ('refinement').
     solver : str or None
         The model's own by default.
 
@@ -75,12 +73,8 @@ def write_ode_step(
         integrator.addGlobalVariable(f"k{p}", k / interval**2)
         integrator.addGlobalVariable(f"tau{p}", tau * interval)
         integrator.addPerDofVariable(f"y{p}", 0.0)
-    force = add_unit(integrator, "force", interval, force_group)
-    refinement = ""
-    if dynamics.refinement is not None:
-        group = force_group + REFINEMENT_OFFSET
-        refinement = "+" + add_unit(integrator, "refinement", interval, group)
-    _write_step(integrator, tableau, derivatives(len(memory), force, refinement))
+    refinement = f"+{fields['refinement']}" if "refinement" in fields else ""
+    _write_step(integrator, tableau, derivatives(len(memory), fields["force"], refinement))
 
 
 def derivatives(memory: int, force: str, refinement: str) -> dict[str, str]:
@@ -144,7 +138,7 @@ def write_sde_step(
     integrator: openmm.CustomIntegrator,
     dynamics: NeuralSDE,
     interval: float,
-    force_group: int,
+    fields: dict[str, str],
     solver: str | None,
 ) -> None:
     """Add the variables and one step; the arguments are those of `write_ode_step`.
@@ -171,8 +165,7 @@ def write_sde_step(
     for k in range(settings.modes):
         integrator.addGlobalVariable(f"draw{k}", 0.0)
 
-    force = add_unit(integrator, "force", interval, force_group)
-    integrator.addComputePerDof("v", f"v+dt*({force}/m-k*(x-y))")
+    integrator.addComputePerDof("v", f"v+dt*({fields['force']}/m-k*(x-y))")
     integrator.addComputePerDof("x", "x+0.5*dt*v")
     for k in range(settings.modes):
         integrator.addComputeGlobal(f"draw{k}", "gaussian")
