@@ -60,8 +60,8 @@ def rollout(
     dynamics = model.dynamics
     if not dynamics.jumps:
         raise ModelError(
-            f"model '{model.card.name}' ({model.card.kind}) does not jump snapshots; use it as a "
-            "NeuralMDForce with an OpenMM integrator"
+            f"model '{model.card.name}' ({model.card.kind}) does not jump snapshots; "
+            f"{dynamics.instead}"
         )
     complex = model.fitted(complex)
     known = np.asarray(known)

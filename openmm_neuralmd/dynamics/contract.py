@@ -35,6 +35,8 @@ class Dynamics(nn.Module):
         Whether it draws noise: tables show an ensemble of it.
     jumps : bool
         Whether it forecasts snapshots; False for a model that gives forces alone.
+    instead : str
+        What to use it as, where it does not jump; ends an error message.
     runs_in_openmm : bool
         Whether `write_step` is there.  Then its state has `x`, `v` (B, n, 3) and `lengths` (B, q),
         its settings have `steps` and `sweeps`.
@@ -51,6 +53,7 @@ class Dynamics(nn.Module):
     objectives: ClassVar[tuple[str, ...]] = ("mae", "rmse")
     stochastic: ClassVar[bool] = False
     jumps: ClassVar[bool] = True
+    instead: ClassVar[str] = ""
     runs_in_openmm: ClassVar[bool] = False
     newtonian: ClassVar[bool] = False
     settings: Any

@@ -157,6 +157,7 @@ class EnergyModel(Dynamics):
     settings_class = EnergyModelSettings
     title = "energy model"
     jumps = False
+    instead = "use it as a NeuralMDForce with an OpenMM integrator"
     newtonian = True
 
     def __init__(self, settings: EnergyModelSettings) -> None:

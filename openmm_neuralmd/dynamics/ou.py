@@ -85,6 +85,7 @@ class NeuralOU(Dynamics):
     objectives = ("statistics",)
     stochastic = True
     jumps = False
+    instead = "it predicts from one structure: use neuralmd predict or openmm_neuralmd.predict"
 
     def __init__(self, settings: NeuralOUSettings) -> None:
         super().__init__()
