@@ -34,7 +34,7 @@ class PocketAtoms(NamedTuple):
 
     Attributes
     ----------
-    index : (p,) int64
+    atoms : (p,) int64
         Index of each atom in the topology.
     positions : (p, 3) float64
         Å.
@@ -43,7 +43,7 @@ class PocketAtoms(NamedTuple):
         negative charge (e), burial (tenths of atoms within `NEIGHBOURHOOD`).
     """
 
-    index: NDArray[np.int64]
+    atoms: NDArray[np.int64]
     positions: NDArray[np.float64]
     features: NDArray[np.float64]
 

@@ -104,7 +104,7 @@ def snapshot_maker(
     hessian = np.asarray(stiffness, dtype=np.float64)
     # Least squares with a little regularisation: terminal torsions may be nearly collinear.
     normal = columns.T @ columns
-    inverse = np.linalg.solve(normal + 1e-6 * np.diag(np.diag(normal)), columns.T)
+    inverse: Array = np.linalg.solve(normal + 1e-6 * np.diag(np.diag(normal)), columns.T)
     remainder = np.eye(len(hessian)) - columns @ inverse
     inner = internal_coordinates(chemistry, x)
     real = np.zeros(12)

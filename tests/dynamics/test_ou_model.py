@@ -176,13 +176,13 @@ def test_water_and_the_ligand_itself_are_no_pocket():
     residue = topology.addResidue("LIG", next(topology.chains()))
     topology.addAtom("C1", app.Element.getBySymbol("C"), residue)
     more = np.concatenate((positions, pose[:2] + 0.5))
-    assert len(pocket_atoms(topology, more, pose).index) == len(pocket.index)
+    assert len(pocket_atoms(topology, more, pose).atoms) == len(pocket.atoms)
 
 
 def test_no_pocket_at_all(model):
     chemistry, pose, pocket = case()
     none = pocket._replace(
-        index=pocket.index[:0], positions=pocket.positions[:0], features=pocket.features[:0]
+        atoms=pocket.atoms[:0], positions=pocket.positions[:0], features=pocket.features[:0]
     )
     prediction = predict_pose(model, chemistry, pose, none)
     assert np.isfinite(prediction.rmsf()).all()

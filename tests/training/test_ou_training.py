@@ -20,7 +20,13 @@ from openmm_neuralmd.errors import ModelError
 from openmm_neuralmd.training.ou_files import card, load, save
 from openmm_neuralmd.training.ou_fit import OUFitSettings, fit_constants, fit_member
 from openmm_neuralmd.training.ou_objective import example, statistics_loss
-from openmm_neuralmd.training.ou_rates import Series, fit_relaxation, fit_typical, fit_wells, process_loss
+from openmm_neuralmd.training.ou_rates import (
+    Series,
+    fit_relaxation,
+    fit_typical,
+    fit_wells,
+    process_loss,
+)
 from openmm_neuralmd.training.run_statistics import RunStatistics, read_packed
 
 

@@ -82,5 +82,5 @@ def without_pocket(c: RunStatistics) -> RunStatistics:
 
 def shuffled_pocket(c: RunStatistics, seed: int = 0) -> RunStatistics:
     """The complex with the chemistry of its pocket atoms permuted; their places stay."""
-    order = np.random.default_rng(seed).permutation(len(c.pocket.index))
+    order = np.random.default_rng(seed).permutation(len(c.pocket.atoms))
     return replace(c, pocket=c.pocket._replace(features=c.pocket.features[order]))
