@@ -13,7 +13,7 @@ from rdkit import Chem
 from ..bindingnet.chemistry import LigandChemistry, ligand_chemistry
 from ..bindingnet.pocket import PocketAtoms, pocket_atoms
 from .ou import LARGE, NeuralOU, torsion_rows
-from .ou_process import OUProcess, stationary
+from .ou_process import OUProcess, diagonal, stationary
 from .ou_relaxation import mode_descriptors
 from .ou_snapshots import SnapshotMaker, snapshot_maker
 from .ou_wells import ANGLES, hop
@@ -194,5 +194,5 @@ def predict_pose(
 
 
 def _with_modes(process: OUProcess, values: Array, modes: Array, weights: Array) -> OUProcess:
-    covariance = (weights / values[:, None])[:, :, None] * np.eye(weights.shape[1])
+    covariance = diagonal(weights / values[:, None])
     return replace(process, values=values, modes=modes, weights=weights, covariance=covariance)

@@ -68,8 +68,7 @@ class OUProcess:
         decay = np.exp(-time / self.times)
         gain = self.variances() * (1.0 - decay**2)
         covariance = self.covariance * decay[:, None] * decay
-        covariance += gain[:, :, None] * np.eye(len(decay))
-        return replace(self, state=self.state * decay, covariance=covariance)
+        return replace(self, state=self.state * decay, covariance=covariance + diagonal(gain))
 
     def given(self, snapshots: ArrayLike, interval_ps: float) -> OUProcess:
         """Condition on known snapshots, the last of which is the present.
@@ -216,6 +215,12 @@ class OUProcess:
         return np.asarray(normal - log_volume - 0.5 * (nu + size) * np.log1p(squared / nu))
 
 
+def diagonal(variances: Array) -> Array:
+    """Matrices (m, K, K) with the variances (m, K) on their diagonals."""
+    found: Array = variances[:, :, None] * np.eye(variances.shape[1])
+    return found
+
+
 def stationary(
     centre: ArrayLike,
     stiffness: ArrayLike,
@@ -231,7 +236,6 @@ def stationary(
     tau = np.asarray(times, dtype=np.float64)
     shares = np.full((len(values), len(tau)), 1.0 / len(tau)) if weights is None else weights
     share = np.asarray(shares, dtype=np.float64)
-    covariance = (share / values[:, None])[:, :, None] * np.eye(len(tau))
     return OUProcess(
         np.asarray(centre, dtype=np.float64).reshape(-1, 3),
         values,
@@ -240,5 +244,5 @@ def stationary(
         share,
         freedom,
         np.zeros_like(share),
-        covariance,
+        diagonal(share / values[:, None]),
     )

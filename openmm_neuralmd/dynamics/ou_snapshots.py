@@ -104,14 +104,15 @@ def snapshot_maker(
     hessian = np.asarray(stiffness, dtype=np.float64)
     # Least squares with a little regularisation: terminal torsions may be nearly collinear.
     normal = columns.T @ columns
-    inverse = np.linalg.solve(normal + 1e-6 * np.diag(np.diag(normal)), columns.T)
+    ridge = normal + 1e-6 * np.diag(np.diag(normal))
+    inverse = np.asarray(np.linalg.solve(ridge, columns.T), dtype=np.float64)
     remainder = np.eye(len(hessian)) - columns @ inverse
     inner = internal_coordinates(chemistry, x)
     real = np.zeros(12)
     real[: len(REAL_STIFFNESS)] = REAL_STIFFNESS
     k = real[inner.kind] * inner.weights
     stiff = inner.gradients.T @ (k[:, None] * inner.gradients)
-    rest = np.linalg.solve(hessian + stiff, hessian) @ remainder
+    rest = np.asarray(np.linalg.solve(hessian + stiff, hessian) @ remainder, dtype=np.float64)
     pairs, tolerances = _kept_pairs(chemistry, rotatable)
     lengths = np.linalg.norm(x[pairs[:, 0]] - x[pairs[:, 1]], axis=-1)
     flexible = np.asarray(inverse.T, dtype=np.float64)

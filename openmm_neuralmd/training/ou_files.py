@@ -21,8 +21,7 @@ KIND = "neuralmd-ou"
 def elements(complexes: list[RunStatistics]) -> list[int]:
     """Atomic numbers of the ligands' heavy atoms; columns without a number are left out."""
     columns = np.concatenate([c.chemistry.features[:, : len(LIGAND_ELEMENTS)] for c in complexes])
-    present = np.atleast_1d(columns.any(axis=0)).tolist()
-    return sorted(z for z, seen in zip(LIGAND_ELEMENTS, present) if seen)
+    return sorted(z for z, seen in zip(LIGAND_ELEMENTS, columns.max(axis=0)) if seen > 0)
 
 
 def card(name: str, model: NeuralOU, complexes: list[RunStatistics], **more: Any) -> ModelCard:
