@@ -217,8 +217,8 @@ class OUProcess:
 
 def diagonal(variances: Array) -> Array:
     """Matrices (m, K, K) with the variances (m, K) on their diagonals."""
-    found: Array = variances[:, :, None] * np.eye(variances.shape[1])
-    return found
+    matrices: Array = variances[:, :, None] * np.eye(variances.shape[1])
+    return matrices
 
 
 def stationary(

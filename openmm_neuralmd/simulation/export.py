@@ -93,6 +93,10 @@ class ForceModule(nn.Module):
         super().__init__()
         if precision not in PRECISIONS:
             raise ModelError(f"precision '{precision}' is unknown; use {' or '.join(PRECISIONS)}")
+        if not dynamics.fields:
+            raise ModelError(
+                f"{dynamics.title} offers OpenMM no force; {dynamics.instead or 'use rollout'}"
+            )
         dtype = PRECISIONS[precision]
         self.quantity = quantity or dynamics.fields[0]
         self.conservative = self.quantity == "energy"

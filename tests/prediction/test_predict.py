@@ -14,16 +14,18 @@ import torch
 from rdkit import Chem
 from typer.testing import CliRunner
 
+from openmm_neuralmd import NeuralMDForce, rollout
 from openmm_neuralmd.cli import app
 from openmm_neuralmd.dynamics.ou import NeuralOU, NeuralOUSettings
 from openmm_neuralmd.errors import InputError, ModelError
 from openmm_neuralmd.examples import predict_example
-from openmm_neuralmd.model import ModelCard
+from openmm_neuralmd.model import ModelCard, load_model
 from openmm_neuralmd.prediction import LigandPrediction, predict
 from openmm_neuralmd.prediction.domain import descriptors, ranges, unlike
 from openmm_neuralmd.prediction.ensemble import scaled
 from openmm_neuralmd.prediction.outputs import folder_names, ranked, write
 from openmm_neuralmd.training import ou_files
+from openmm_neuralmd.trajectory.snapshots import Snapshots
 
 PROTEIN, LIGAND = predict_example()
 
@@ -243,3 +245,20 @@ def descriptors_of_example() -> dict[str, float]:
     return descriptors(
         chemistry, pose, pocket_atoms(protein.topology, 10 * protein.positions, pose)
     )
+
+
+def test_what_the_model_is_not_for_is_said(gpcr: Snapshots) -> None:
+    """It neither jumps nor gives a force; both errors send to `predict`."""
+    model = load_model("neuralmd-ou")
+    with pytest.raises(ModelError, match="use neuralmd predict"):
+        rollout(model, gpcr.complex, gpcr.ligand[:3], 1)
+    with pytest.raises(ModelError, match=r"offers OpenMM no force.*use neuralmd predict"):
+        NeuralMDForce(model, gpcr.complex)
+
+
+def test_the_bundled_model_knows_no_test_target() -> None:
+    card = load_model("neuralmd-ou").card
+    held_out = {"chk1", "hsp90", "mcl1", "p38", "ptp1b", "thrombin", "tyk2", "taf12"}
+    assert not held_out & set(card.training["targets"])
+    (one,) = predict(PROTEIN, LIGAND, time=2.0)
+    assert 0.2 < one.rmsf.mean() < 1.5
