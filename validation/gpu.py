@@ -53,7 +53,9 @@ class Stage:
     def run(self, left: float, platform: str) -> dict[str, Any]:
         """Status, seconds, and the stage's own result or the end of its output."""
         if left < self.least:
-            why = f"{max(left, 0):.0f} s of the budget are left, and it takes {self.least:.0f} s or more"
+            why = (
+                f"it takes {self.least:.0f} s or more, and the budget has {max(left, 0):.0f} s left"
+            )
             return {"status": SKIPPED, "reason": why}
         began, limit = time.perf_counter(), min(left, self.most)
         threads = str(len(os.sched_getaffinity(0)))

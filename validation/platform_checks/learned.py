@@ -180,7 +180,7 @@ def water_force(complex: Complex, solute: int) -> openmm.NonbondedForce:
 
 
 def checkpoint(place: Place) -> Array:
-    """The second half of a run that was restored from a checkpoint in a new Context, 10 snapshots."""
+    """The second half of a run that was restored from a checkpoint in a new Context."""
     model, half = lysozyme()[0], SNAPSHOTS // 2
     first = started(place, lysozyme())
     advanced(first, half, model)
