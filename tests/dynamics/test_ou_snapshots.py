@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 import torch
-from one_structure_cases import case
 
+from one_structure_cases import case
 from openmm_neuralmd.dynamics.internal_coordinates import internal_coordinates
 from openmm_neuralmd.dynamics.ou import NeuralOU, NeuralOUSettings
 from openmm_neuralmd.dynamics.ou_prediction import predict_pose

@@ -10,7 +10,6 @@ from safetensors import safe_open
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "dynamics"))
 from one_structure_cases import case, molecule, protein
-
 from openmm_neuralmd.bindingnet.pocket import pocket_atoms
 from openmm_neuralmd.dynamics.ou import NeuralOU, NeuralOUSettings, negative_log_likelihood
 from openmm_neuralmd.dynamics.ou_prediction import predict_pose

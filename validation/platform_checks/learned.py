@@ -228,12 +228,18 @@ LEARNED: dict[str, Feature] = {
     "force": Feature("direct force, Δ = 6 ns", RELATIVE, direct_force),
     "energy": Feature("energy model, energy and forces", RELATIVE, energy_and_gradient),
     "ode": Feature("NeuralMD-ODE with projection, 20 snapshots", ANGSTROM, ode),
-    "ode-periodic": Feature("the same in a periodic box, 6 ns each", ANGSTROM, ode_periodic),
-    "ode-reordered": Feature("the same in water, atoms reordered", ANGSTROM, reordered),
+    "ode-periodic": Feature(
+        "NeuralMD-ODE in a periodic box, 20 snapshots of 6 ns", ANGSTROM, ode_periodic
+    ),
+    "ode-reordered": Feature(
+        "NeuralMD-ODE in water, atoms reordered, 4 snapshots", ANGSTROM, reordered
+    ),
     "virtual-sites": Feature("ligand's X-H bonds, 20 snapshots", ANGSTROM, virtual_sites),
     "sde": Feature("NeuralMD-SDE without noise, 20 snapshots", ANGSTROM, sde),
-    "checkpoint": Feature("checkpoint in a new Context", ANGSTROM, checkpoint),
-    "reporter": Feature("DCDReporter with atomSubset", ANGSTROM, reporter, least=2e-5),
-    "two-contexts": Feature("two Contexts in turns", ANGSTROM, two_contexts),
+    "checkpoint": Feature("checkpoint in a new Context, 10 snapshots", ANGSTROM, checkpoint),
+    "reporter": Feature(
+        "DCDReporter with atomSubset, 10 snapshots", ANGSTROM, reporter, least=2e-5
+    ),
+    "two-contexts": Feature("two Contexts in turns, 5 snapshots each", ANGSTROM, two_contexts),
 }
 """Features of the learned dynamics, by name."""
