@@ -18,6 +18,7 @@ from ..structure.readers import existing
 from .dcd import DCDHeader, read_dcd_header
 from .hdf5 import SUFFIXES as _HDF5
 from .hdf5 import read_hdf5
+from .xtc import check_xtc
 
 STAMPED = (".xtc", ".trr", ".nc", ".netcdf", ".ncdf")
 """Formats beside HDF5 that can hold times; MDTraj's readers give them second."""
@@ -197,6 +198,8 @@ def checked_dcd(path: Path) -> DCDHeader | None:
         The file does not hold what its header promises.
     """
     existing(path)
+    if path.suffix.lower() == ".xtc":
+        check_xtc(path)
     if path.suffix.lower() != ".dcd":
         return None
     header = read_dcd_header(path)
