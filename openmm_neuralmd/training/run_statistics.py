@@ -7,6 +7,7 @@ a trajectory (ligand.sdf, start.pdb.gz, topology.pdb, trajectory.xtc).  Position
 from __future__ import annotations
 
 import gzip
+import json
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -82,6 +83,9 @@ class RunStatistics:
 def read_packed(folder: Path, names: Iterable[str] | None = None) -> list[RunStatistics]:
     """Complexes of a folder with ID.sdf, ID.pdb.gz and ID.npz; those not complete are left out."""
     found = []
+    manifest = Path(folder) / "manifest.json"
+    entries = json.loads(manifest.read_text())["complexes"] if manifest.is_file() else {}
+    targets = {name: str(entry["target"]) for name, entry in entries.items()}
     for path in sorted(Path(folder).glob("*.npz")):
         base = path.with_suffix("")
         files = [Path(f"{base}.sdf"), Path(f"{base}.pdb.gz")]
@@ -91,7 +95,7 @@ def read_packed(folder: Path, names: Iterable[str] | None = None) -> list[RunSta
             start = arrays["start"].astype(np.float64)
             runs = [start + 0.01 * run.astype(np.float64) for run in arrays["frames"]]
             interval = float(arrays["interval_ps"])
-        found.append(_complex(base.name, files[0], files[1], runs, interval))
+        found.append(_complex(base.name, files[0], files[1], runs, interval, targets))
     return found
 
 
@@ -131,7 +135,12 @@ def read_protein(path: Path) -> tuple[app.Topology, Array]:
 
 
 def _complex(
-    name: str, ligand: Path, protein: Path, runs: list[Array], interval_ps: float
+    name: str,
+    ligand: Path,
+    protein: Path,
+    runs: list[Array],
+    interval_ps: float,
+    targets: dict[str, str] | None = None,
 ) -> RunStatistics:
     molecule = read_ligand(ligand)
     chemistry = ligand_chemistry(molecule)
@@ -139,7 +148,7 @@ def _complex(
     topology, positions = read_protein(protein)
     # Random frames serve as given poses too: they may reach atoms that the start does not.
     pocket = pocket_atoms(topology, positions, start, radius=POCKET_CUTOFF + 2.0)
-    target = name.split("_")[0] if "_" in name else name
+    target = (targets or {}).get(name, name.split("_")[0])
     return RunStatistics(name, target, molecule, chemistry, start, pocket, runs, interval_ps)
 
 
