@@ -43,6 +43,8 @@ class NeuralOUSettings(BaseModel):
         Networks whose corrections are averaged; 0: class constants only.
     displaced : bool
         Whether the mean is displaced from the given pose (False: u = 0).
+    displacement_share : float
+        Share of the learned displacement that is used; below 1 where few complexes taught it.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -52,6 +54,7 @@ class NeuralOUSettings(BaseModel):
     relaxation: RelaxationSettings = RelaxationSettings()
     members: int = Field(1, ge=0)
     displaced: bool = True
+    displacement_share: float = Field(1.0, ge=0, le=1)
 
 
 class Gaussian(NamedTuple):
@@ -140,6 +143,7 @@ class NeuralOU(Dynamics):
         pull = (contact * corrections.contact_shift).unsqueeze(-1) * c.directions
         forces = corrections.force.index_add(0, c.structure.contacts[0], pull).reshape(-1)
         forces = forces + (inner * corrections.inner_shift) @ c.gradients
+        forces = self.settings.displacement_share * forces
         return Gaussian(hessian, torch.linalg.solve(hessian, forces), freedom)
 
     def wells(

@@ -16,7 +16,7 @@ from .ou import LARGE, NeuralOU, torsion_rows
 from .ou_process import OUProcess, diagonal, stationary
 from .ou_relaxation import mode_descriptors
 from .ou_snapshots import SnapshotMaker, snapshot_maker
-from .ou_wells import ANGLES, hop
+from .ou_wells import ANGLES, hop, wells
 from .rigid_torsion import jacobian, rotatable_bonds
 from .springs import springs
 
@@ -49,6 +49,8 @@ class Prediction:
     hop_rate : float
         Per ps.
     pocket : PocketAtoms
+    now : (r,) int64 or None
+        Wells at the present, once snapshots are known.
     """
 
     atoms: NDArray[np.int64]
@@ -60,6 +62,7 @@ class Prediction:
     small: NDArray[np.bool_]
     hop_rate: float
     pocket: PocketAtoms
+    now: NDArray[np.int64] | None = None
 
     @property
     def displacement(self) -> Array:
@@ -72,7 +75,11 @@ class Prediction:
 
     def given(self, snapshots: ArrayLike, interval_ps: float) -> Prediction:
         """Condition on known snapshots (T, n, 3) in Å; the last of them is the present."""
-        return replace(self, process=self.process.given(snapshots, interval_ps))
+        known = np.asarray(snapshots, dtype=np.float64)
+        if not len(known):
+            return self
+        now = wells(known[-1:], self.pose, self.quadruples)[0] * self.small
+        return replace(self, process=self.process.given(known, interval_ps), now=now)
 
     def snapshots(
         self, replicas: int, seed: int = 0, hops: bool = True, typical: bool = False
@@ -104,9 +111,11 @@ class Prediction:
         moved += (self.process.centre - self.pose).reshape(-1)
         angles = None
         if hops and len(self.wells):
-            states = hop(times_ps, self.wells, self.hop_rate, replicas, generator)
-            states *= self.small
-            angles = ANGLES[states].reshape(-1, len(self.wells))
+            now = self.now
+            states = hop(times_ps, self.wells, self.hop_rate, replicas, generator, now) * self.small
+            # The process already stands in the known wells: only turns from there are added.
+            turns = ANGLES[states] - (0.0 if now is None else ANGLES[now])
+            angles = turns.reshape(-1, len(self.wells))
         flat = self.maker(moved.reshape(-1, moved.shape[-1]), angles)
         return flat.reshape(*moved.shape[:2], -1, 3)
 

@@ -139,7 +139,12 @@ def read_protein(path: Path) -> tuple[app.Topology, Array]:
 
 
 def _complex(
-    name: str, ligand: Path, protein: Path, runs: list[Array], interval_ps: float
+    name: str,
+    ligand: Path,
+    protein: Path,
+    runs: list[Array],
+    interval_ps: float,
+    targets: dict[str, str] | None = None,
 ) -> RunStatistics:
     molecule = read_ligand(ligand)
     chemistry = ligand_chemistry(molecule)
@@ -147,7 +152,7 @@ def _complex(
     topology, positions = read_protein(protein)
     # Random frames serve as given poses too: they may reach atoms that the start does not.
     pocket = pocket_atoms(topology, positions, start, radius=POCKET_CUTOFF + 2.0)
-    target = name.split("_")[0] if "_" in name else name
+    target = (targets or {}).get(name, name.split("_")[0])
     return RunStatistics(name, target, molecule, chemistry, start, pocket, runs, interval_ps)
 
 

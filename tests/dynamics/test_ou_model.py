@@ -158,6 +158,15 @@ def test_deleting_the_network_changes_the_answer(model):
     assert np.abs(u).max() > 0.01
 
 
+def test_a_share_of_the_displacement(model):
+    chemistry, pose, pocket = case()
+    half = NeuralOU(model.settings.model_copy(update={"displacement_share": 0.5})).double()
+    half.load_state_dict(model.state_dict())
+    _, u = evaluate(model, chemistry, pose, pocket)
+    _, u_half = evaluate(half, chemistry, pose, pocket)
+    np.testing.assert_allclose(u_half, 0.5 * u, atol=1e-12)
+
+
 def test_the_pocket_matters(model):
     chemistry, pose, pocket = case()
     h, _ = evaluate(model, chemistry, pose, pocket)

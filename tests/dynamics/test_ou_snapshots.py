@@ -1,5 +1,7 @@
 """Snapshots of NeuralMD-OU are valid molecules."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -107,5 +109,18 @@ def test_known_snapshots_carry_the_forecast(prediction):
     after = prediction.given(known, 5.0)
     shift = (after.process.forecast([100.0])[0] - pose).mean(0)
     assert 0.5 < shift[0] <= 1.05
+    assert (after.now == 0).all()
     far = after.snapshots(200, typical=True).mean((0, 1)) - pose.mean(0)
     assert far[0] > 0.5
+
+
+def test_a_known_well_is_where_hopping_starts(prediction):
+    """Nothing has hopped at the present, whatever the wells' probabilities."""
+    _, pose, _ = case()
+    likely = replace(prediction, wells=np.full((len(prediction.wells), 4), 0.25))
+    likely = replace(likely, small=np.ones(len(likely.wells), dtype=bool))
+    known = likely.given(np.stack([pose] * 3), 1.0)
+    x = known.trajectories([0.0], 50)[:, 0]
+    assert (wells(x, pose, prediction.quadruples) == 0).mean() > 0.95
+    free = likely.trajectories([0.0], 50, typical=True)[:, 0]
+    assert (wells(free, pose, prediction.quadruples) == 0).mean() < 0.6
