@@ -84,7 +84,7 @@ def test_learned_force(program, tmp_path: Path, capsys) -> None:
 def test_baselines(program, capsys) -> None:
     program("baselines")("--ahead", 10, "--every", 40)
     printed = capsys.readouterr().out
-    for name in ("NeuralMD-ODE", "persistence", "projected recent mean", "AR(1)"):
+    for name in ("NeuralMD-ODE", "standing still", "projected recent mean", "AR(1)"):
         assert f"| {name} |" in printed
     assert "after 6 ns: 0.59" in printed  # as the table `autocorrelation` in README.md
 

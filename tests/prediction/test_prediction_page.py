@@ -90,6 +90,7 @@ def test_it_plays_in_a_browser_and_fetches_nothing(page: Path) -> None:
     with sync_playwright() as running:
         browser = launched(running)
         opened = browser.new_page(viewport={"width": 1100, "height": 900})
+        opened.set_default_timeout(120_000)  # software rendering on a busy machine
         opened.on("console", lambda message: said.append(message.text))
         opened.on("pageerror", lambda error: said.append(str(error)))
         opened.on("request", lambda request: fetched.append(request.url))
