@@ -96,13 +96,23 @@ def call(*words: object) -> Result:
     return CliRunner().invoke(app, ["validate", *map(str, words)])
 
 
+@pytest.mark.timeout(900)  # PoseBusters: 20 s for each ensemble on a busy core
 def test_the_command_writes_report_card_and_numbers(gpcr: Snapshots, tmp_path: Path) -> None:
     file = tmp_path / "sde.safetensors"
     own = sha256(example_trajectory("gpcr-ergotamine"))
     learned = [{"name": "x", "sha256": own, "training_snapshots": [0, 210]}]
     model("neuralmd-sde", gpcr, learned).save(file)
     options = ["--example", "gpcr-ergotamine", "--ahead", 10, "--every", 20]
-    options += ["--skip", "mechanics", "--skip", "speed", "-o", tmp_path / "out"]
+    options += [
+        "--skip",
+        "ablation",
+        "--skip",
+        "mechanics",
+        "--skip",
+        "speed",
+        "-o",
+        tmp_path / "out",
+    ]
     result = call(file, *options)
     assert result.exit_code == 0, result.output
     content = json.loads((tmp_path / "out" / "validation.json").read_text())
