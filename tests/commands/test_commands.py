@@ -324,7 +324,7 @@ def test_info_of_every_kind_of_file(folder: Path, tmp_path: Path) -> None:
         ("a.sdf", b"", "'.sdf' is no kind of file known here"),
         ("a.safetensors", b"no", "damaged, or not a safetensors file"),
         ("a.dcd", b"no", "not a DCD file"),
-        ("a.xtc", b"no", "cannot be read"),
+        ("a.xtc", b"no", "cannot read a.xtc"),
         ("a.pt", b"no", "not an exported force"),
         ("a.yaml", b"x: 1", "neither the record of a run nor training settings"),
         ("a.yaml", b"x: [", "not a readable settings file"),

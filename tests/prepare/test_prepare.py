@@ -499,7 +499,7 @@ def test_residue_without_parameters(tools: AmberTools, tmp_path: Path) -> None:
         ({"solvent": "gas"}, "unknown solvent 'gas'; known: vacuum"),
         ({"waters": "some"}, "waters is 'keep' or 'drop'"),
         ({"nonstandard": "x"}, "nonstandard is 'replace' or 'refuse'"),
-        ({"ph": 20}, "pH 20 is not between 0 and 14"),
+        ({"ph": 20}, "ph must be from 0 to 14, not 20"),
     ],
 )
 def test_wrong_choices(settings: dict, message: str, tmp_path: Path) -> None:
