@@ -149,7 +149,7 @@ def test_the_command_writes_report_card_and_numbers(gpcr: Snapshots, tmp_path: P
     early = call(file, *options[:-1], tmp_path / "early", "--from", 200)
     assert "the model has learned from snapshots 0 to 209" in early.output
     late = call(file, *options[:-1], tmp_path / "late", "--from", 245)
-    assert "no replica has 10 snapshots to forecast after snapshot 245" in late.output
+    assert "no replica has 10 snapshots to forecast behind snapshot 245" in late.output
 
 
 def test_a_metric_from_outside_is_entered_in_one_line(
