@@ -22,7 +22,7 @@ LIMITS: dict[str, tuple[float, float, str]] = {
     "friction": (1e-6, 1e4, "1/ps"),
     "pressure": (1e-6, 1e5, "bar"),
     "equilibration_ps": (0, 1e9, "ps"),
-    "cutoff": (0.6, 100, "nm"),
+    "cutoff": (0.4, 100, "nm"),
     "pocket_radius": (0.1, 100, "nm"),
     "shell_radius": (0.1, 100, "nm"),
     "rigid_radius": (0.1, 100, "nm"),
@@ -30,11 +30,15 @@ LIMITS: dict[str, tuple[float, float, str]] = {
 }
 """Least and largest value of each number, and its unit.
 
-A cutoff below 0.6 nm leaves out the forces that hold a molecule together.
+A cutoff below 0.4 nm leaves out the forces that hold a molecule together.
 """
 
 FASTEST = 2.5  # fs; a longer step needs hydrogens of `HEAVY_HYDROGEN` at least
 HEAVY_HYDROGEN = 3.0  # amu
+
+
+UNBOUNDED = ("cutoff", "shell_radius", "rigid_radius", "pocket_radius")
+"""Lengths that may be infinite: no cutoff, or the whole protein."""
 
 
 @dataclass(frozen=True)
@@ -139,7 +143,7 @@ class MDSettings:
         for name, (least, most, unit) in LIMITS.items():
             value = getattr(self, name)
             off = name == "hydrogen_mass" and value == 0
-            if value is None or off or (name == "cutoff" and value == math.inf):
+            if value is None or off or (name in UNBOUNDED and value == math.inf):
                 continue
             if not least <= value <= most:
                 raise InputError(
