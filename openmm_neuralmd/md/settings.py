@@ -26,7 +26,7 @@ LIMITS: dict[str, tuple[float, float, str]] = {
     "pocket_radius": (0.1, 100, "nm"),
     "shell_radius": (0.1, 100, "nm"),
     "rigid_radius": (0.1, 100, "nm"),
-    "pocket_limit": (0.1, 1e3, "nm"),
+    "pocket_limit": (0.01, 1e3, "nm"),
 }
 """Least and largest value of each number, and its unit.
 
