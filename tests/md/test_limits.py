@@ -15,7 +15,7 @@ from mm_models import make_model
 from openmm_neuralmd.cli import app
 from openmm_neuralmd.errors import InputError, ModelError
 from openmm_neuralmd.hybrid.settings import JumpSettings
-from openmm_neuralmd.md.settings import LIMITS, MDSettings
+from openmm_neuralmd.md.settings import LIMITS, UNBOUNDED, MDSettings
 from openmm_neuralmd.model import load_model
 from openmm_neuralmd.prepare.pipeline import PrepareSettings
 from openmm_neuralmd.utils.times import parse_time, whole_strides
@@ -24,8 +24,9 @@ from openmm_neuralmd.utils.times import parse_time, whole_strides
 @pytest.mark.parametrize("name", sorted(LIMITS))
 @pytest.mark.parametrize("value", [math.nan, -1.0, 1e300, math.inf])
 def test_numbers_of_a_run(name: str, value: float) -> None:
-    if name == "cutoff" and value == math.inf:
-        MDSettings(cutoff=value).check()  # no cutoff, said in so many words
+    if name in UNBOUNDED and value == math.inf:  # no cutoff, or the whole protein
+        shell = {"shell_radius": math.inf, "pocket_radius": 1.0}
+        MDSettings(**(shell | ({} if name == "pocket_radius" else {name: value}))).check()
         return
     with pytest.raises(InputError, match=rf"^{name} must be from") as caught:
         MDSettings(**{name: value}).check()
@@ -34,7 +35,7 @@ def test_numbers_of_a_run(name: str, value: float) -> None:
 
 @pytest.mark.parametrize("cutoff", ["0", "-1", "nan", "1e-6"])
 def test_cutoffs_of_the_issue(cutoff: str, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"cutoff must be from 0\.6 to 100 nm"):
+    with pytest.raises(InputError, match=r"cutoff must be from 0\.4 to 100 nm"):
         MDSettings(cutoff=float(cutoff)).check()
 
 
