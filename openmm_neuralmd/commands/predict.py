@@ -38,13 +38,19 @@ def predict(
         str, typer.Option(metavar="FILE", help="NeuralMD-OU model file or bundled name.")
     ] = "neuralmd-ou",
     time: Annotated[
-        float,
-        typer.Option(metavar="TIME", parser=options.time_option, help="Length of each trajectory."),
-    ] = "200ps",  # type: ignore[assignment]
+        float | None,
+        typer.Option(
+            metavar="TIME",
+            parser=options.time_option,
+            help="Length of each trajectory. Default: 200ps.",
+        ),
+    ] = None,
     interval: Annotated[
-        float,
-        typer.Option(metavar="TIME", parser=options.time_option, help="Time between snapshots."),
-    ] = "1ps",  # type: ignore[assignment]
+        float | None,
+        typer.Option(
+            metavar="TIME", parser=options.time_option, help="Time between snapshots. Default: 1ps."
+        ),
+    ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Seed of all draws.")] = 0,
     restart: options.Restart = False,
 ) -> None:
@@ -64,8 +70,8 @@ def predict(
             ligand,
             model=model,
             molecule=molecule,
-            time=time,
-            interval=interval,
+            time=200.0 if time is None else time,
+            interval=1.0 if interval is None else interval,
             seed=seed,
             progress=advance,
         )

@@ -20,8 +20,6 @@ import fcntl
 import json
 import os
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -30,12 +28,13 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 from many_statistics import pack
 
-from openmm_neuralmd.errors import NeuralMDError
+from openmm_neuralmd.errors import InputError, NeuralMDError
 from openmm_neuralmd.md.folder import ComplexFolder
 from openmm_neuralmd.md.gromacs.production import run_gromacs
 from openmm_neuralmd.md.settings import MDSettings
 from openmm_neuralmd.prepare.pipeline import PrepareSettings, prepare
 from openmm_neuralmd.utils.files import complete, sha256
+from openmm_neuralmd.utils.lock import Lock
 
 HERE = Path(__file__).parent
 SET = HERE / "many"
@@ -69,9 +68,14 @@ def main() -> None:
             continue
         if (SET / f"{row['id']}.npz").is_file() and not arguments.collect:
             continue
-        with claimed(RUNS / row["id"]) as mine:
-            if mine:
-                attempt(row, arguments.structures)
+        folder = RUNS / row["id"]
+        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            lock = Lock(folder)
+        except InputError:  # another process has this complex
+            continue
+        attempt(row, arguments.structures)
+        lock.release()
 
 
 def read_table(structures: Path) -> list[dict[str, str]]:
@@ -100,19 +104,6 @@ def residues(structures: Path, target: str) -> int:
     """Amino acids of a target's protein."""
     lines = (structures / "targets" / target / "protein.pdb").read_text().splitlines()
     return sum(line.startswith("ATOM") and line[12:16].strip() == "CA" for line in lines)
-
-
-@contextmanager
-def claimed(folder: Path) -> Iterator[bool]:
-    """Whether this process alone works on a folder."""
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "lock").open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            yield False
-            return
-        yield True
 
 
 def attempt(row: dict[str, str], structures: Path) -> None:
