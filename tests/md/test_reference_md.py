@@ -30,7 +30,7 @@ from openmm_neuralmd.md.masses import degrees_of_freedom, masses
 from openmm_neuralmd.md.modes import Setup, build
 from openmm_neuralmd.md.outcome import ReferenceRun
 from openmm_neuralmd.md.production import run_reference
-from openmm_neuralmd.md.settings import MDSettings
+from openmm_neuralmd.md.settings import LIMITS, MDSettings
 from openmm_neuralmd.prepare.imports import import_amber, import_openmm
 from openmm_neuralmd.structure.complex import Complex
 from openmm_neuralmd.trajectory.snapshots import read_snapshots
@@ -607,7 +607,12 @@ def test_a_ligand_that_leaves_stops_the_run(folder: ComplexFolder, tmp_path: Pat
     assert not (tmp_path / "x").exists()
 
 
-def test_not_a_number_names_step_and_atom(folder: ComplexFolder, tmp_path: Path) -> None:
+def test_not_a_number_names_step_and_atom(
+    folder: ComplexFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(
+        LIMITS, "timestep_fs", (0.01, 1e3, "fs")
+    )  # a step that no molecule survives
     settings = replace(RIGID, timestep_fs=200.0, interval_ps=0.2, equilibration_ps=40.0)
     with pytest.raises(SimulationError, match=r"after step \d+ .*: atom .*not a number"):
         run_reference(folder, tmp_path / "x", 1.0, settings=settings)
@@ -621,7 +626,7 @@ def test_not_a_number_names_step_and_atom(folder: ComplexFolder, tmp_path: Path)
         ({"interval_ps": 0.03}, "no whole number of steps"),
         ({"hydrogen_mass": 0.0}, "needs heavy hydrogens"),
         ({"hydrogen_mass": 6.0}, "choose a smaller hydrogen mass"),
-        ({"temperature": -1.0}, "temperature must be positive"),
+        ({"temperature": -1.0}, "temperature must be from 1 to 2000 K, not -1"),
         ({"shell_radius": 0.1}, "choose a wider shell"),
         ({"platform": "Abacus"}, "platform 'Abacus' is not installed"),
         (
