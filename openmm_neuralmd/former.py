@@ -84,7 +84,7 @@ MODULES: dict[str, tuple[str, ...]] = {
     "trajectories": ("trajectory.snapshots",),
     "trajectory_information": ("commands.describe_trajectory",),
     "validation": ("assessment.run",),
-    "validity": ("assessment.mechanics",),
+    "validity": ("assessment.mechanics", "assessment.check"),
     "validity.check": ("assessment.check",),
 }
 """Present modules by former one.  A module below a former package is found under the present name

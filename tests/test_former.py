@@ -63,7 +63,7 @@ NAMES = {
     "training.checkpoints.bundled_models": "model",
     "trajectories.read_snapshots": "trajectory.snapshots",
     "validation.assess_all": "assessment.run",
-    "validity.Check": "assessment.mechanics",
+    "validity.Check": "assessment.check",
     "validity.conservation.conservation": "assessment.mechanics.conservation",
     "validity.nve.nve": "assessment.mechanics.nve",
 }

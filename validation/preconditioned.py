@@ -48,6 +48,7 @@ from openmm_neuralmd.md.subsystem import BONDED, terms_on
 from openmm_neuralmd.training.labelled import LabelledRun
 from openmm_neuralmd.training.ou_files import load
 from openmm_neuralmd.units import BOLTZMANN, nanometers, to_angstrom, to_nm
+from openmm_neuralmd.utils.platforms import minimise_energy
 from openmm_neuralmd.utils.progress import progress_bar
 from result_files import save
 
@@ -122,7 +123,7 @@ class Samplers:
         """The mass matrix, at the minimum next to a start."""
         context = openmm.Context(self.free, openmm.VerletIntegrator(0.001), single_thread(), THREAD)
         context.setPositions(start)
-        openmm.LocalEnergyMinimizer.minimize(context, 1.0)
+        minimise_energy(context, 1.0, 0)
         pose = nanometers(context.getState(positions=True).getPositions(asNumpy=True))
         if not learned:
             anchor = self.arguments.anchor * KT * NM2_PER_A2

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import logging
+import sys
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import rdkit
 from numpy.typing import ArrayLike, NDArray
 from rdkit import Chem
 from rdkit.Geometry import Point3D
@@ -69,10 +73,24 @@ def pose_checks(molecule: Chem.Mol, snapshots: ArrayLike) -> dict[str, NDArray[n
         raise InputError(
             f"snapshots have {array.shape[1]} atoms, the molecule {molecule.GetNumAtoms()}"
         )
+    _open_log()
     table = posebusters.PoseBusters(config=CONFIGURATION).bust([posed(molecule, x) for x in array])
     checks = {str(name): table[name].to_numpy(dtype=bool) for name in table.columns}
     checks[CHIRALITY] = _same_handedness(molecule, array)
     return checks
+
+
+def _open_log() -> None:
+    """Give RDKit's log handler an open stream.
+
+    PoseBusters redirects it for its InChI check, which flushes the stream that it had before; where
+    that was closed meanwhile, as a notebook or a test does, every molecule would fail the check.
+    """
+    handler: logging.StreamHandler[Any] = rdkit.log_handler
+    try:
+        handler.flush()
+    except ValueError:
+        handler.stream = sys.__stderr__
 
 
 def pass_rates(checks: Mapping[str, NDArray[np.bool_]]) -> dict[str, float]:

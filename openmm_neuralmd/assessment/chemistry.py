@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-from importlib.util import find_spec
 from pathlib import Path
 
 from openmm import unit
@@ -14,6 +13,7 @@ from ..analysis.interactions import pocket_from_text, pocket_molecule
 from ..analysis.poses import heavy_molecule
 from ..structure.complex import Complex
 from ..trajectory.snapshots import Snapshots
+from ..utils.optional import installed
 
 INSTALL = "pip install 'openmm_neuralmd[validate]'"
 ALL_ATOMS = "start.pdb.gz"
@@ -40,11 +40,11 @@ def find_chemistry(sdf: Path | None, snapshots: Snapshots) -> Chemistry:
     """
     if sdf is None:
         return NO_CHEMISTRY
-    if find_spec("posebusters") is None:
+    if not installed("posebusters"):
         return Chemistry(missing=f"PoseBusters is not installed: {INSTALL}")
     complex = snapshots.complex
     molecule = heavy_molecule(sdf, complex.ligand_atomic_numbers)
-    if find_spec("prolif") is None:
+    if not installed("prolif"):
         return Chemistry(molecule, missing=f"ProLIF is not installed: {INSTALL}")
     around = snapshots.ligand[0]
     if (start := sdf.parent / ALL_ATOMS).is_file():

@@ -184,8 +184,6 @@ def _announce(model: Model, complex: Complex, past: np.ndarray | None) -> None:
     ------
     InputError
     """
-    from importlib.util import find_spec
-
     from ..errors import InputError
     from ..simulation.movement import check_movement, mean_rmsf, trajectory_kind
 
@@ -193,8 +191,6 @@ def _announce(model: Model, complex: Complex, past: np.ndarray | None) -> None:
     try:
         check_movement(model, complex, past)
     except InputError as error:
-        if find_spec("openmm_neuralmd.commands.predict") is None:
-            raise
         raise InputError(f"{error}, or use neuralmd predict") from error
     known = None if past is None else mean_rmsf(past)
     if known is not None:

@@ -9,7 +9,6 @@ import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -20,7 +19,7 @@ from ..errors import ModelError
 from ..model import Model, ModelCard
 from ..utils.files import complete
 from ..utils.lock import Lock
-from ..utils.optional import optional_import
+from ..utils.optional import installed, optional_import
 from ..utils.progress import Advance, silent
 from .settings import LoopSettings
 from .state import (
@@ -159,7 +158,7 @@ class Loop(ABC):
     @contextmanager
     def _board(self, first: int) -> Iterator[SummaryWriter | None]:
         """Yield the TensorBoard log of the first process; None without TensorBoard or elsewhere."""
-        if not self.fabric.is_global_zero or find_spec("tensorboard") is None:
+        if not self.fabric.is_global_zero or not installed("tensorboard"):
             yield None
             return
         from torch.utils.tensorboard import SummaryWriter

@@ -3,9 +3,18 @@
 from __future__ import annotations
 
 from importlib import import_module
+from importlib.util import find_spec
 from types import ModuleType
 
 from ..errors import InputError
+
+
+def installed(library: str) -> bool:
+    """Whether a library of an extra can be imported; it is not imported here."""
+    try:
+        return find_spec(library) is not None
+    except ModuleNotFoundError:
+        return False
 
 
 def optional_import(module: str, *, extra: str, purpose: str) -> ModuleType:

@@ -238,13 +238,7 @@ def test_unknown_platform_and_no_snapshots(t4l, tmp_path):
 
 
 def test_an_energy_model_cannot_propagate(t4l):
-    """VerletMD's dynamics has a network and nothing of NeuralMD-ODE."""
-    model = make_model("energy")
-
-    class EnergyModel:
-        network = model.dynamics.network
-
-    verlet = type(model)(EnergyModel(), model.card)
+    verlet = make_model("energy")
     with pytest.raises(ModelError, match="does not jump inside OpenMM; use NeuralMDForce"):
         NeuralMDIntegrator(verlet)
     with pytest.raises(ModelError, match="does not jump inside OpenMM; use NeuralMDForce"):
