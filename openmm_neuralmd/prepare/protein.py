@@ -93,6 +93,7 @@ def complete_protein(
         note(f"alternate locations, the most occupied kept: {shown(structure.alternates)}")
     modeller = app.Modeller(structure.topology, structure.positions * unit.nanometer)
     _sort_out(modeller, ligand, options, note)
+    _uncap(modeller, note)
     _refuse_metals(modeller, ligand, name)
     platform = choose_platform(options.platform)
     try:
@@ -127,6 +128,18 @@ def _sort_out(
         count = Counter(residue.name for residue in residues)
         note(f"left out {reason}: {shown(f'{n} {name}' for name, n in count.items())}")
     modeller.delete([residue for residues in leave.values() for residue in residues])
+
+
+def _uncap(modeller: app.Modeller, note: Note) -> None:
+    """Leave out hydrogens that end a cut chain in place of a carboxylate (HXT, 1HXT, ...)."""
+    caps = [
+        atom
+        for atom in modeller.topology.atoms()
+        if atom.residue.name in PARENT and atom.name.strip("123") == "HXT"
+    ]
+    if caps:
+        note(f"carboxylates in place of HXT: {shown({describe(a.residue): 0 for a in caps})}")
+        modeller.delete(caps)
 
 
 def _why_leave(
@@ -267,10 +280,30 @@ def _hydrogens(
         variants.append(variant)
     if obeyed:
         note(f"protonation as the residue names say: {shown(obeyed)}")
+    _leave_overlapping(modeller, parent, note)
     modeller.addHydrogens(pH=ph, variants=variants, platform=platform)
     added = _count_hydrogens(modeller.topology) - before
     where = f" (protonation at pH {ph:g})" if not before else ""
     note(f"hydrogens: {before} from the file, {added} added{where}")
+
+
+def _leave_overlapping(modeller: app.Modeller, parent: dict[Atom, Atom], note: Note) -> None:
+    """Leave out hydrogens on carbon that lie upon another atom: they are added anew.
+
+    Those on other elements stay, since they tell the protonation.
+    """
+    atoms = list(modeller.topology.atoms())
+    pairs = cKDTree(positions_of(modeller)).query_pairs(_SAME_PLACE)
+    carbon = app.element.carbon
+    loose = {i for pair in pairs for i in pair if _on(parent.get(atoms[i]), carbon, atoms[i])}
+    if loose:
+        note(f"hydrogens that overlap, added anew: {len(loose)}")
+        modeller.delete([atoms[i] for i in sorted(loose)])
+
+
+def _on(parent: Atom | None, element: app.element.Element, atom: Atom) -> bool:
+    hydrogen = atom.element is not None and atom.element.symbol == "H"
+    return hydrogen and parent is not None and parent.element is element
 
 
 STANDARD_OF = ("HIS", "ASP", "GLU", "LYS", "CYS")

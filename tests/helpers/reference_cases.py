@@ -7,6 +7,7 @@ import signal
 import subprocess
 import tempfile
 import time
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -27,12 +28,14 @@ BOX = 2.7  # nm
 SIGMA, EPSILON = 0.31507524065751241, 0.635968  # of TIP3P's oxygen
 
 
-def small_water_box(folder: ComplexFolder, place: Path) -> ComplexFolder:
-    """Eight residues beside the ligand, and the ligand, in a box of water."""
+def small_water_box(
+    folder: ComplexFolder, place: Path, residues: Iterable[int] = range(97, 105)
+) -> ComplexFolder:
+    """Residues beside the ligand, and the ligand, in a box of water."""
     source = parmed.load_file(str(PRMTOP), str(INPCRD))
     whole = folder.complex()
     own = list(whole.topology.atoms())[whole.ligand[0]].residue.index
-    part = source[[int(a.residue.idx in {own, *range(97, 105)}) for a in source.atoms]]
+    part = source[[int(a.residue.idx in {own, *residues}) for a in source.atoms]]
     part.box = [10 * BOX] * 3 + [90] * 3
     method = {"nonbondedMethod": app.PME, "nonbondedCutoff": 0.9 * unit.nanometer}
     system = part.createSystem(constraints=app.HBonds, **method)

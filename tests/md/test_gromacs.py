@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import itertools
 import os
 import shutil
 import subprocess
@@ -11,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import mdtraj
+import networkx as nx
 import numpy as np
 import openmm
 import pytest
@@ -127,6 +129,37 @@ def test_energies_of_a_pocket_with_water(gmx: Gmx, explicit: ComplexFolder) -> N
     expected["coulomb"] += reaction_field_of_excluded_pairs(setup)
     for term in ("angle", "torsion", "lennard_jones", "coulomb"):
         assert found[term] == pytest.approx(expected[term], rel=1e-4), term
+
+
+def test_a_molecule_with_others_between_its_parts(
+    gmx: Gmx, folder: ComplexFolder, tmp_path: Path
+) -> None:
+    """A bond between two parts of a cropped protein, as a disulfide: the same energies."""
+    setup = build(small_water_box(folder, tmp_path, (97, 98, 100, 103, 104)), POCKET)
+    atoms, x = list(setup.topology.atoms()), setup.complex.positions
+    # A PDB file's reader bonds residues that follow each other, however far apart they are.
+    bonds = list(setup.topology.bonds())
+    real = [b for b in bonds if np.linalg.norm(x[b[0].index] - x[b[1].index]) < 0.25]
+    setup.topology._bonds = real
+    near = nx.Graph((a.index, b.index) for a, b in real)
+    alpha = [atom.index for atom in atoms if atom.name == "CA"]
+    first, last = alpha[0], alpha[-1]
+    assert nx.number_connected_components(near.subgraph(range(first, last))) >= 3
+    ends = [nx.single_source_shortest_path_length(near, i, cutoff=2) for i in (first, last)]
+    length = float(np.linalg.norm(x[first] - x[last]))
+    force = next(f for f in setup.system.getForces() if isinstance(f, openmm.HarmonicBondForce))
+    force.addBond(first, last, length - 0.1, 50.0)
+    nonbonded = nonbonded_force(setup.system)
+    cutoff = nonbonded.getCutoffDistance().value_in_unit(unit.nanometer)
+    for (i, a), (j, b) in itertools.product(*(end.items() for end in ends)):
+        if a + b < 3 and np.linalg.norm(x[i] - x[j]) < cutoff:
+            nonbonded.addException(i, j, 0.0, 0.3, 0.0)
+    setup.topology.addBond(atoms[first], atoms[last])
+    expected = openmm_terms(setup.system, x, None, "Reference")
+    expected["coulomb"] += reaction_field_of_excluded_pairs(setup)
+    measured = gromacs_terms(setup, gmx)
+    for term in ("angle", "torsion", "lennard_jones", "coulomb"):
+        assert measured[term] == pytest.approx(expected[term], rel=1e-4), term
 
 
 # --- Runs

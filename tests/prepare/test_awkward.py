@@ -116,3 +116,67 @@ def test_progress_without_a_terminal_is_lines(capsys: pytest.CaptureFixture[str]
     lines = capsys.readouterr().err.splitlines()
     assert lines[0].startswith("run: 1/3 snapshots") and lines[-1].startswith("run: 3/3 snapshots")
     assert len(lines) == 2 and LINE_EVERY > 1  # the second came too soon after the first
+
+
+def pdb_line(name: str, like: str, x: np.ndarray) -> str:
+    """A hydrogen of the residue that another line of a PDB belongs to, at x in Å."""
+    place = "".join(f"{value:8.3f}" for value in x)
+    return f"{like[:12]}{name:<4s}{like[16:30]}{place}{like[54:76]} H{like[78:]}"
+
+
+@pytest.mark.parametrize("names", [["HXT"], ["1HXT", "2HXT", "3HXT"]])
+def test_hydrogens_that_end_a_cut_chain_give_way_to_a_carboxylate(
+    heavy_pdb: str, names: list[str], tmp_path: Path
+) -> None:
+    """Maestro ends a cut chain by an aldehyde (HXT) or a methyl group (1HXT to 3HXT)."""
+    lines = heavy_pdb.splitlines(keepends=True)
+    last = next(x[22:26] for x in reversed(lines) if x.startswith("ATOM"))
+    own = [x for x in lines if x.startswith("ATOM") and x[22:26] == last]
+    carbon = next(x for x in own if x[12:16].strip() == "C")
+    lost = {"OXT", "O"} if len(names) == 3 else {"OXT"}
+    kept = [x for x in lines if x not in own or x[12:16].strip() not in lost]
+    at = np.array([float(carbon[30 + 8 * k : 38 + 8 * k]) for k in range(3)])
+    new = [pdb_line(name, carbon, at + 0.9 * np.eye(3)[k]) for k, name in enumerate(names)]
+    place = kept.index(carbon) + 1
+    (tmp_path / "p.pdb").write_text("".join([*kept[:place], *new, *kept[place:]]))
+    notes: list[str] = []
+    completed = complete_protein(
+        tmp_path / "p.pdb",
+        np.array([[50.0, 50.0, 50.0]]),
+        ProteinOptions(platform="CPU"),
+        notes.append,
+    )
+    chain = next(c for c in completed.topology.chains() if len(list(c.residues())) > 10)
+    end = {atom.name for atom in list(chain.residues())[-1].atoms()}
+    assert {"C", "O", "OXT"} <= end and not any("HXT" in name for name in end)
+    assert any(note.startswith("carboxylates in place of HXT") for note in notes)
+
+
+def test_hydrogens_that_overlap_are_added_anew(tmp_path: Path) -> None:
+    """A hydrogen on carbon that lies upon another one is placed again; its atom keeps its own."""
+    complex_ = example_complex("t4l-p-xylene")
+    modeller = app.Modeller(complex_.topology, complex_.positions * unit.nanometer)
+    modeller.delete([r for r in modeller.topology.residues() if r.name == "TMP"])
+    atoms = {(a.residue.id, a.name): a.index for a in modeller.topology.atoms()}
+    x = np.array(modeller.positions.value_in_unit(unit.angstrom))
+    residue = next(r for r in modeller.topology.residues() if r.name == "LEU")
+    lost, other = atoms[residue.id, "HB2"], atoms[residue.id, "HA"]
+    x[lost] = x[other] + [0.3, 0.0, 0.0]
+    with (tmp_path / "p.pdb").open("w") as file:
+        app.PDBFile.writeFile(modeller.topology, x * unit.angstrom, file, keepIds=True)
+    notes: list[str] = []
+    completed = complete_protein(
+        tmp_path / "p.pdb",
+        np.array([[50.0, 50.0, 50.0]]),
+        ProteinOptions(platform="CPU"),
+        notes.append,
+    )
+    assert "hydrogens that overlap, added anew: 2" in notes
+    assert completed.topology.getNumAtoms() == modeller.topology.getNumAtoms()
+    place = {(a.residue.id, a.name): a.index for a in completed.topology.atoms()}
+    y = np.array(completed.positions.value_in_unit(unit.angstrom))
+    for hydrogen, carbon in (("HB2", "CB"), ("HA", "CA")):
+        bond = y[place[residue.id, hydrogen]] - y[place[residue.id, carbon]]
+        assert np.linalg.norm(bond) == pytest.approx(1.09, abs=0.15)
+    gap = np.linalg.norm(y[place[residue.id, "HB2"]] - y[place[residue.id, "HA"]])
+    assert gap > 1.5

@@ -12,7 +12,6 @@ from pathlib import Path
 import numpy as np
 import openmm
 import parmed
-from openmm import app
 from parmed.gromacs import GromacsGroFile, GromacsTopologyFile
 
 from ...errors import InputError
@@ -28,6 +27,7 @@ MARGIN = 0.3  # nm beyond the cutoff, between what is simulated and its image
 RESTRAINT = 1000.0  # kJ/mol/nm², as in the equilibration with OpenMM
 _EXPORTED = (*BONDED, openmm.NonbondedForce)
 _CONNECTION = 5  # a bond of GROMACS that excludes neighbours and has no energy
+_JOINT = 6  # a bond of GROMACS that excludes nothing
 _SECTION = re.compile(r"^\[ (\w+) \]", re.MULTILINE)
 
 
@@ -146,16 +146,25 @@ def _merged(system: openmm.System) -> openmm.System:
 def _write_top(structure: parmed.Structure, setup: Setup, path: Path) -> None:
     water = any(residue.name in WATER for residue in structure.residues)
     if water:
-        _refuse_interleaved(setup.topology)
+        _join_interleaved(structure)
     top = GromacsTopologyFile.from_structure(structure)
     stream = StringIO()
     top.write(stream, combine=None if water else "all")
     path.write_text(_with_restraints(stream.getvalue(), setup))
 
 
-def _refuse_interleaved(topology: app.Topology) -> None:
-    """A molecule's atoms must follow each other."""
-    parent = list(range(topology.getNumAtoms()))
+def _join_interleaved(structure: parmed.Structure) -> None:
+    """Make one molecule of those whose atoms do not follow each other, as GROMACS wants it.
+
+    A disulfide bond holds two parts of a cropped protein together, with other parts between them.
+    The bonds that join these have no energy and exclude no neighbours.
+
+    Raises
+    ------
+    InputError
+        There is water between the parts of a molecule, which GROMACS holds rigid by itself.
+    """
+    parent = list(range(len(structure.atoms)))
 
     def root(i: int) -> int:
         while parent[i] != i:
@@ -163,19 +172,27 @@ def _refuse_interleaved(topology: app.Topology) -> None:
             i = parent[i]
         return i
 
-    for a, b in topology.bonds():
-        parent[root(a.index)] = root(b.index)
-    seen: set[int] = set()
-    last = -1
-    for atom in topology.atoms():
-        own = root(atom.index)
-        if own != last and own in seen:
-            raise InputError(
-                f"atom {atom.name} of {atom.residue.name} {atom.residue.id} belongs to a molecule "
-                "whose atoms do not follow each other, as GROMACS wants it; use --engine openmm"
-            )
-        seen.add(own)
-        last = own
+    for bond in structure.bonds:
+        parent[root(bond.atom1.idx)] = root(bond.atom2.idx)
+    roots = [root(i) for i in range(len(parent))]
+    last = {own: i for i, own in enumerate(roots)}
+    end = 0
+    for i, own in enumerate(roots):
+        if i and own != roots[i - 1] and i <= end and root(i) != root(i - 1):
+            if structure.atoms[i].residue.name in WATER:
+                water = structure.atoms[i].residue
+                raise InputError(
+                    f"water {water.number} stands between the atoms of one molecule in the "
+                    "topology; move it to the end of the file, or use --engine openmm"
+                )
+            kind = parmed.BondType(0.0, 1.0)
+            structure.bond_types.append(kind)
+            joint = parmed.Bond(structure.atoms[i - 1], structure.atoms[i], kind)
+            joint.funct = _JOINT
+            structure.bonds.append(joint)
+            parent[root(i)] = root(i - 1)
+        end = max(end, last[own])
+    structure.bond_types.claim()
 
 
 def _with_restraints(text: str, setup: Setup) -> str:
