@@ -24,8 +24,8 @@ from openmm_neuralmd.model import Model
 from openmm_neuralmd.simulation.backends import BACKENDS
 from openmm_neuralmd.simulation.export import ForceModule
 from openmm_neuralmd.simulation.force import NeuralMDForce
-from openmm_neuralmd.simulation.start import known_snapshots
 from openmm_neuralmd.structure.complex import Complex
+from openmm_neuralmd.trajectory.history import History
 
 PUBLISHED_MS = {"gpcr-ergotamine": 93.578, "t4l-p-xylene": 37.031}
 """One force evaluation of the published research code at its default size, 1 thread, median.
@@ -41,7 +41,7 @@ def eager(model: Model, complex: Complex) -> Callable[[], Any]:
     """BindingNet in torch, from ligand coordinates, the protein cached."""
     c = complex_tensors(complex)
     network: Any = model.dynamics.network
-    x = torch.as_tensor(known_snapshots(None, complex), dtype=torch.float32)
+    x = torch.as_tensor(History.of(None, complex).ligand, dtype=torch.float32)
     with torch.no_grad():
         protein = model.dynamics.encode(c)  # type: ignore[operator]
 

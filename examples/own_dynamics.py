@@ -26,7 +26,7 @@ from openmm_neuralmd.analysis.metrics import rmse
 from openmm_neuralmd.bindingnet.inputs import ComplexTensors
 from openmm_neuralmd.bindingnet.network import BindingNet, Protein
 from openmm_neuralmd.bindingnet.settings import BindingNetSettings
-from openmm_neuralmd.dynamics.naive import TRIVIAL
+from openmm_neuralmd.dynamics.naive import NAIVE
 from openmm_neuralmd.dynamics.projection import project_batch
 from openmm_neuralmd.dynamics.registry import LEARNED, Dynamics
 from openmm_neuralmd.dynamics.second_order import positive
@@ -135,7 +135,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     past = [torch.as_tensor(trajectory.ligand[p.start : min(p.stop, seen)])
             for p in trajectory.segments if p.start < seen]  # fmt: skip
     bonds = torch.as_tensor(trajectory.complex.site_bonds)
-    for name, method in TRIVIAL.items():
+    for name, method in NAIVE.items():
         fitted = method.fit(past, bonds=bonds, horizon=len(truth))
         forecasts[name] = fitted.forecast(torch.as_tensor(known), len(truth)).numpy()
     for name, forecast in forecasts.items():

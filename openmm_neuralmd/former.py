@@ -92,9 +92,13 @@ of that package: `reference.md.selection` is `md.selection`."""
 
 NAMES: dict[str, tuple[str, ...]] = {
     "assessment": ("assessment.stretch",),
-    "dynamics": ("rollouts", "dynamics.registry"),
+    "dynamics": ("rollouts", "dynamics.registry", "dynamics.naive"),
+    "dynamics.naive": ("dynamics.naive",),
 }
-"""Where names are that a package had, which is there under the same name today."""
+"""Where names are that a package or module had, which is there under the same name today."""
+
+RENAMED = {"TRIVIAL": "NAIVE", "Trivial": "NaiveBaseline"}
+"""Present names of objects by former one, where they still are in the same place."""
 
 
 class FormerModule(ModuleType):
@@ -124,18 +128,19 @@ def look_up(former: str, places: Sequence[str], name: str) -> Any:
     AttributeError
         None of the present modules has it.
     """
+    present = RENAMED.get(name, name)
     if not name.startswith("__"):
         for place in places:
-            module = import_module(f"{PACKAGE}.{place}")
-            if hasattr(module, name):
+            content = vars(import_module(f"{PACKAGE}.{place}"))
+            if present in content:
                 if former not in STORED:
                     warnings.warn(
-                        f"{PACKAGE}.{former}.{name} is now {PACKAGE}.{place}.{name}; "
+                        f"{PACKAGE}.{former}.{name} is now {PACKAGE}.{place}.{present}; "
                         "the former name goes with the next release",
                         DeprecationWarning,
                         stacklevel=3,
                     )
-                return getattr(module, name)
+                return content[present]
     raise AttributeError(f"module '{PACKAGE}.{former}' has no attribute {name!r}")
 
 

@@ -9,6 +9,7 @@ import torch
 
 from .bindingnet.inputs import complex_tensors
 from .errors import InputError, ModelError
+from .trajectory.history import History, checked
 from .utils.nested import rows
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 def rollout(
     model: Model,
     complex: Complex,
-    known: np.ndarray,
+    known: History | np.ndarray,
     snapshots: int,
     *,
     replicas: int | None = None,
@@ -34,15 +35,15 @@ def rollout(
         A dynamics with its card.
     complex : Complex
         The protein at its own positions.
-    known : array (T, n, 3) or (replicas, T, n, 3)
+    known : History, or array (T, n, 3) or (replicas, T, n, 3)
         Coordinates of the ligand's `sites` (heavy atoms, as a rule) in the known snapshots, in Å
         and in the protein's frame, the present one last.
     snapshots : int
         How many to forecast.
     replicas : int, optional
-        So many futures of the one history; a dynamics without noise makes them all the same.
+        Number of futures of one history; a dynamics without noise makes them all the same.
     seed : int
-        Of the noise, where the dynamics has any: the same seed gives the same futures.
+        Seed of the noise, where the dynamics has any: the same seed gives the same futures.
     device : torch.device or str
 
     Returns
@@ -64,19 +65,14 @@ def rollout(
             f"{dynamics.instead}"
         )
     complex = model.fitted(complex)
-    known = np.asarray(known)
-    atoms = len(complex.sites)
-    if known.ndim not in (3, 4) or known.shape[-2:] != (atoms, 3) or known.shape[-3] == 0:
-        raise InputError(
-            f"{complex.name}: known snapshots have shape {known.shape}, expected (T, {atoms}, 3) "
-            f"or (replicas, T, {atoms}, 3) with T >= 1: ligand atoms that the model knows, Å"
-        )
+    if isinstance(known, History):
+        known = known.ligand
+    known = checked(np.asarray(known), complex, dimensions=(3, 4))
     if replicas is not None and (known.ndim == 4 or replicas < 1):
         raise InputError(
-            f"{complex.name}: replicas={replicas} needs one history (T, {atoms}, 3) and 1 or more"
+            f"{complex.name}: replicas={replicas} needs one history "
+            f"(T, {len(complex.sites)}, 3) and 1 or more"
         )
-    if not np.isfinite(known).all():
-        raise InputError(f"{complex.name}: known snapshots contain coordinates that are not finite")
     dtype = next(model.dynamics.parameters()).dtype
     single = complex_tensors(complex, dtype, device)
     histories = torch.as_tensor(known, dtype=dtype, device=device)

@@ -29,6 +29,7 @@ NAMES = {
     "dynamics.rollout": "rollouts",
     "dynamics.rollouts.rollout": "rollouts",
     "dynamics.trivial.AR1": "dynamics.naive",
+    "dynamics.trivial.NAIVE": "dynamics.naive",
     "energy_training.energy_trainer": "training.energy",
     "files.complete": "utils.files",
     "hydrogens.full_positions": "structure.hydrogens",

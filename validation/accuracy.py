@@ -1,4 +1,4 @@
-"""Every dynamics and every trivial forecast on a set of trajectories, in one table.
+"""Every dynamics and every naive baseline on a set of trajectories, in one table.
 
     python validation/accuracy.py validation/accuracy/fine.yaml [--only neuralmd-sde] [--seeds 0]
 
@@ -9,7 +9,7 @@ of the test parts:
 * how the ligand will be distributed until the end of the stretch (RMSF, torsions, pair distances,
   autocorrelation time, PoseBusters), of those that draw noise.
 
-Nothing reads a snapshot later than the one it forecasts from.  Trivial forecasts are fitted anew
+Nothing reads a snapshot later than the one it forecasts from.  Naive baselines are fitted anew
 at every origin, on all that is known there and on what else the fold may learn from of the same
 complex.  'F = 0' is a trained dynamics with its network's force switched off: an ablation, so that
 nobody has to believe that the network is what forecasts.  Intervals: bootstrap over stretches of
@@ -109,10 +109,10 @@ class Testing:
         self.data = [dict(t.identity) for t in read_trajectories(settings.trajectories)]
         self.decisive = {**told, "data": self.data}
 
-    def trivial(self, fold: Fold) -> Tests:
-        """Of the trivial forecasts."""
-        path = self.folder / fold.name / "trivial.npz"
-        return self._tests(f"trivial forecasts, {fold.name}", path, fold)
+    def naive(self, fold: Fold) -> Tests:
+        """Of the naive baselines."""
+        path = self.folder / fold.name / "naive.npz"
+        return self._tests(f"naive baselines, {fold.name}", path, fold)
 
     def learned(self, fold: Fold, label: str, model: Model, seed: int) -> Tests:
         """Of a model, or of its ablation, under the label it has in the settings."""
@@ -143,11 +143,11 @@ def evaluate(settings: CompareSettings, name: str, labels: list[str]) -> dict[st
     """Train and test everything."""
     every = divided(settings)
     testing = Testing(settings, name)
-    trivial = Collected()
+    naive = Collected()
     learned: dict[str, list[Collected]] = {}
     cluster = 0
     for fold in every:
-        trivial.add(testing.trivial(fold), cluster)
+        naive.add(testing.naive(fold), cluster)
         for label in labels:
             for number, seed in enumerate(settings.seeds):
                 model = trained(settings, name, label, fold, seed)
@@ -155,7 +155,7 @@ def evaluate(settings: CompareSettings, name: str, labels: list[str]) -> dict[st
                     runs = learned.setdefault(own, [Collected() for _ in settings.seeds])
                     runs[number].add(testing.learned(fold, own, contestant, seed), cluster)
         cluster += len(fold.tests)
-    errors, ensembles = dict(trivial.errors), dict(trivial.ensembles)
+    errors, ensembles = dict(naive.errors), dict(naive.ensembles)
     spread: dict[str, dict[str, float]] = {}
     for runs in learned.values():
         for method in runs[0].errors:
@@ -163,7 +163,7 @@ def evaluate(settings: CompareSettings, name: str, labels: list[str]) -> dict[st
             spread[method] = _spread([run.errors[method] for run in runs])
         for method in runs[0].ensembles:
             ensembles |= average([run.ensembles for run in runs], method)
-    clusters = np.array(trivial.clusters)
+    clusters = np.array(naive.clusters)
     stretches = np.arange(cluster)
     return {
         "data": testing.data,

@@ -27,7 +27,7 @@ COMPARISONS = (
 )
 ERRORS = error_columns()
 COMMAND = "python validation/accuracy.py validation/accuracy/{}.yaml"
-TRIVIAL = {
+NAIVE = {
     "persistence": "persistence",
     "mean": "mean structure",
     "recent-mean": "recent mean",
@@ -68,7 +68,7 @@ def errors(name: str) -> str:
     result = result_of(name)
     if result is None:
         return missing(COMMAND.format(name))
-    body = metric_table(result["errors"], ERRORS, LEARNED | TRIVIAL, result["seed_spread"])
+    body = metric_table(result["errors"], ERRORS, LEARNED | NAIVE, result["seed_spread"])
     lags = result["autocorrelation"].items()
     memory = [f"{fmean(values):.2f} after {lag}" for lag, values in lags]
     return (
@@ -88,7 +88,7 @@ def differences(name: str) -> str:
     keys = [key for key in ERRORS if key in next(iter(content.values()))]
     rows = [
         [title, *(interval(content[other][key], ERRORS[key][1] + 1) for key in keys)]
-        for other, title in (TRIVIAL | LEARNED).items()
+        for other, title in (NAIVE | LEARNED).items()
         if other in content
     ]
     return table(["NeuralMD-ODE minus", *(ERRORS[key][0] for key in keys)], rows)

@@ -15,7 +15,6 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 
 from openmm_neuralmd.assessment.check import Check
@@ -23,8 +22,8 @@ from openmm_neuralmd.assessment.mechanics.conservation import PARTS, conservatio
 from openmm_neuralmd.assessment.mechanics.nve import NVESettings, nve
 from openmm_neuralmd.examples import example
 from openmm_neuralmd.model import Model, load_model
-from openmm_neuralmd.structure.complex import Complex
 from openmm_neuralmd.training.labelled import LabelledRun
+from openmm_neuralmd.trajectory.history import History
 from openmm_neuralmd.utils.progress import progress_bar
 from result_files import save
 from runs import read_run
@@ -34,11 +33,11 @@ KNOWN = 30
 
 
 def checked(
-    model: Model, complex: Complex, known: np.ndarray, run: LabelledRun | None, chosen: NVESettings
+    model: Model, history: History, run: LabelledRun | None, chosen: NVESettings
 ) -> dict[str, Any]:
     """All checks, and the drift of both forces where there is an energy."""
     with progress_bar("checks", len(PARTS), "parts") as advance:
-        checks = conservation(model, complex, known, advance)
+        checks = conservation(model, history, advance)
     if run is None:
         more, drifts = nve(model, None, chosen)
     else:
@@ -82,8 +81,8 @@ def main() -> None:
     model = load_model(arguments.model, torch.float64)
     if arguments.run is not None:
         run = LabelledRun.open(arguments.run)
-        complex, sites = run.complex, model.fitted(run.complex).sites
-        known = run.labels.x[-KNOWN:, sites]
+        complex = model.fitted(run.complex)
+        history = History.of(run.labels.x[-KNOWN:, complex.sites], complex)
     else:
         run, hydrogens = None, model.hydrogens
         snapshots = (
@@ -91,7 +90,7 @@ def main() -> None:
             if arguments.set
             else example(arguments.example, hydrogens=hydrogens)
         )
-        complex, known = snapshots.complex, snapshots.ligand[:KNOWN]
+        history = History.of(snapshots.ligand[:KNOWN], snapshots.complex)
     chosen = NVESettings(
         picoseconds=arguments.picoseconds,
         timestep_fs=arguments.timestep_fs,
@@ -101,8 +100,8 @@ def main() -> None:
     result = {
         "what": "mechanics of a model: symmetry, derivatives, solvers, energy",
         "model": {"name": model.card.name, "kind": model.card.kind, "sha256": model.sha256},
-        "complex": complex.name,
-        **checked(model, complex, known, run, chosen),
+        "complex": history.complex.name,
+        **checked(model, history, run, chosen),
     }
     save(f"conservation-{model.card.name}", result, arguments.json)
     report(result)

@@ -67,7 +67,7 @@ def measure(files: list[ForceMatchingSettings]) -> dict[str, Any]:
         metrics = {"seed": settings.seed, "sha256": model.sha256, **model.card.metrics}
         models.append({**metrics, "mae": float(runs[-1]["mae"].mean())})
         if len(runs) == 1:
-            trivial = {
+            naive = {
                 name: force_errors(test.forces, test.energies, *forces)
                 for name, forces in force_baselines(parts.known, test).items()
             }
@@ -86,11 +86,11 @@ def measure(files: list[ForceMatchingSettings]) -> dict[str, Any]:
         "spread": {"force": float(test.forces.std()), "energy": float(test.energies.std())},
         "models": models,
         "errors": {
-            name: summary(row, clusters) for name, row in {LEARNED: learned, **trivial}.items()
+            name: summary(row, clusters) for name, row in {LEARNED: learned, **naive}.items()
         },
         "differences": {
             name: list(paired_difference(learned["mae"], row["mae"], clusters=clusters))
-            for name, row in trivial.items()
+            for name, row in naive.items()
         },
     }
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from accuracy_tables import COMPARISONS, TRIVIAL, result_of
+from accuracy_tables import COMPARISONS, NAIVE, result_of
 from openmm_neuralmd.analysis.evaluation import HALVES
 from openmm_neuralmd.analysis.markdown import table
 
@@ -26,7 +26,7 @@ VALID = 95.0
 """%: a forecast with so many valid snapshots is a molecule."""
 DIRECTIONS = {"mae": -1, "rmse": -1, "matching": -1, "stability": 1}
 """Which way is better."""
-NAMES = TRIVIAL | {
+NAMES = NAIVE | {
     "verletmd": "VerletMD",
     "gnn-md": "GNN-MD",
     "denoising-ld": "DenoisingLD",
@@ -80,19 +80,17 @@ def _excludes(gap: Sequence[float], direction: int) -> bool:
     return all(direction * value > 0 for value in gap[1:] or gap)
 
 
-def valid_trivial(result: Result) -> list[str]:
-    """Trivial forecasts that are molecules."""
+def valid_naive(result: Result) -> list[str]:
+    """Naive baselines that are molecules."""
     errors = result["errors"]
     return [
-        name
-        for name in TRIVIAL
-        if name in errors and errors[name]["bond_angle_validity"][0] >= VALID
+        name for name in NAIVE if name in errors and errors[name]["bond_angle_validity"][0] >= VALID
     ]
 
 
 def reconstruction(result: Result) -> str:
-    """NeuralMD-ODE better than what is trivial and valid, and itself valid."""
-    missed = not_better(result, valid_trivial(result), ("rmse", "stability"))
+    """NeuralMD-ODE better than what is naive and valid, and itself valid."""
+    missed = not_better(result, valid_naive(result), ("rmse", "stability"))
     if (valid := result["errors"][ODE]["bond_angle_validity"][0]) < VALID:
         missed.append(f"{valid:.0f} % valid")
     return verdict(missed)
@@ -163,7 +161,7 @@ def _ensemble(result: Result, name: str) -> dict[str, float] | None:
 
 
 GOALS: dict[str, Callable[[Result], str | None]] = {
-    "NeuralMD-ODE better than every valid trivial forecast in RMSE and Stability": reconstruction,
+    "NeuralMD-ODE better than every valid naive baseline in RMSE and Stability": reconstruction,
     "NeuralMD-ODE better than VerletMD, GNN-MD and DenoisingLD in all four metrics": dynamics,
     "NeuralMD-ODE better than persistence in Matching and Stability, complexes unseen": unseen,
     "NeuralMD-SDE: RMSF ratio 0.8 to 1.25, correlation 0.8 or more": fluctuations,

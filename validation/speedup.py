@@ -44,7 +44,7 @@ from openmm_neuralmd.md.folder import ComplexFolder
 from openmm_neuralmd.md.settings import MDSettings
 from openmm_neuralmd.model import load_model
 from openmm_neuralmd.simulation.backends import BACKENDS
-from openmm_neuralmd.simulation.start import known_snapshots
+from openmm_neuralmd.trajectory.history import History
 from openmm_neuralmd.utils.platforms import choose_platform
 from openmm_neuralmd.utils.progress import progress_bar
 from result_files import save
@@ -118,7 +118,7 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
     validity = read_validity(arguments.validity, model) if arguments.validity else None
     folders, missing = folders_of(arguments, platform)
     complex = model.fitted(folders[0].complex())
-    known, memory = known_snapshots(None, complex), None
+    known, memory = History.of(None, complex).ligand, None
     if arguments.reference:
         fine = read_run(arguments.reference, model.hydrogens)
         run = open_run(model, complex, fine, arguments.reference)

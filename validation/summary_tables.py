@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from accuracy_tables import COMMAND, LEARNED, TRIVIAL, result_of
+from accuracy_tables import COMMAND, LEARNED, NAIVE, result_of
 from openmm_neuralmd.analysis.markdown import interval, rounded, table
 from openmm_neuralmd.assessment.speed.comparison import counts
 from openmm_neuralmd.utils.times import show_time
@@ -46,7 +46,7 @@ def accuracy() -> str:
     header = [""]
     for title in SETS.values():
         header += [f"{title}: RMSE, Å", "Stability, %"]
-    titles = LEARNED | TRIVIAL
+    titles = LEARNED | NAIVE
     rows = []
     for method in METHODS:
         row = [titles[method]]

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from ..analysis.coordinates import Array
 from ..analysis.evaluation import Forecast, Sampler
-from ..dynamics.naive import AR1, TRIVIAL
+from ..dynamics.naive import AR1, NAIVE
 from ..model import Model
 from ..rollouts import rollout
 from ..trajectory.snapshots import Snapshots
@@ -42,12 +42,12 @@ def naive_forecasts(bonds: Array, others: Sequence[Tensor] = ()) -> dict[str, Fo
     def forecast(name: str) -> Forecast:
         def predict(known: Array, count: int) -> Array:
             history = torch.as_tensor(known)
-            method = TRIVIAL[name].fit([*others, history], bonds=pairs, horizon=count)
+            method = NAIVE[name].fit([*others, history], bonds=pairs, horizon=count)
             return method.forecast(history, count).numpy()
 
         return predict
 
-    return {name: forecast(name) for name in TRIVIAL}
+    return {name: forecast(name) for name in NAIVE}
 
 
 def naive_samplers(bonds: Array, others: Sequence[Tensor] = ()) -> dict[str, Sampler]:

@@ -15,11 +15,10 @@ from .options import read_properties
 from .sources import Source
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from ..model import Model
     from ..simulation.run import RunSettings
     from ..structure.complex import Complex
+    from ..trajectory.history import History
     from ..trajectory.snapshots import Snapshots
 
 HELP = """Simulate the ligand's motion in OpenMM with a trained model.
@@ -115,13 +114,14 @@ def simulate(
     step = loaded.card.interval_ps
     count = snapshots if time is None else _whole(time, step)
     assert count is not None
-    past = _past(known, start)
+    complex = loaded.fitted(complex)
+    history = _history(complex, known, start)
     inputs = (Path(model), complex_file, coordinates, trajectory, sdf)
     _make_room(output, inputs, restart)
     say(f"{count} snapshots, {show_time(step)} apart: {show_time(count * step)} in all")
-    _announce(loaded, complex, past)
+    _announce(loaded, history)
     settings = RunSettings(platform, properties, backend, precision, seed=seed)
-    _run(loaded, complex, past, count, output, settings)
+    _run(loaded, history, count, output, settings)
 
 
 def _whole(time: float, stride: float) -> int:
@@ -160,24 +160,25 @@ def _make_room(output: Path, inputs: Iterable[Path | None], restart: bool) -> No
         check_free(output)
 
 
-def _past(known: Snapshots | None, start: int | None) -> np.ndarray | None:
-    """Return the history (T, n, 3) in Å: snapshots of one replica up to and including `start`."""
+def _history(complex: Complex, known: Snapshots | None, start: int | None) -> History:
+    """Return the snapshots of one replica up to and including `start`, or the structure alone."""
     from ..errors import InputError
+    from ..trajectory.history import History
 
     if known is None:
         if start is not None:
             raise typer.BadParameter("--start needs a trajectory")
         say("no trajectory: from the structure alone, velocity and memory start at rest")
-        return None
+        return History.of(None, complex)
     last = len(known) - 1 if start is None else start
     if last >= len(known):
         raise InputError(f"--start {last}: the trajectory has snapshots 0 to {len(known) - 1}")
     first = next(segment.start for segment in known.segments if last in segment)
     say(f"known snapshots: {first} to {last} of the trajectory")
-    return known.ligand[first : last + 1]
+    return History.of(known[first : last + 1], complex)
 
 
-def _announce(model: Model, complex: Complex, past: np.ndarray | None) -> None:
+def _announce(model: Model, history: History) -> None:
     """Say what kind of trajectory this will be; refuse one that stands still.
 
     Raises
@@ -189,46 +190,45 @@ def _announce(model: Model, complex: Complex, past: np.ndarray | None) -> None:
 
     say(f"this trajectory is {trajectory_kind(model)}")
     try:
-        check_movement(model, complex, past)
+        check_movement(model, history)
     except InputError as error:
         raise InputError(f"{error}, or use neuralmd predict") from error
-    known = None if past is None else mean_rmsf(past)
+    known = mean_rmsf(history.ligand)
     if known is not None:
         say(f"the known snapshots move by {known:.2f} Å (RMSF over 5 snapshots)")
 
 
-def _movement(model: Model, complex: Complex, past: np.ndarray | None, trajectory: Path) -> str:
+def _movement(model: Model, history: History, trajectory: Path) -> str:
     """Say how much a finished trajectory moves beside the known snapshots."""
     from ..simulation.movement import mean_rmsf, simulated_rmsf, trajectory_kind
 
-    own = simulated_rmsf(trajectory, model, complex)
+    own = simulated_rmsf(trajectory, model, history.complex)
     if own is None:
         return f"movement: too few snapshots for an RMSF; {trajectory_kind(model)}"
-    known = None if past is None else mean_rmsf(past)
+    known = mean_rmsf(history.ligand)
     beside = f", the known snapshots {known:.2f} Å" if known else ""
     return f"movement: RMSF over 5 snapshots {own:.2f} Å{beside}; {trajectory_kind(model)}"
 
 
-def _run(
-    model: Model,
-    complex: Complex,
-    past: np.ndarray | None,
-    count: int,
-    output: Path,
-    settings: RunSettings,
-) -> None:
+def _run(model: Model, history: History, count: int, output: Path, settings: RunSettings) -> None:
     from ..simulation.run import simulate as run_simulation
     from ..utils.progress import progress_bar
 
     hint = "run the same command again to go on from the last checkpoint"
     with resumable(hint), progress_bar(output.stem, count, "snapshots") as advance:
         run = run_simulation(
-            model, complex, past, count, output, settings=settings, progress=advance
+            model,
+            history.complex,
+            history,
+            count,
+            output,
+            settings=settings,
+            progress=advance,
         )
     new = run.snapshots - run.resumed_from
     typer.echo(f"trajectory: {run.trajectory} ({run.snapshots} snapshots)")
     typer.echo(f"topology: {run.topology}, record: {run.provenance}")
-    typer.echo(_movement(model, complex, past, run.trajectory))
+    typer.echo(_movement(model, history, run.trajectory))
     if run.resumed_from:
         typer.echo(f"{run.resumed_from} snapshots are from the interrupted run")
     if new:

@@ -253,11 +253,12 @@ def _mechanics(name: str, snapshots: Snapshots) -> list[Check]:
     from ..assessment.mechanics.conservation import PARTS as CHECKED
     from ..assessment.mechanics.conservation import conservation
     from ..model import load_model
+    from ..trajectory.history import History
     from ..utils.progress import progress_bar
 
-    known = snapshots.ligand[: snapshots.segments[0].stop][:KNOWN]
+    history = History.of(snapshots[: snapshots.segments[0].stop][:KNOWN], snapshots.complex)
     with progress_bar("mechanics", len(CHECKED), "parts") as advance:
-        return conservation(load_model(name, torch.float64), snapshots.complex, known, advance)
+        return conservation(load_model(name, torch.float64), history, advance)
 
 
 def _speed(model: Model, snapshots: Snapshots, prepared: ComplexFolder | None) -> Speed:

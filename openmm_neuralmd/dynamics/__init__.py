@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..former import names_of
-from .naive import TRIVIAL
+from .naive import NAIVE
 from .ode import NeuralODE, NeuralODESettings
 from .registry import LEARNED, Dynamics
 from .sde import NeuralSDE, NeuralSDESettings
@@ -11,7 +11,7 @@ from .state import State
 
 __all__ = [
     "LEARNED",
-    "TRIVIAL",
+    "NAIVE",
     "Dynamics",
     "NeuralODE",
     "NeuralODESettings",

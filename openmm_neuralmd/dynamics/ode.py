@@ -16,7 +16,6 @@ molecule.
 from __future__ import annotations
 
 import copy
-import math
 from typing import Any, Literal
 
 import torch
@@ -30,12 +29,8 @@ from ..bindingnet.network import LigandVectorNet, Protein
 from .openmm_steps import write_ode_step
 from .projection import project_batch
 from .second_order import SecondOrder, SecondOrderSettings, positive
+from .solvers import SOLVERS
 from .state import State, mean_lengths, remember
-
-STABLE = {"euler": 2.0, "midpoint": 2.0, "rk4": 2.78, "dopri5": math.inf}
-"""How large γ times the step may be: beyond, each step of the solver makes a velocity longer."""
-ORDERS = {"euler": 1, "midpoint": 2, "rk4": 4}
-"""Convergence orders; dopri5 chooses its own steps, so it has none in `step`."""
 
 
 class NeuralODESettings(SecondOrderSettings):
@@ -90,7 +85,7 @@ class NeuralODE(SecondOrder):
         the few snapshots that training looks ahead.  The gradient passes the bound, so that γ can
         come back from it.
         """
-        gamma, limit = softplus(self.raw_friction), STABLE[self.settings.solver]
+        gamma, limit = softplus(self.raw_friction), SOLVERS[self.settings.solver].stability_limit
         return gamma - torch.relu(gamma - limit / self.settings.step).detach()
 
     @property
@@ -101,7 +96,7 @@ class NeuralODE(SecondOrder):
     @property
     def convergence_order(self) -> int | None:
         """That of its solver."""
-        return ORDERS.get(self.settings.solver)
+        return SOLVERS[self.settings.solver].order
 
     def with_steps(self, steps: int) -> NeuralODE:
         """See `Dynamics.with_steps`."""

@@ -9,38 +9,16 @@ from __future__ import annotations
 
 import math
 from fractions import Fraction
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from ..errors import ModelError
+from .solvers import SOLVERS, Tableau
 
 if TYPE_CHECKING:
     import openmm
 
     from .ode import NeuralODE
     from .sde import NeuralSDE
-
-
-class Tableau(NamedTuple):
-    """Butcher tableau of an explicit method: rows of `a` for each stage, and the weights `b`."""
-
-    a: tuple[tuple[Fraction, ...], ...]
-    b: tuple[Fraction, ...]
-
-
-def _fractions(text: str) -> tuple[Fraction, ...]:
-    return tuple(Fraction(word) for word in text.split())
-
-
-TABLEAUS: dict[str, Tableau] = {
-    "euler": Tableau((_fractions(""),), _fractions("1")),
-    "midpoint": Tableau((_fractions(""), _fractions("1/2")), _fractions("0 1")),
-    # Kutta's 3/8 rule, which is what torchdiffeq calls 'rk4'.
-    "rk4": Tableau(
-        (_fractions(""), _fractions("1/3"), _fractions("-1/3 1"), _fractions("1 -1 1")),
-        _fractions("1/8 3/8 3/8 1/8"),
-    ),
-}
-"""The solvers, by torchdiffeq's names."""
 
 
 def write_ode_step(
@@ -126,12 +104,14 @@ def _advance(
 
 
 def _tableau(solver: str) -> Tableau:
-    if solver not in TABLEAUS:
+    known = SOLVERS.get(solver)
+    if known is None or known.tableau is None:
+        names = ", ".join(name for name, one in SOLVERS.items() if one.tableau is not None)
         raise ModelError(
-            f"solver '{solver}' does not run inside OpenMM; choose solver= one of: "
-            f"{', '.join(TABLEAUS)} (or use rollout(), which runs every solver)"
+            f"solver '{solver}' does not run inside OpenMM; choose solver= one of: {names} "
+            "(or use rollout(), which runs every solver)"
         )
-    return TABLEAUS[solver]
+    return known.tableau
 
 
 def write_sde_step(

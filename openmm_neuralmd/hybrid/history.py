@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..structure.complex import Complex, whole_molecules
+from ..structure.complex import Complex
 from ..structure.hydrogens import full_positions
 from ..structure.imaging import superpose
+from ..structure.parts import whole_molecules
 from ..units import to_angstrom, to_nm
 
 LONGEST = 256
 """Snapshots that are kept."""
 
 
-class History:
+class RunHistory:
     """Known snapshots of a ligand whose protein moves about.
 
     Parameters

@@ -27,7 +27,7 @@ from ..units import nanometers
 from ..utils.progress import Stopwatch
 from .checks import Pose, fault
 from .contexts import langevin, shared_cache
-from .history import History
+from .history import RunHistory
 from .relaxation import Quench
 from .settings import JumpSettings
 
@@ -87,7 +87,7 @@ class NeuralMDJumpMove(MCMCMove):
         What moves (mode), time step, friction: the System is `setup.system`.
     settings : JumpSettings, optional
     known : (T, n, 3) float64, Å, optional
-        Snapshots before the present, see `History`.
+        Snapshots before the present, see `RunHistory`.
     seed : int
         Of the model's noise and of MD: the same seed gives the same moves.
 
@@ -96,7 +96,7 @@ class NeuralMDJumpMove(MCMCMove):
     setup : Setup
     complex : Complex
         Of the System's particles.
-    history : History
+    history : RunHistory
         Grows by a snapshot with every move.  Where something else moves the System for a Δ in
         between, call `observe` after it.
     reasons : Counter
@@ -129,7 +129,7 @@ class NeuralMDJumpMove(MCMCMove):
         self.ligand = Chem.MolFromMolFile(str(opened.path / LIGAND), removeHs=False)
         self.steps = self._whole_steps(self.model.card.interval_ps)
         nothing = np.zeros((0, len(self.complex.ligand_sites), 3))
-        self.history = History(self.complex, nothing if known is None else known)
+        self.history = RunHistory(self.complex, nothing if known is None else known)
         self.n_proposed = self.n_accepted = 0
         self.reasons: Counter[str] = Counter()
         self.last: Jump | None = None

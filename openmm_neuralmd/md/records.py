@@ -11,7 +11,7 @@ import numpy as np
 import openmm
 from openmm import app, unit
 
-from ..structure.complex import whole_molecules
+from ..structure.parts import whole_molecules
 from ..units import BOLTZMANN, nanometers
 from ..utils.resume import PartialRun
 from .labels import LabelFile

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from ..assessment.contestants import ABLATED, MEAN
-from ..dynamics.naive import TRIVIAL
+from ..dynamics.naive import NAIVE
 from ..dynamics.registry import LEARNED
 
 OTHERS = {"replay": "replay of the known"}
@@ -22,11 +22,11 @@ def title(method: str) -> str:
     'NeuralMD-SDE (mean of futures)'
     """
     kind = method.removesuffix(MEAN).removesuffix(ABLATED)
-    entry = LEARNED.get(kind) or TRIVIAL.get(kind)
+    entry = LEARNED.get(kind) or NAIVE.get(kind)
     name = OTHERS.get(kind, kind) if entry is None else entry.title
     return name + method[len(kind) :]
 
 
 def baselines(methods: Collection[str]) -> list[str]:
     """Select the naive baselines among some methods, in the order of their registry."""
-    return [name for name in TRIVIAL if name in methods]
+    return [name for name in NAIVE if name in methods]

@@ -12,8 +12,8 @@ from ..errors import InputError
 from ..model import Model
 from ..rollouts import rollout
 from ..structure.complex import Complex
+from ..trajectory.history import History
 from ..trajectory.snapshots import read_snapshots
-from .start import known_snapshots
 
 STILL = 0.02
 """RMSF in Å below which a ligand stands still; atoms of bound ligands have 0.2 Å and more in MD."""
@@ -55,7 +55,7 @@ def mean_rmsf(x: np.ndarray) -> float | None:
     return float(rmsf_windows(x).mean()) if len(x) >= WINDOW else None
 
 
-def check_movement(model: Model, complex: Complex, known: np.ndarray | None) -> None:
+def check_movement(model: Model, history: History) -> None:
     """Refuse a start from a single structure from which the model does not move.
 
     A model starts at rest from one structure. Whether it then moves is measured on a forecast of
@@ -63,23 +63,23 @@ def check_movement(model: Model, complex: Complex, known: np.ndarray | None) -> 
 
     Parameters
     ----------
-    known : array (T, n, 3) or None
-        Known snapshots, Å; None for the structure alone.
+    model : Model
+    history : History
+        The known snapshots; one for the structure alone.
 
     Raises
     ------
     InputError
         Less than two snapshots are known, and the ligand stands still.
     """
-    if known is not None and len(known) > 1:
+    if len(history) > 1:
         return
-    fitted = model.fitted(complex)
-    moved = mean_rmsf(rollout(model, fitted, known_snapshots(known, fitted), WINDOW))
+    moved = mean_rmsf(rollout(model, history.complex, history, WINDOW))
     if moved is None or moved < STILL:
         raise InputError(
-            f"only one structure of {complex.name} is known, and model '{model.card.name}' stands "
-            f"still from there (RMSF {moved:.1g} Å): such a trajectory is no simulation. Give a "
-            "known stretch of MD with --trajectory"
+            f"only one structure of {history.complex.name} is known, and model "
+            f"'{model.card.name}' stands still from there (RMSF {moved:.1g} Å): "
+            "such a trajectory is no simulation. Give a known stretch of MD with --trajectory"
         )
 
 

@@ -17,6 +17,7 @@ from openmm import app
 
 from ..errors import InputError, SimulationError
 from ..structure.complex import Complex
+from ..trajectory.history import History, Known
 from ..units import to_angstrom
 from ..utils.platforms import ON_CPU, choose_platform, describe_platform
 from ..utils.progress import Advance, silent
@@ -25,7 +26,7 @@ from ..utils.resume import PartialRun
 from .backends import choose_backend
 from .guard import check_pocket, guard
 from .integrator import NeuralMDIntegrator
-from .start import initialise, known_snapshots
+from .start import initialise
 from .system import create_system
 
 if TYPE_CHECKING:
@@ -89,7 +90,7 @@ class Run:
 def simulate(
     model: Model,
     complex: Complex,
-    known: Any,
+    known: Known,
     snapshots: int,
     output: str | Path,
     *,
@@ -105,7 +106,7 @@ def simulate(
 
     Parameters
     ----------
-    known : Snapshots, array (T, n, 3) in Å, or None
+    known : History, Snapshots, array (T, n, 3) in Å, or None
         See `initialise`.
     snapshots : int
         How many to make; the first is one Δ after the last known one.
@@ -129,11 +130,12 @@ def simulate(
     if not (settings.temperature is None or 0 <= settings.temperature <= 2000):
         raise InputError(f"temperature must be from 0 to 2000 K, not {settings.temperature}")
     complex = model.fitted(complex)
-    run_identity = identity(model, complex, known, settings)
+    history = History.of(known, complex)
+    run_identity = identity(model, history, settings)
     names = (output, output.with_suffix(".pdb"), output.with_suffix(".run.yaml"))
     partial = PartialRun(output, run_identity, beside=names[1:])
     simulation = make_simulation(model, complex, settings, partial.folder / "force.pt")
-    initialise(simulation, model, complex, known)
+    initialise(simulation, model, complex, history)
     first = partial.resume(simulation.context.loadCheckpoint, snapshots)
     if first > 0:
         progress(first, "resumed")
@@ -207,14 +209,14 @@ def _next_snapshot(
     trajectory.writeModel(state.getPositions(asNumpy=True), periodicBoxVectors=box)
 
 
-def identity(model: Model, complex: Complex, known: Any, settings: RunSettings) -> str:
+def identity(model: Model, history: History, settings: RunSettings) -> str:
     """SHA-256 of everything that decides the trajectory: a run is resumed only by its own kind."""
-    digest = hashlib.sha256()
+    digest, complex = hashlib.sha256(), history.complex
     for name, tensor in sorted(model.dynamics.state_dict().items()):
         digest.update(name.encode() + tensor.detach().cpu().numpy().tobytes())
     digest.update(model.card.model_dump_json().encode())
     digest.update(complex.fingerprint().encode() + complex.positions.tobytes())
-    digest.update(known_snapshots(known, complex).tobytes())
+    digest.update(history.ligand.tobytes())
     digest.update(json.dumps(asdict(settings), sort_keys=True).encode())
     return digest.hexdigest()
 

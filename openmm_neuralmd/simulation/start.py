@@ -7,18 +7,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import openmm
 import torch
-from openmm import unit
 from torch import Tensor
 
 from ..bindingnet.inputs import complex_tensors
-from ..errors import InputError
 from ..structure.complex import Complex
-from ..units import (
-    nanometers,
-    to_angstrom,
-    to_nm,
-    velocity_factor,
-)
+from ..trajectory.history import History, Known
+from ..units import nanometers, to_nm, velocity_factor
 from ..utils.nested import mapped
 from .export import read_artifact
 from .fixed_point import unit_variable
@@ -33,7 +27,7 @@ def initialise(
     context: openmm.Context | openmm.app.Simulation,
     model: Model,
     complex: Complex,
-    known: Any = None,
+    known: Known = None,
 ) -> None:
     """Set positions, velocities, what else the dynamics remembers, time 0 and step 0.
 
@@ -41,7 +35,7 @@ def initialise(
     ----------
     context : Context or Simulation
         With a `NeuralMDIntegrator`, or the CustomIntegrator that XML made of one.
-    known : Snapshots or array (T, n, 3) in Å, optional
+    known : History, Snapshots or array (T, n, 3) in Å, optional
         Ligand heavy atoms up to the present, the present last, superposed on the complex.  Two
         or more give a velocity, all of them the memory.  Without it the Context's own positions
         are the only known snapshot, or the complex's if the Context has none.
@@ -54,7 +48,7 @@ def initialise(
     context, complex = getattr(context, "context", context), model.fitted(complex)
     if known is None:
         complex = complex.with_positions(current_positions(context, complex))
-    state = start_state(model, complex, known_snapshots(known, complex))
+    state = start_state(model, History.of(known, complex))
     positions = complex.positions.copy()
     positions[complex.ligand_sites] = to_nm(state.x[0].numpy())
     velocities = np.zeros_like(positions)
@@ -94,38 +88,16 @@ def current_positions(context: openmm.Context, complex: Complex) -> np.ndarray:
     return positions if positions[complex.ligand_sites].any() else complex.positions
 
 
-def known_snapshots(known: Any, complex: Complex) -> np.ndarray:
-    """Known snapshots as (T, n, 3) float64 Å, checked; the complex's own ligand for None.
-
-    Of Snapshots with several replicas the last one counts: nothing crosses a break.
-    """
-    if known is None:
-        return to_angstrom(complex.positions[complex.ligand_sites])[None]
-    snapshots = known.ligand[known.segments[-1].start :] if hasattr(known, "segments") else known
-    if unit.is_quantity(snapshots):
-        snapshots = snapshots.value_in_unit(unit.angstrom)
-    snapshots = np.asarray(snapshots, dtype=np.float64)
-    n = len(complex.ligand_sites)
-    if snapshots.ndim != 3 or snapshots.shape[0] < 1 or snapshots.shape[1:] != (n, 3):
-        raise InputError(
-            f"{complex.name}: known snapshots have shape {snapshots.shape}, expected (T, {n}, 3): "
-            "the ligand's heavy atoms in Å"
-        )
-    if not np.isfinite(snapshots).all():
-        raise InputError(f"{complex.name}: known snapshots hold values that are not numbers")
-    return snapshots
-
-
-def start_state(model: Model, complex: Complex, snapshots: np.ndarray) -> Any:
-    """State (B = 1, float64) that the known snapshots (T, n, 3) in Å leave behind.
+def start_state(model: Model, history: History) -> Any:
+    """State (B = 1, float64) that a history leaves behind.
 
     The model's precision is that of its weights; positions keep double precision.
     """
     dynamics: Any = model.dynamics
     dtype = next(dynamics.parameters()).dtype
-    c = complex_tensors(complex, dtype)
-    known = torch.as_tensor(snapshots, dtype=dtype).unsqueeze(0)
+    c = complex_tensors(history.complex, dtype)
+    known = torch.as_tensor(history.ligand, dtype=dtype).unsqueeze(0)
     valid = torch.ones(known.shape[:2], dtype=torch.bool)
     with torch.no_grad():
         state: Any = mapped(dynamics.start(c, known, valid), Tensor.double)
-    return state._replace(x=torch.as_tensor(snapshots[-1:], dtype=torch.float64))
+    return state._replace(x=torch.as_tensor(history.ligand[-1:], dtype=torch.float64))

@@ -11,11 +11,12 @@ import openmm
 
 from ..errors import InputError
 from ..structure.complex import Complex
+from ..trajectory.history import History, Known
 from .fixed_point import model_unit
 from .force import NeuralMDForce
 from .integrator import PROJECTION_OFFSET, REFINEMENT_OFFSET, check_propagator
 from .projection import projection_force
-from .start import known_snapshots, start_state
+from .start import start_state
 
 if TYPE_CHECKING:
     from ..model import Model
@@ -27,7 +28,7 @@ _COLLINEAR = 0.2
 def create_system(
     model: Model,
     complex: Complex,
-    known: Any = None,
+    known: Known = None,
     *,
     backend: str | None = None,
     precision: str = "single",
@@ -45,7 +46,7 @@ def create_system(
     ----------
     model : Model
     complex : Complex
-    known : Snapshots or array (T, n, 3) in Å, optional
+    known : History, Snapshots or array (T, n, 3) in Å, optional
         Known snapshots, whose mean bond lengths and angles the projection keeps; the complex's
         own without them.  `initialise` sets them too.
     backend, precision, device
@@ -89,7 +90,7 @@ def create_system(
             )
         )
     if dynamics.settings.sweeps > 0:
-        lengths = start_state(model, complex, known_snapshots(known, complex)).lengths[0].numpy()
+        lengths = start_state(model, History.of(known, complex)).lengths[0].numpy()
         system.addForce(projection_force(complex, lengths, forceGroup + PROJECTION_OFFSET))
     return system
 

@@ -17,6 +17,8 @@ from ..errors import InputError
 from ..units import to_angstrom
 from .bonds import covalent_radius
 from .ligand import MINIMUM_HEAVY_ATOMS
+from .parts import Parts
+from .readers import Structure
 from .residues import (
     CAPS,
     OTHER,
@@ -36,6 +38,23 @@ _POCKET = 0.5  # nm from a ligand heavy atom
 
 class PocketWarning(UserWarning):
     """Something stands in the pocket that the network cannot see, or sees only as 'other'."""
+
+
+def check_structure(structure: Structure, name: str) -> None:
+    """Check what has to hold before anything can be looked for."""
+    check_shape(structure.topology, structure.positions, name)
+    check_finite(structure.topology, structure.positions, name)
+
+
+def check_parts(structure: Structure, parts: Parts, name: str) -> None:
+    """Check ligand and protein, coarse faults first, so that the message names the cause."""
+    topology, positions, ligand = structure.topology, parts.positions, parts.residue
+    check_alternates(ligand, structure.alternates)
+    check_ligand_atoms(ligand)
+    check_units(parts.backbone.atoms, positions, name)
+    check_overlaps(topology, positions, name)
+    check_not_covalent(topology, positions, ligand)
+    warn_pocket(topology, positions, ligand, parts.backbone)
 
 
 def check_shape(topology: app.Topology, positions: np.ndarray, name: str) -> None:

@@ -15,14 +15,11 @@ from openmm.app.topology import Atom
 from ..units import nanometers
 from . import checks
 from .bonds import find_bonds
-from .imaging import make_whole, minimum_image, spanning_tree
-from .ligand import find_ligand
+from .parts import box_vectors, find_parts
 from .readers import Structure, read_structure
-from .residues import RESIDUE_TYPES, find_backbone
+from .residues import RESIDUE_TYPES
 
 __all__ = ["RESIDUE_TYPES", "Complex"]
-
-SMALLEST_BOX = 1.0  # nm; a shorter vector is a placeholder such as CRYST1 1 1 1
 
 
 @dataclass(frozen=True, eq=False)
@@ -180,7 +177,7 @@ class Complex:
     @cached_property
     def box(self) -> np.ndarray | None:
         """Box vectors as rows, (3, 3) float64 nm, or None when the complex is not periodic."""
-        return _box(self.topology)
+        return box_vectors(self.topology)
 
     @cached_property
     def _ligand_atoms(self) -> list[Atom]:
@@ -196,53 +193,22 @@ def _sha256(*arrays: np.ndarray) -> str:
     return digest.hexdigest()
 
 
-def _box(topology: app.Topology) -> np.ndarray | None:
-    vectors = topology.getPeriodicBoxVectors()
-    if vectors is None:
-        return None
-    box = np.array(vectors.value_in_unit(unit.nanometer), dtype=np.float64)
-    return box if np.linalg.norm(box, axis=1).min() >= SMALLEST_BOX else None
-
-
 def _build(
     structure: Structure, selection: str | None, sdf: str | Path | None, name: str
 ) -> Complex:
-    """Find the parts and check them, coarse faults first, so that the message names the cause."""
-    topology, positions = structure.topology, structure.positions
-    checks.check_shape(topology, positions, name)
-    checks.check_finite(topology, positions, name)
-    box = _box(topology)
-    residue = find_ligand(topology, positions, selection, box)
-    checks.check_alternates(residue, structure.alternates)
-    checks.check_ligand_atoms(residue)
-    backbone = find_backbone(topology, positions, residue.index, box)
-    ligand = np.array([atom.index for atom in residue.atoms()], dtype=np.int64)
-    if box is not None:
-        positions = whole_molecules(topology, positions, backbone.atoms, ligand, box)
-    checks.check_units(backbone.atoms, positions, name)
-    checks.check_overlaps(topology, positions, name)
-    bonds = find_bonds(topology, residue, positions[ligand], sdf)
-    checks.check_not_covalent(topology, positions, residue)
-    checks.warn_pocket(topology, positions, residue, backbone)
+    """Find the parts, check them, and take the ligand's bonds from the checked structure."""
+    checks.check_structure(structure, name)
+    parts = find_parts(structure, selection)
+    checks.check_parts(structure, parts, name)
+    bonds = find_bonds(structure.topology, parts.residue, parts.positions[parts.ligand], sdf)
+    backbone = parts.backbone
     return Complex(
-        name, topology, positions, ligand, bonds, backbone.atoms, backbone.types, backbone.linked
+        name,
+        structure.topology,
+        parts.positions,
+        parts.ligand,
+        bonds,
+        backbone.atoms,
+        backbone.types,
+        backbone.linked,
     )
-
-
-def whole_molecules(
-    topology: app.Topology,
-    positions: np.ndarray,
-    backbone: np.ndarray,
-    ligand: np.ndarray,
-    box: np.ndarray,
-) -> np.ndarray:
-    """Protein and ligand in one piece; every atom of an amino acid beside its own CA."""
-    points = np.concatenate([backbone[:, 1], ligand])
-    tree = spanning_tree(positions[points], box)
-    whole = positions.copy()
-    whole[points] = make_whole(positions[points][None], tree, box)[0]
-    residue_of = [atom.residue for atom in topology.atoms()]
-    for alpha in backbone[:, 1]:
-        atoms = [atom.index for atom in residue_of[alpha].atoms()]
-        whole[atoms] = whole[alpha] + minimum_image(whole[atoms] - whole[alpha], box)
-    return whole

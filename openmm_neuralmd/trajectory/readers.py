@@ -13,7 +13,8 @@ import mdtraj
 import numpy as np
 
 from ..errors import InputError, one_line
-from ..structure.complex import SMALLEST_BOX, Complex
+from ..structure.complex import Complex
+from ..structure.parts import SMALLEST_BOX
 from ..structure.readers import existing
 from .dcd import DCDHeader, read_dcd_header
 from .hdf5 import SUFFIXES as _HDF5

@@ -13,8 +13,9 @@ from openmm import app, unit
 
 from ..errors import InputError
 from ..structure.bonds import covalent_radius
-from ..structure.complex import Complex, whole_molecules
+from ..structure.complex import Complex
 from ..structure.imaging import make_whole, spanning_tree, superpose
+from ..structure.parts import whole_molecules
 from ..structure.residues import describe
 from ..units import nanometers, picoseconds, to_angstrom
 from ..utils.files import complete

@@ -93,7 +93,7 @@ def test_clusters_are_short_and_cross_no_segment(sizes: list[int], length: int) 
 
 def test_rolling_origins_stay_inside_their_segment() -> None:
     origins = rolling_origins([range(0, 84), range(84, 167), range(167, 250)], 20)
-    assert len(origins) == 27  # as in the table of trivial forecasts on the GPCR set
+    assert len(origins) == 27  # as in the table of naive baselines on the GPCR set
     assert origins[0] == (range(0, 30), range(30, 50))
     assert origins[9] == (range(84, 114), range(114, 134))
     assert max(future.stop for _, future in origins) <= 250

@@ -1,4 +1,4 @@
-"""A model beside the trivial forecasts: what is written, and that nothing reads the future."""
+"""A model beside the naive baselines: what is written, and that nothing reads the future."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from openmm_neuralmd.assessment.contestants import ABLATED, MEAN, without_networ
 from openmm_neuralmd.assessment.run import assess_all
 from openmm_neuralmd.assessment.stretch import Stretch, assess, steps
 from openmm_neuralmd.cli import app
-from openmm_neuralmd.dynamics.naive import TRIVIAL
+from openmm_neuralmd.dynamics.naive import NAIVE
 from openmm_neuralmd.dynamics.registry import LEARNED
 from openmm_neuralmd.examples import example_complex, example_sdf, example_trajectory
 from openmm_neuralmd.model import Model, ModelCard
@@ -72,11 +72,11 @@ def test_no_assessment_reads_the_future(gpcr: Snapshots, kind: str | None) -> No
 
 def test_what_draws_noise_has_ensembles_beside_the_halves_of_the_truth(gpcr: Snapshots) -> None:
     stretch = Stretch(gpcr[:60], range(40, 60), ahead=5, every=10)
-    trivial, learned = assess(stretch), assess(stretch, model("neuralmd-sde", gpcr))
-    assert set(trivial[0]) == set(TRIVIAL) and set(trivial[1]) == {"ar1", "replay", HALVES}
+    naive, learned = assess(stretch), assess(stretch, model("neuralmd-sde", gpcr))
+    assert set(naive[0]) == set(NAIVE) and set(naive[1]) == {"ar1", "replay", HALVES}
     assert set(learned[0]) == {"neuralmd-sde", "neuralmd-sde" + MEAN}
     assert set(learned[1]) == {"neuralmd-sde"}
-    replayed = trivial[1]["replay"][0]
+    replayed = naive[1]["replay"][0]
     assert replayed["valid"] == 100.0 and replayed["torsion_divergence"] < 0.3
 
 

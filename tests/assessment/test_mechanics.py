@@ -47,6 +47,7 @@ from openmm_neuralmd.structure.complex import Complex
 from openmm_neuralmd.training.energy import energy_trainer
 from openmm_neuralmd.training.force_matching import ForceMatchingSettings
 from openmm_neuralmd.training.labelled import LabelledRun
+from openmm_neuralmd.trajectory.history import History
 
 TAF12 = Path(__file__).parents[2] / "validation" / "reference_sets" / "rigid" / "taf12"
 RANDOM = np.random.default_rng(3)
@@ -190,7 +191,7 @@ def test_the_order_of_a_models_own_solver(
     with torch.no_grad():  # stiff enough that the solver has something to get wrong
         for parameter in model.dynamics.network.head.parameters():
             parameter.mul_(5.0)
-    found = model_convergence(model, t4l, make_known(t4l))
+    found = model_convergence(model, History.of(make_known(t4l), t4l))
     assert model.dynamics.convergence_order == order
     assert found.order == pytest.approx(order, abs=0.2)
     assert found.steps[0] == 2
@@ -210,10 +211,12 @@ def by_name(checks: list[Check]) -> dict[str, Check]:
 
 @pytest.mark.parametrize("kind", list(LEARNED))
 def test_every_dynamics_passes_or_says_why_not(t4l: Complex, kind: str) -> None:
-    told: list[str] = []
+    notes: list[str] = []
     model = wrapped(small(kind), kind)
-    found = by_name(conservation(model, t4l, make_known(t4l), lambda n, note: told.append(note)))
-    assert len(told) == 4 and set(found) < set(thresholds())
+    found = by_name(
+        conservation(model, History.of(make_known(t4l), t4l), lambda n, note: notes.append(note))
+    )
+    assert len(notes) == 4 and set(found) < set(thresholds())
     assert all(check.outcome != "fail" for check in found.values()), found
     assert all(check.note for check in found.values() if check.outcome not in ("pass", "fail"))
     stochastic = LEARNED[kind].stochastic
@@ -237,7 +240,7 @@ class Wind(nn.Module):
 def test_a_force_that_does_not_turn_is_found(t4l: Complex) -> None:
     model = make_model("force")
     model.dynamics.network.head = Wind(model.dynamics.network.head)
-    found = by_name(conservation(model, t4l, make_known(t4l)))
+    found = by_name(conservation(model, History.of(make_known(t4l), t4l)))
     assert found["force-equivariance"].outcome == "fail"
     assert found["forecast-equivariance"].outcome == "fail"
     assert found["jacobian-asymmetry"].value[0] > 1e-3
@@ -341,7 +344,7 @@ def test_an_energy_model_beside_the_all_atom_force(run: LabelledRun, tmp_path: P
     settings = ForceMatchingSettings.model_validate(content | schedule)
     trained = energy_trainer(settings, tmp_path)[0].run()
     model = Model(trained.dynamics.double(), trained.card)
-    found = by_name(conservation(model, run.complex, run.labels.x[:2]))
+    found = by_name(conservation(model, History.of(run.labels.x[:2], run.complex)))
     for name in ("force-equivariance", "energy-gradient", "jacobian-asymmetry", "reversibility"):
         assert found[name].outcome == "pass", found[name]
     assert found["solver-order"].outcome == "pass" and "should be 2" in found["solver-order"].note

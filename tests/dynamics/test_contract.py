@@ -21,7 +21,7 @@ from openmm_neuralmd.assessment.stretch import Stretch, methods
 from openmm_neuralmd.bindingnet.inputs import ComplexTensors
 from openmm_neuralmd.bindingnet.network import BindingNet
 from openmm_neuralmd.bindingnet.settings import BindingNetSettings
-from openmm_neuralmd.dynamics import LEARNED, TRIVIAL, Dynamics
+from openmm_neuralmd.dynamics import LEARNED, NAIVE, Dynamics
 from openmm_neuralmd.dynamics.state import State, last_step, mean_lengths
 from openmm_neuralmd.report.names import title
 from openmm_neuralmd.training.data import read_trajectories
@@ -98,9 +98,9 @@ class FirstKnown:
 @pytest.fixture
 def entered() -> Iterator[None]:
     LEARNED["toy-drift"] = Drift
-    TRIVIAL["first-known"] = FirstKnown
+    NAIVE["first-known"] = FirstKnown
     yield
-    del LEARNED["toy-drift"], TRIVIAL["first-known"]
+    del LEARNED["toy-drift"], NAIVE["first-known"]
 
 
 @pytest.fixture

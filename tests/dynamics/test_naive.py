@@ -1,4 +1,4 @@
-"""The trivial forecasts: exact where they can be, blind to the future, and on real data."""
+"""The naive baselines: exact where they can be, blind to the future, and on real data."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from openmm_neuralmd.analysis.metrics import matching, rmse, stability
 from openmm_neuralmd.analysis.statistics import rolling_origins
 from openmm_neuralmd.dynamics.naive import (
     AR1,
-    TRIVIAL,
+    NAIVE,
     WINDOWS,
     MeanStructure,
+    NaiveBaseline,
     Persistence,
     ProjectedRecentMean,
     RecentMean,
-    Trivial,
     best_window,
 )
 from openmm_neuralmd.dynamics.projection import reference_lengths
@@ -50,12 +50,12 @@ def trajectory(length: int = 40, seed: int = 0) -> Tensor:
     )
 
 
-def fitted(name: str, segments: list[Tensor], horizon: int = 5) -> Trivial:
-    return TRIVIAL[name].fit(segments, bonds=BONDS, horizon=horizon)
+def fitted(name: str, segments: list[Tensor], horizon: int = 5) -> NaiveBaseline:
+    return NAIVE[name].fit(segments, bonds=BONDS, horizon=horizon)
 
 
 def test_registry() -> None:
-    assert {name: kind.__name__ for name, kind in TRIVIAL.items()} == {
+    assert {name: kind.__name__ for name, kind in NAIVE.items()} == {
         "persistence": "Persistence",
         "mean": "MeanStructure",
         "recent-mean": "RecentMean",
@@ -78,7 +78,7 @@ def test_by_hand() -> None:
     assert relaxing[:, 1, 0].tolist() == [4.0, 4.0, 4.0]
 
 
-@pytest.mark.parametrize("name", TRIVIAL)
+@pytest.mark.parametrize("name", NAIVE)
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_contract(name: str, dtype: torch.dtype) -> None:
     forecaster = fitted(name, [trajectory()])
@@ -95,14 +95,14 @@ def test_contract(name: str, dtype: torch.dtype) -> None:
     torch.testing.assert_close(forecaster.forecast(known, 4), longer[:4])
 
 
-@pytest.mark.parametrize("name", TRIVIAL)
+@pytest.mark.parametrize("name", NAIVE)
 def test_what_stands_still_goes_on_standing(name: str) -> None:
     still = SHAPE.expand(30, 6, 3)
     forecast = fitted(name, [still]).forecast(still[:10], 6)
     torch.testing.assert_close(forecast, SHAPE.expand(6, 6, 3), rtol=0, atol=1e-12)
 
 
-@pytest.mark.parametrize("name", TRIVIAL)
+@pytest.mark.parametrize("name", NAIVE)
 @settings(max_examples=10, deadline=None)
 @given(seed=st.integers(0, 2**31))
 def test_equivariance(name: str, seed: int) -> None:
@@ -116,7 +116,7 @@ def test_equivariance(name: str, seed: int) -> None:
     torch.testing.assert_close(there, move(here), rtol=0, atol=1e-8)
 
 
-@pytest.mark.parametrize("name", TRIVIAL)
+@pytest.mark.parametrize("name", NAIVE)
 def test_no_forecast_reads_the_future(name: str) -> None:
     """Views of one array: rewriting every later snapshot changes neither fit nor forecast."""
     whole = trajectory(60, seed=1)
@@ -215,7 +215,7 @@ def test_projection_repairs_the_recent_mean() -> None:
     torch.testing.assert_close(reference_lengths(repaired, pairs), lengths, rtol=0.05, atol=0)
 
 
-@pytest.mark.parametrize("name", TRIVIAL)
+@pytest.mark.parametrize("name", NAIVE)
 def test_bad_known(name: str) -> None:
     forecaster = fitted(name, [trajectory()])
     with pytest.raises(InputError, match=r"shape \(6, 3\): expected \(T, n, 3\)"):

@@ -12,9 +12,10 @@ from torch import Tensor, nn
 from dynamics_cases import SMALL, Nothing, point, small
 from openmm_neuralmd.bindingnet.inputs import collate, complex_tensors
 from openmm_neuralmd.bindingnet.network import Protein
-from openmm_neuralmd.dynamics.naive import TRIVIAL
-from openmm_neuralmd.dynamics.ode import STABLE, NeuralODE, NeuralODESettings
+from openmm_neuralmd.dynamics.naive import NAIVE
+from openmm_neuralmd.dynamics.ode import NeuralODE, NeuralODESettings
 from openmm_neuralmd.dynamics.registry import LEARNED, forecast
+from openmm_neuralmd.dynamics.solvers import SOLVERS
 from openmm_neuralmd.dynamics.state import State, last_step, remember
 from openmm_neuralmd.model import load_model
 from openmm_neuralmd.rollouts import rollout
@@ -131,7 +132,7 @@ def test_one_known_snapshot_has_no_velocity() -> None:
     assert torch.equal(last_step(known, torch.ones(1, 1, dtype=torch.bool)), torch.zeros(1, 4, 3))
 
 
-@pytest.mark.parametrize("name", [*LEARNED, *TRIVIAL])
+@pytest.mark.parametrize("name", [*LEARNED, *NAIVE])
 def test_no_forecast_reads_the_future(name: str, gpcr: Snapshots) -> None:
     """Every dynamics, given a trajectory whose future is replaced, forecasts the same."""
     present = 40
@@ -140,9 +141,9 @@ def test_no_forecast_reads_the_future(name: str, gpcr: Snapshots) -> None:
     other[present + 1 :] += 5.0 * torch.randn(other[present + 1 :].shape).double()
     forecasts = []
     for path in (real, other):
-        if name in TRIVIAL:
+        if name in NAIVE:
             bonds = torch.as_tensor(gpcr.complex.site_bonds)
-            forecaster = TRIVIAL[name].fit([path[: present + 1]], bonds=bonds, horizon=5)
+            forecaster = NAIVE[name].fit([path[: present + 1]], bonds=bonds, horizon=5)
             forecasts.append(forecaster.forecast(path[: present + 1], 5))
         else:
             torch.manual_seed(0)
@@ -246,6 +247,7 @@ def test_the_bound_is_not_seen_in_the_forecasts_of_the_results_page(
     """The table of 5-HT1B was made before there was one; its models had learned a little more."""
     model, known = load_model("gpcr-ergotamine"), gpcr.ligand[167:200]
     bounded = rollout(model, gpcr.complex, known, 20)
-    monkeypatch.setitem(STABLE, "euler", float("inf"))
+    unbounded = SOLVERS["euler"]._replace(stability_limit=float("inf"))
+    monkeypatch.setitem(SOLVERS, "euler", unbounded)
     free = rollout(model, gpcr.complex, known, 20)
     assert 0 < np.abs(free - bounded).max() < 0.01

@@ -20,7 +20,7 @@ from openmm_neuralmd.assessment.check import judge, read_checks
 from openmm_neuralmd.assessment.chemistry import find_chemistry
 from openmm_neuralmd.assessment.contestants import MEAN
 from openmm_neuralmd.assessment.thresholds import Threshold, read_thresholds
-from openmm_neuralmd.dynamics.naive import TRIVIAL
+from openmm_neuralmd.dynamics.naive import NAIVE
 from openmm_neuralmd.errors import InputError
 from openmm_neuralmd.report.bars import (
     METRICS,
@@ -89,17 +89,17 @@ def with_differences(evidence: Evidence, gaps: dict[str, float], clusters: int =
 def test_the_headline_follows_from_the_intervals(
     evidence: Evidence, gaps: dict[str, float], tone: str, headline: str
 ) -> None:
-    told = verdict(with_differences(evidence, dict.fromkeys(TRIVIAL, 1.0) | gaps))
+    told = verdict(with_differences(evidence, dict.fromkeys(NAIVE, 1.0) | gaps))
     assert (told.tone, told.headline) == (tone, headline)
-    beaten = sum(gap > 0.1 for gap in (dict.fromkeys(TRIVIAL, 1.0) | gaps).values())
+    beaten = sum(gap > 0.1 for gap in (dict.fromkeys(NAIVE, 1.0) | gaps).values())
     assert f"In RMSE it beats {beaten} of 5 naive baselines." in " ".join(told.sentences)
 
 
 def test_little_data_are_told_of_first(evidence: Evidence) -> None:
-    few = verdict(with_differences(evidence, dict.fromkeys(TRIVIAL, 1.0), clusters=7))
+    few = verdict(with_differences(evidence, dict.fromkeys(NAIVE, 1.0), clusters=7))
     assert few.headline == "On little data: better than every naive baseline"
     assert "fall into 7 stretches" in few.cautions[0]
-    many = verdict(with_differences(evidence, dict.fromkeys(TRIVIAL, 1.0), clusters=8))
+    many = verdict(with_differences(evidence, dict.fromkeys(NAIVE, 1.0), clusters=8))
     assert not many.headline.startswith("On little data")
 
 
@@ -208,7 +208,7 @@ def test_the_card_says_what_the_model_is(evidence: Evidence) -> None:
     card = validity_card(evidence)
     assert card["model"]["elements"] == ["C", "N", "O"] and card["model"]["seed"] == 42
     assert card["model"]["interval_ps"] == 6000.0
-    assert set(card["baselines"]) == set(TRIVIAL)
+    assert set(card["baselines"]) == set(NAIVE)
     checks = {check["name"]: check for check in card["checks"]}
     valid = evidence.result["errors"]["neuralmd-ode"]["bond_angle_validity"]
     assert checks["valid-molecules"]["value"] == valid

@@ -8,7 +8,7 @@ import numpy as np
 
 from ...analysis.coordinates import Array
 from ...model import Model
-from ...structure.complex import Complex
+from ...trajectory.history import History
 from ...units import BOLTZMANN, velocity_factor
 from ..check import (
     Check,
@@ -40,8 +40,7 @@ REVERSED_STEPS = 10
 
 def conservation(
     model: Model,
-    complex: Complex,
-    known: Array,
+    history: History,
     advance: Callable[[int, str], None] | None = None,
 ) -> list[Check]:
     """Every check that needs nothing but the model and a complex.
@@ -50,50 +49,49 @@ def conservation(
     ----------
     model : Model
         Loaded in double precision: what is asked is whether the equations hold.
-    complex : Complex
-    known : array (T, n, 3)
-        Snapshots of the ligand's `sites`, Å, that a forecast starts from.
+    history : History
+        Known snapshots that a forecast starts from.
     advance : callable, optional
-        Told about each of the `PARTS`.
+        Called after each of the `PARTS`.
     """
     checks: list[Check] = []
     for part in PARTS:
-        checks += part(model, complex, known)
+        checks += part(model, history)
         if advance is not None:
             advance(1, checks[-1].name)
     return checks
 
 
-def equivariance(model: Model, complex: Complex, known: Array) -> list[Check]:
+def equivariance(model: Model, history: History) -> list[Check]:
     """Forces, energy and forecast of the turned complex."""
     names = "force-equivariance", "energy-invariance", "forecast-equivariance"
     if has_field(model):
-        force, energy = field_errors(model, complex)
+        force, energy = field_errors(model, history.complex)
         checks = [judged(names[0], force)]
-        conservative = LigandField(model, complex).conservative
+        conservative = LigandField(model, history.complex).conservative
         checks += [judged(names[1], energy) if conservative else skipped(names[1], NO_ENERGY)]
     else:
         checks = [skipped(name, "more than one network: see its forecast") for name in names[:2]]
-    return [*checks, _of_forecast(names[2], model, complex, known)]
+    return [*checks, _of_forecast(names[2], model, history)]
 
 
 NO_ENERGY = "no energy: a force is predicted directly"
 
 
-def _of_forecast(name: str, model: Model, complex: Complex, known: Array) -> Check:
+def _of_forecast(name: str, model: Model, history: History) -> Check:
     if not model.dynamics.jumps:
         return skipped(name, "does not jump")
     if model.dynamics.stochastic:
         return skipped(name, "draws noise, which does not turn with the complex")
-    return judged(name, forecast_error(model, complex, known))
+    return judged(name, forecast_error(model, history))
 
 
-def derivatives(model: Model, complex: Complex, known: Array) -> list[Check]:
+def derivatives(model: Model, history: History) -> list[Check]:
     """Forces against the energy's slope, and the symmetry of their own derivative."""
     names = "energy-gradient", "jacobian-asymmetry"
     if not has_field(model):
         return [skipped(name, "no force") for name in names]
-    field = LigandField(model, complex)
+    field = LigandField(model, history.complex)
     slope, jacobian = derivatives_of(field.evaluate, field.start)
     asymmetric = asymmetry(jacobian)
     if not field.conservative:
@@ -103,16 +101,16 @@ def derivatives(model: Model, complex: Complex, known: Array) -> list[Check]:
     return [judged(names[0], error), judged(names[1], asymmetric)]
 
 
-def solver_order(model: Model, complex: Complex, known: Array) -> list[Check]:
+def solver_order(model: Model, history: History) -> list[Check]:
     """The fitted order of the solver that the model is run with."""
     name = "solver-order"
     order = VERLET_ORDER if not model.dynamics.jumps else model.dynamics.convergence_order
     if order is None:
         return [skipped(name, _without_order(model))]
     if not model.dynamics.jumps:
-        fit, steps_note = _verlet_convergence(LigandField(model, complex)), ""
+        fit, steps_note = _verlet_convergence(LigandField(model, history.complex)), ""
     else:
-        fit = model_convergence(model, complex, known)
+        fit = model_convergence(model, history)
         steps_note = (
             f"; its own {fit.steps[0]} steps in an interval are {fit.first_error:.2g} Å from "
             f"{fit.steps[-1]} steps, without the projection"
@@ -140,12 +138,12 @@ def _verlet_convergence(field: LigandField) -> Convergence:
     return convergence(end, way, first=LONG_FS)
 
 
-def reversibility(model: Model, complex: Complex, known: Array) -> list[Check]:
+def reversibility(model: Model, history: History) -> list[Check]:
     """Velocity Verlet under the model's force, there and back."""
     name = "reversibility"
     if not model.dynamics.newtonian:
         return [skipped(name, "gives no acceleration")]
-    field = LigandField(model, complex)
+    field = LigandField(model, history.complex)
     if not model.dynamics.jumps:
         v, step = thermal_velocities(field.masses), 0.5 * FEMTOSECOND
         note = f"{REVERSED_STEPS} steps of 0.5 fs"
@@ -164,7 +162,7 @@ def thermal_velocities(masses: Array, seed: int = 0) -> Array:
     return scale * np.random.default_rng(seed).normal(size=(len(masses), 3))
 
 
-PARTS: tuple[Callable[[Model, Complex, Array], list[Check]], ...] = (
+PARTS: tuple[Callable[[Model, History], list[Check]], ...] = (
     equivariance,
     derivatives,
     solver_order,

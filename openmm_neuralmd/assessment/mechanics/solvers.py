@@ -12,7 +12,7 @@ from ...analysis.coordinates import Array
 from ...bindingnet.inputs import complex_tensors
 from ...dynamics.registry import forecast
 from ...model import Model
-from ...structure.complex import Complex
+from ...trajectory.history import History
 from .field import VectorField
 
 VERLET_ORDER = 2
@@ -81,7 +81,7 @@ def _farthest(a: Array, b: Array) -> float:
     return float(np.linalg.norm(a - b, axis=-1).max())
 
 
-def model_convergence(model: Model, complex: Complex, known: Array) -> Convergence:
+def model_convergence(model: Model, history: History) -> Convergence:
     """Convergence of one forecast snapshot, in Å, from the model's own steps on.
 
     The projection on bonds and angles is left out: it is no part of the differential equation.
@@ -90,21 +90,20 @@ def model_convergence(model: Model, complex: Complex, known: Array) -> Convergen
     ----------
     model : Model
         In double precision, with a `convergence_order`.
-    complex : Complex
-    known : array (T, n, 3)
-        Å.
+    history : History
+        Known snapshots.
     """
-    c = complex_tensors(model.fitted(complex), torch.float64)
-    history = torch.as_tensor(known, dtype=torch.float64).unsqueeze(0)
-    valid = torch.ones(history.shape[:2], dtype=torch.bool)
+    c = complex_tensors(model.fitted(history.complex), torch.float64)
+    known = torch.as_tensor(history.ligand, dtype=torch.float64).unsqueeze(0)
+    valid = torch.ones(known.shape[:2], dtype=torch.bool)
 
     def end(steps: int) -> Array:
         with torch.no_grad():
-            path = forecast(model.dynamics.with_steps(steps), c, history, valid, 1)
+            path = forecast(model.dynamics.with_steps(steps), c, known, valid, 1)
         return path[0, 0].numpy()
 
     first = int(model.dynamics.settings.steps)
-    return convergence(end, _farthest(end(first), known[-1]), first)
+    return convergence(end, _farthest(end(first), history.ligand[-1]), first)
 
 
 def velocity_verlet(

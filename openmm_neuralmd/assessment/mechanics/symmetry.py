@@ -12,6 +12,7 @@ from ...analysis.coordinates import Array
 from ...model import Model
 from ...rollouts import rollout
 from ...structure.complex import Complex
+from ...trajectory.history import History
 from ...units import ANGSTROM_PER_NM
 from .field import LigandField
 
@@ -71,19 +72,19 @@ def field_errors(model: Model, complex: Complex) -> tuple[float, float]:
     return worst_force, worst_energy
 
 
-def forecast_error(model: Model, complex: Complex, known: Array, snapshots: int = 2) -> float:
+def forecast_error(model: Model, history: History, snapshots: int = 2) -> float:
     """Largest relative error of a forecast's displacement from the last known snapshot.
 
     Parameters
     ----------
     model : Model
         In double precision; one that jumps and draws no noise.
-    complex : Complex
-    known : array (T, n, 3)
-        Å.
+    history : History
+        Known snapshots.
     snapshots : int
-        To forecast.
+        Number of snapshots to forecast.
     """
+    complex, known = history.complex, history.ligand
     way = rollout(model, complex, known, snapshots) - known[-1]
     worst = 0.0
     for motion in motions():

@@ -11,7 +11,7 @@ from mdtraj.formats import TRRTrajectoryFile
 from openmm import unit
 from openmm.app.internal.unitcell import reducePeriodicBoxVectors
 
-from ...structure.complex import whole_molecules
+from ...structure.parts import whole_molecules
 from ..modes import Setup
 from ..settings import MDSettings
 from ..subsystem import nonbonded_force

@@ -14,7 +14,8 @@ from openmm import app, unit
 
 from ...errors import SimulationError
 from ...simulation.geometry import nearest_alpha
-from ...structure.complex import Complex, whole_molecules
+from ...structure.complex import Complex
+from ...structure.parts import whole_molecules
 from ...structure.residues import selection_of
 from ...utils.files import complete
 from ..masses import masses
