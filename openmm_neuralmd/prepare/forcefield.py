@@ -10,9 +10,10 @@ from xml.etree import ElementTree as Xml
 
 import numpy as np
 from openmm import app
+from openmm.app.topology import Residue
 
 from ..errors import InputError, shown
-from ..structure.residues import describe
+from ..structure.residues import PARENT, describe
 
 PHOSPHORYLATED = frozenset("SEP TPO PTR S1P T1P Y1P".split())
 """Residues of Amber's phosaa14SB; the names that end in 1P carry one proton."""
@@ -113,10 +114,31 @@ def check_matched(forcefield: app.ForceField, topology: app.Topology, name: str)
     InputError
     """
     unmatched = forcefield.getUnmatchedResidues(topology)
-    if unmatched:
-        names = [f"{describe(r)} ({sum(1 for _ in r.atoms())} atoms)" for r in unmatched]
-        raise InputError(
-            f"{name}: no parameters for {shown(names)}; mend its atoms and hydrogens, leave it out "
-            f"(--drop {unmatched[0].name}), or bring your own parameters "
-            "(neuralmd prepare SYSTEM.xml STRUCTURE.pdb)"
-        )
+    if not unmatched:
+        return
+    names = [f"{describe(r)} ({sum(1 for _ in r.atoms())} atoms)" for r in unmatched]
+    foreign = _foreign(topology, unmatched)
+    # Dropping a name drops every residue of that name: never offered for an amino acid.
+    drop = [f"--drop {name}" for name in dict.fromkeys(r.name for r in foreign)]
+    links = [f"{describe(r)} bonded to {describe(other)}" for r, other in foreign.items() if other]
+    cause = f" ({shown(links)})" if links else ""
+    leave = f"leave it out ({' '.join(drop)}), " if drop else ""
+    raise InputError(
+        f"{name}: no parameters for {shown(names)}{cause}; mend its atoms and hydrogens, {leave}"
+        "or bring your own parameters (neuralmd prepare SYSTEM.xml STRUCTURE.pdb)"
+    )
+
+
+def _foreign(topology: app.Topology, unmatched: list[Residue]) -> dict[Residue, Residue | None]:
+    """Residues without parameters that are no amino acids, and the amino acid each is bonded to.
+
+    An amino acid that carries a sugar has no template; the sugar is the cause.
+    """
+    foreign: dict[Residue, Residue | None] = dict.fromkeys(
+        r for r in unmatched if r.name not in PARENT
+    )
+    for first, second in topology.bonds():
+        for own, other in ((first.residue, second.residue), (second.residue, first.residue)):
+            if own in foreign and other.name in PARENT:
+                foreign[own] = other
+    return foreign

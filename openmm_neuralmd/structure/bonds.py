@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -18,11 +19,20 @@ from ..units import to_angstrom
 from .readers import existing
 from .residues import describe
 
+_STRETCHED = 1.5  # times the sum of covalent radii; no bond of a sound structure is longer
+
+
+class BondWarning(UserWarning):
+    """Bonds that a file lists were replaced or completed by those that the distances show."""
+
 
 def find_bonds(
     topology: app.Topology, ligand: Residue, positions: np.ndarray, sdf: str | Path | None
 ) -> np.ndarray:
     """Bonds of the ligand, from `sdf` if given, else the topology, else the distances.
+
+    Bonds of the topology that their lengths contradict are replaced by those of the distances, and
+    completed by them where they leave the ligand in pieces; `BondWarning` says so.
 
     Parameters
     ----------
@@ -42,20 +52,63 @@ def find_bonds(
     InputError
         The SDF does not fit the ligand, or the bonds leave the ligand in pieces.
     """
-    atoms = list(ligand.atoms())
-    numbers = [atom.element.atomic_number for atom in atoms]
-    local = {atom.index: i for i, atom in enumerate(atoms)}
-    bonds = [
-        (local[a.index], local[b.index])
-        for a, b in topology.bonds()
-        if a.index in local and b.index in local
-    ]
-    bonds = bonds or perceive_bonds(numbers, positions)
+    numbers = [atom.element.atomic_number for atom in ligand.atoms()]
+    listed = _listed_bonds(topology, ligand)
+    bonds = _contradicted(ligand, numbers, positions, listed)
     if sdf is not None:
         bonds = _bonds_from_sdf(Path(sdf), describe(ligand), numbers, positions, bonds)
     pairs = np.unique(np.sort(np.array(bonds, dtype=np.int64).reshape(-1, 2), axis=1), axis=0)
     _refuse_pieces(ligand, pairs)
     return pairs
+
+
+def _listed_bonds(topology: app.Topology, ligand: Residue) -> list[tuple[int, int]]:
+    local = {atom.index: i for i, atom in enumerate(ligand.atoms())}
+    return [
+        (local[a.index], local[b.index])
+        for a, b in topology.bonds()
+        if a.index in local and b.index in local
+    ]
+
+
+def _contradicted(
+    ligand: Residue, numbers: list[int], positions: np.ndarray, listed: list[tuple[int, int]]
+) -> list[tuple[int, int]]:
+    """The listed bonds, unless the distances contradict them; completed where some are missing.
+
+    Serial numbers of CONECT records are stale where atoms were added to a PDB file later, and the
+    records leave hydrogens out where these came later.
+    """
+    if not listed:
+        return perceive_bonds(numbers, positions)
+    radii = np.array([covalent_radius(number) for number in numbers])
+    pairs = np.array(listed)
+    points = to_angstrom(positions)
+    length = np.linalg.norm(points[pairs[:, 0]] - points[pairs[:, 1]], axis=-1)
+    excess = length / radii[pairs].sum(axis=1)
+    names = [atom.name for atom in ligand.atoms()]
+    if excess.max() > _STRETCHED:
+        i, j = pairs[excess.argmax()]
+        warnings.warn(
+            f"ligand {describe(ligand)}: its listed bond {names[i]}–{names[j]} is "
+            f"{length[excess.argmax()]:.1f} Å long; its bonds were taken from distances instead "
+            "(give them with sdf=)",
+            BondWarning,
+            stacklevel=2,
+        )
+        return perceive_bonds(numbers, positions)
+    if _pieces(len(numbers), pairs)[0] == 1:
+        return listed
+    missing = {tuple(sorted(bond)) for bond in perceive_bonds(numbers, positions)}
+    missing -= {tuple(sorted(bond)) for bond in listed}
+    if missing:
+        warnings.warn(
+            f"ligand {describe(ligand)}: {len(listed)} bonds are listed, "
+            f"{len(missing)} more were taken from distances (give them with sdf=)",
+            BondWarning,
+            stacklevel=2,
+        )
+    return [*listed, *((i, j) for i, j in missing)]
 
 
 def perceive_bonds(numbers: list[int], positions: np.ndarray) -> list[tuple[int, int]]:
@@ -168,10 +221,16 @@ def _formula(elements: list[int]) -> str:
     return " ".join(f"{symbol}{count}" for symbol, count in counts.items())
 
 
+def _pieces(atoms: int, bonds: np.ndarray) -> tuple[int, np.ndarray]:
+    """Number of connected molecules, and the molecule of each atom."""
+    graph = coo_matrix((np.ones(len(bonds)), bonds.T), shape=(atoms, atoms))
+    pieces, label = connected_components(graph, directed=False)
+    return int(pieces), label
+
+
 def _refuse_pieces(ligand: Residue, bonds: np.ndarray) -> None:
     atoms = list(ligand.atoms())
-    graph = coo_matrix((np.ones(len(bonds)), bonds.T), shape=(len(atoms), len(atoms)))
-    pieces, label = connected_components(graph, directed=False)
+    pieces, label = _pieces(len(atoms), bonds)
     if pieces > 1:
         smallest = np.argmin(np.bincount(label))
         loose = shown(

@@ -13,6 +13,7 @@ import numpy as np
 from openmm import app, unit
 
 from ..errors import InputError, NeuralMDError, one_line, shown
+from .pdb_elements import is_atom, with_elements, without_unknown_atoms
 
 _FARTHEST = 1e5  # nm
 _PDB = {".pdb", ".ent"}
@@ -119,6 +120,7 @@ def _read_pdb(path: Path) -> Structure:
         for line, location in zip(lines, locations, strict=True)
         if location is None or location.label == chosen[location.residue]
     ]
+    selected = with_elements(without_unknown_atoms(selected, path.name), path.name)
     _refuse_duplicates(path, selected)
     pdb = app.PDBFile(io.StringIO("".join(selected)))
     named = {
@@ -130,7 +132,7 @@ def _read_pdb(path: Path) -> Structure:
 
 def atom_lines(lines: Iterable[str]) -> list[str]:
     """The ATOM and HETATM records."""
-    return [line for line in lines if line.startswith(("ATOM", "HETATM"))]
+    return [line for line in lines if is_atom(line)]
 
 
 def _refuse_duplicates(path: Path, lines: list[str]) -> None:
@@ -139,7 +141,7 @@ def _refuse_duplicates(path: Path, lines: list[str]) -> None:
     for line in lines:
         if line.startswith("TER"):  # a new chain for OpenMM
             current = ""
-        if not line.startswith(("ATOM", "HETATM")):
+        if not is_atom(line):
             continue
         residue = f"{line[17:20].strip()} {line[21].strip()}:{line[22:27].strip()}"
         if residue != current:  # large systems reuse residue numbers later on
@@ -236,7 +238,7 @@ class Location:
 
 def pdb_location(line: str) -> Location | None:
     """The alternate location an ATOM record stands for; None for every other record."""
-    if not line.startswith(("ATOM", "HETATM")) or not line[16:17].strip():
+    if not is_atom(line) or not line[16:17].strip():
         return None
     return Location(
         residue=f"{line[21].strip()}:{line[22:27].strip()}",

@@ -1,0 +1,106 @@
+"""Elements of PDB records: what the element column says, and what to do where it is empty."""
+
+from __future__ import annotations
+
+import warnings
+from collections import Counter
+
+from openmm.app import element
+
+from ..errors import shown
+from .residues import CAPS, IONS, PARENT, WATER
+
+UNKNOWN = frozenset("UNX UNK UNL".split())
+"""Residue names that the PDB gives to density of unknown origin."""
+_TWO_LETTERS = frozenset("CL BR SI SE FE ZN MG MN CU".split())
+"""What two letters can mean in a molecule; in other pairs the first letter is the element."""
+
+
+class ElementWarning(UserWarning):
+    """Elements were taken from atom names, or atoms of no element were left out."""
+
+
+def is_atom(line: str) -> bool:
+    """Whether a line is an ATOM or HETATM record."""
+    return line.startswith(("ATOM", "HETATM"))
+
+
+def without_unknown_atoms(lines: list[str], file: str) -> list[str]:
+    """The lines without atoms of element X in residues UNX, UNK or UNL, with a warning."""
+    unknown = [
+        is_atom(line)
+        and line[17:20].strip() in UNKNOWN
+        and line[76:78].strip().upper() in ("X", "")
+        and line[12:16].strip().startswith(("U", "X"))
+        for line in lines
+    ]
+    if not any(unknown):
+        return lines
+    places = Counter(
+        f"{line[17:20].strip()} {line[21:22].strip()}:{line[22:27].strip()}"
+        for line, leave in zip(lines, unknown, strict=True)
+        if leave
+    )
+    warnings.warn(
+        f"{file}: atoms of unknown element left out: {shown(places)}", ElementWarning, stacklevel=2
+    )
+    return [line for line, leave in zip(lines, unknown, strict=True) if not leave]
+
+
+def with_elements(lines: list[str], file: str) -> list[str]:
+    """The lines with the element column filled where it is empty, outside of the protein.
+
+    OpenMM takes a name that begins with NA for sodium, also that of a nitrogen of a ligand.  A name
+    that begins in the second of its four columns has a one-letter element; a metal is taken from
+    the name only where a residue is that one atom.
+    """
+    empty = [is_atom(line) and not line[76:78].strip() and _is_foreign(line) for line in lines]
+    if not any(empty):
+        return lines
+    sizes = Counter(_residue(line) for line in lines if is_atom(line))
+    filled, guessed = [], dict[str, str]()
+    for line, missing in zip(lines, empty, strict=True):
+        symbol = _symbol(line, sizes[_residue(line)]) if missing else None
+        if symbol is None:
+            filled.append(line)
+            continue
+        guessed[line[17:20].strip()] = ""
+        body = line.rstrip("\r\n")
+        filled.append(f"{body[:76]:<76}{symbol:>2}{body[78:]}\n")
+    if guessed:
+        warnings.warn(
+            f"{file}: no element column (77–78); elements of {shown(guessed)} were taken from the "
+            "atoms' names",
+            ElementWarning,
+            stacklevel=2,
+        )
+    return filled
+
+
+def _is_foreign(line: str) -> bool:
+    name = line[17:20].strip()
+    return name not in PARENT and name not in CAPS and name not in WATER and name not in IONS
+
+
+def _residue(line: str) -> str:
+    return line[17:27]
+
+
+def _symbol(line: str, size: int) -> str | None:
+    """Symbol of an element, None where the name says none."""
+    columns = line[12:16].upper()
+    name = columns.strip().lstrip("0123456789")
+    two = name[:2]
+    alone = size == 1 and two.isalpha() and _exists(two)
+    begins_early = columns[0].isalpha()
+    if alone or (begins_early and two in _TWO_LETTERS):
+        return two
+    return name[:1] if _exists(name[:1]) else None
+
+
+def _exists(symbol: str) -> bool:
+    try:
+        element.get_by_symbol(symbol.capitalize())
+    except KeyError:
+        return False
+    return True
