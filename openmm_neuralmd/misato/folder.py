@@ -39,10 +39,10 @@ def ligand_chemistry(entry: Entry, complex: Complex) -> Chemistry:
     whole = entry.peptide_ligand and bool((numbers == 1).any())
     if not whole or peptide_bonds(entry, to_angstrom(complex.positions)) is None:
         return perceive(numbers, positions, complex.ligand_bonds)
-    first = entry.molecules[-1].start
+    first = entry.ligand.start
     residues = [
         (span.start - first, template.name, template.atoms)
-        for span, template in residues_of(entry, entry.molecules[-1])
+        for span, template in residues_of(entry, entry.ligand)
         if template is not None
     ]
     return known(single_bonds(numbers, positions, complex.ligand_bonds), residues)
@@ -50,7 +50,7 @@ def ligand_chemistry(entry: Entry, complex: Complex) -> Chemistry:
 
 def ligand_codes(entry: Entry) -> LigandCodes:
     """The ligand's atom types and residue names as MISATO has them."""
-    span = slice(int(entry.begins[-1]), None)
+    span = slice(entry.ligand.start, entry.ligand.stop)
     return LigandCodes(
         tuple(TYPES[code - 1] for code in entry.type[span]),
         tuple(RESIDUES[code] for code in entry.residue[span]),

@@ -22,6 +22,7 @@ from .codes import (
     TYPES,
 )
 
+_CHAIN_ATOMS = 1000  # no peptide ligand of MISATO has as many
 _BLOCK_BYTES = 16 * 2**20
 
 
@@ -37,7 +38,7 @@ class Entry:
     element, number, residue, type : (N,) int64
         MISATO's `atoms_*` arrays; `number` are atomic numbers, the others codes.
     begins : (M,) int64
-        First atom of each molecule; the ligand is the last molecule.
+        First atom of each molecule; see `ligand`.
     snapshots : int
         0 for an entry that has one structure and no trajectory.
     interval_ps : float or None
@@ -71,9 +72,31 @@ class Entry:
         return len(self.begins) > 1 and int(self.begins[-1]) < len(self.number)
 
     @property
+    def ligand(self) -> range:
+        """Atoms of the ligand: MISATO's last molecule, or the one small molecule of the entry.
+
+        Raises
+        ------
+        InputError
+            The last molecule is a protein chain, and several small molecules come before it.
+        """
+        molecules = self.molecules
+        last = molecules[-1]
+        small = [m for m in molecules if not self.residue[m.start : m.stop].any()]
+        if not small or last in small or len(last) < _CHAIN_ATOMS:
+            return last
+        if len(small) > 1:
+            places = ", ".join(f"{m.start} to {m.stop - 1}" for m in small)
+            raise InputError(
+                f"{self.label}: its last molecule is a protein chain of {len(last)} atoms, and "
+                f"{len(small)} small molecules come before it (atoms {places}); put the ligand last"
+            )
+        return small[0]
+
+    @property
     def peptide_ligand(self) -> bool:
         """Whether the ligand is made of amino acids, as in 1,430 of MISATO's entries."""
-        return self.has_ligand and bool((self.residue[self.begins[-1] :] != 0).any())
+        return self.has_ligand and bool(self.residue[self.ligand.start : self.ligand.stop].any())
 
     def structure(self) -> np.ndarray:
         """The first snapshot, or the only structure, (N, 3) float64 in Å."""

@@ -36,7 +36,7 @@ def read_complex(entry: Entry) -> Complex:
         raise InputError(f"{entry.label} has no ligand: its last molecule begins behind all atoms")
     positions = entry.structure()
     topology = build_topology(entry, positions)
-    ligand = list(topology.residues())[-1]
+    ligand = list(topology.atoms())[entry.ligand.start].residue
     try:
         return Complex.from_openmm(
             topology, to_nm(positions), ligand=selection_of(ligand), name=entry.name

@@ -64,9 +64,10 @@ def build_topology(entry: Entry, positions: np.ndarray) -> app.Topology:
     topology = app.Topology()
     atoms: list[Atom] = []
     molecules = entry.molecules
+    ligand = entry.ligand if entry.has_ligand else None
     for k, molecule in enumerate(molecules):
         chain = topology.addChain(_CHAIN_IDS[k % len(_CHAIN_IDS)])
-        if entry.has_ligand and k == len(molecules) - 1:
+        if molecule == ligand:
             _add_unnamed(topology, chain, entry, molecule, LIGAND_RESIDUE, atoms)
             _bond_ligand(topology, entry, molecule, atoms, positions)
             continue
@@ -117,7 +118,7 @@ def _bond_ligand(
 
 def peptide_bonds(entry: Entry, positions: np.ndarray) -> list[tuple[int, int]] | None:
     """Bonds of a peptide ligand in local indices; None if parts of it are no amino acids."""
-    span = entry.molecules[-1]
+    span = entry.ligand
     residues = residues_of(entry, span)
     if any(template is None for _, template in residues):
         return None

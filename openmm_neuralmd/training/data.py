@@ -97,7 +97,7 @@ def _entry(path: Path, name: str, hydrogens: bool, identity: dict[str, Any]) -> 
         name=entry.label,
         segments=(range(entry.snapshots),),
         interval_ps=entry_interval(entry),
-        atoms=len(entry.number) - int(entry.begins[-1]),
+        atoms=len(entry.ligand),
         load=partial(_load_entry, path, name, hydrogens),
         identity=identity,
     )

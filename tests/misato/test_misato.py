@@ -102,6 +102,34 @@ def test_a_real_entry_becomes_a_complex(entry: misato.Entry, complex_: Complex) 
     assert first == "PRO TYR THR VAL VAL TYR PHE".split()  # 11GS, chain A, from residue 2
 
 
+def reordered(tmp_path: Path, entry: misato.Entry, order: list[int]) -> Path:
+    """The real file with its molecules in another order."""
+    atoms = np.concatenate([np.asarray(entry.molecules[k]) for k in order])
+    sizes = [len(entry.molecules[k]) for k in order]
+    with h5py.File(REAL) as file:
+        arrays = {
+            name: data[:][:, atoms] if data.ndim == 3 else data[:][atoms]
+            for name, data in file["11GS"].items()
+            if name.startswith("atoms_") and data.shape == (len(atoms),) or data.ndim == 3
+        }
+    begins = np.cumsum([0, *sizes[:-1]])
+    return damaged(tmp_path, molecules_begin_atom_index=begins, **arrays)
+
+
+@pytest.mark.parametrize("order", [[0, 2, 1], [2, 0, 1]])
+def test_a_small_molecule_before_the_last_chain_is_the_ligand(
+    tmp_path: Path, entry: misato.Entry, complex_: Complex, order: list[int]
+) -> None:
+    """MISATO has the ligand last; in some entries a protein chain follows it."""
+    other = misato.read_entry(reordered(tmp_path, entry, order), "11GS")
+    assert not other.peptide_ligand and len(other.ligand) == 66
+    moved = misato.read_complex(other)
+    assert moved.n_residues == 416
+    assert np.array_equal(moved.ligand_atomic_numbers, complex_.ligand_atomic_numbers)
+    assert np.array_equal(moved.ligand_bonds, complex_.ligand_bonds)
+    assert np.allclose(moved.positions[moved.ligand], complex_.positions[complex_.ligand])
+
+
 def test_neighbours_of_one_kind_are_told_apart(complex_: Complex) -> None:
     """VAL VAL in the sequence: two residues of 16 atoms, not one of 32."""
     residues = list(complex_.topology.residues())
