@@ -278,5 +278,7 @@ def _check_topology(pdb: Path, topology: app.Topology) -> None:
 
 
 def _identity(topology: app.Topology) -> tuple[list[str | None], set[frozenset[int]]]:
+    """Elements, and bonds between atoms; Amber bonds virtual sites too, which PDB cannot say."""
     elements = [a.element.symbol if a.element is not None else None for a in topology.atoms()]
-    return elements, {frozenset((a.index, b.index)) for a, b in topology.bonds()}
+    bonds = {frozenset((a.index, b.index)) for a, b in topology.bonds() if a.element and b.element}
+    return elements, bonds

@@ -110,7 +110,7 @@ def reordered(tmp_path: Path, entry: misato.Entry, order: list[int]) -> Path:
         arrays = {
             name: data[:][:, atoms] if data.ndim == 3 else data[:][atoms]
             for name, data in file["11GS"].items()
-            if name.startswith("atoms_") and data.shape == (len(atoms),) or data.ndim == 3
+            if (name.startswith("atoms_") and data.shape == (len(atoms),)) or data.ndim == 3
         }
     begins = np.cumsum([0, *sizes[:-1]])
     return damaged(tmp_path, molecules_begin_atom_index=begins, **arrays)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import subprocess
 import sys
@@ -12,7 +13,9 @@ import pytest
 from openmm import app, unit
 
 from openmm_neuralmd.examples import example_complex
+from openmm_neuralmd.md.folder import potential_energy
 from openmm_neuralmd.prepare.chemistry import read_ligand
+from openmm_neuralmd.prepare.imports import import_amber
 from openmm_neuralmd.prepare.protein import ProteinOptions, complete_protein
 from openmm_neuralmd.structure.readers import PROTONATION
 from openmm_neuralmd.utils.progress import LINE_EVERY, progress_bar
@@ -180,3 +183,23 @@ def test_hydrogens_that_overlap_are_added_anew(tmp_path: Path) -> None:
         assert np.linalg.norm(bond) == pytest.approx(1.09, abs=0.15)
     gap = np.linalg.norm(y[place[residue.id, "HB2"]] - y[place[residue.id, "HA"]])
     assert gap > 1.5
+
+
+def test_four_point_water_keeps_the_energy_of_its_source(tmp_path: Path) -> None:
+    """OPC water and ff19SB's CMAP: Amber bonds the virtual sites, which a PDB file cannot say."""
+    for name in ("small.prmtop", "small.rst7"):
+        data = (Path(__file__).parents[1] / "data" / "opc" / f"{name}.gz").read_bytes()
+        (tmp_path / name).write_bytes(gzip.decompress(data))
+    prmtop, rst7 = tmp_path / "small.prmtop", tmp_path / "small.rst7"
+    folder = import_amber(prmtop, rst7, tmp_path / "folder")
+    start = app.AmberInpcrdFile(str(rst7))
+    source = app.AmberPrmtopFile(str(prmtop), periodicBoxVectors=start.boxVectors)
+    system = source.createSystem(
+        nonbondedMethod=app.PME, nonbondedCutoff=0.9 * unit.nanometer, flexibleConstraints=True
+    )
+    positions = np.array(start.positions.value_in_unit(unit.nanometer))
+    expected = potential_energy(system, positions, start.boxVectors)
+    assert folder.energy() == pytest.approx(expected, rel=1e-9)
+    imported = folder.system()
+    sites = [i for i in range(177) if imported.isVirtualSite(i)]
+    assert len(sites) == 20 and folder.complex().topology.getNumAtoms() == 177
