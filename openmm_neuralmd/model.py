@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any
@@ -51,7 +51,8 @@ class ModelCard(BaseModel):
     settings : dict
         Architecture and dynamics, as the kind's settings class writes it.
     interval_ps : float
-        Snapshot interval Δ it was trained at; a run at another one is refused.
+        Snapshot interval Δ it was trained at; a run at another one is refused, unless its steps
+        are exact at any (`Model.at_interval`).
     temperature_K : float or None
         Of the reference simulation, None where unknown.
     elements, residue_types : list of int
@@ -143,11 +144,32 @@ class Model:
                 f"model '{self.card.name}' was trained on ligands with their hydrogens, but "
                 f"{complex.name} was read without; use its with_hydrogens()"
             )
-        if interval_ps is not None and abs(interval_ps / self.card.interval_ps - 1) > 1e-3:
+        self.dynamics.check_complex(complex)
+        if interval_ps is not None:
+            self.at_interval(interval_ps, complex.name)
+
+    def at_interval(self, interval_ps: float, what: str = "known snapshots") -> Model:
+        """The model at another snapshot interval, which some models are exact at.
+
+        Parameters
+        ----------
+        interval_ps : float
+        what : str
+            What has this interval, for the message.
+
+        Raises
+        ------
+        ModelError
+            The model knows the interval it was trained at, and no other.
+        """
+        if abs(interval_ps / self.card.interval_ps - 1) <= 1e-3:
+            return self
+        if not self.dynamics.any_interval:
             raise ModelError(
-                f"{complex.name}: snapshots every {interval_ps:g} ps, but model "
+                f"{what}: snapshots every {interval_ps:g} ps, but model "
                 f"'{self.card.name}' was trained at {self.card.interval_ps:g} ps; use that stride"
             )
+        return replace(self, card=self.card.model_copy(update={"interval_ps": float(interval_ps)}))
 
 
 def bundled_models() -> dict[str, Path]:

@@ -7,10 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from .bindingnet.inputs import complex_tensors
 from .errors import InputError, ModelError
 from .trajectory.history import History, checked
-from .utils.nested import rows
 
 if TYPE_CHECKING:
     from .model import Model
@@ -20,7 +18,7 @@ if TYPE_CHECKING:
 def rollout(
     model: Model,
     complex: Complex,
-    known: History | np.ndarray,
+    known: History | np.ndarray | None,
     snapshots: int,
     *,
     replicas: int | None = None,
@@ -35,9 +33,10 @@ def rollout(
         A dynamics with its card.
     complex : Complex
         The protein at its own positions.
-    known : History, or array (T, n, 3) or (replicas, T, n, 3)
+    known : History, or array (T, n, 3) or (replicas, T, n, 3), or None
         Coordinates of the ligand's `sites` (heavy atoms, as a rule) in the known snapshots, in Å
-        and in the protein's frame, the present one last.
+        and in the protein's frame, the present one last.  None, or T = 0, for a model that
+        starts from one structure (NeuralMD-OU): the complex's own.
     snapshots : int
         How many to forecast.
     replicas : int, optional
@@ -65,29 +64,23 @@ def rollout(
             f"{dynamics.instead}"
         )
     complex = model.fitted(complex)
-    if isinstance(known, History):
-        known = known.ligand
-    known = checked(np.asarray(known), complex, dimensions=(3, 4))
+    least = dynamics.least_known
+    if known is None and least == 0:
+        known = np.zeros((0, len(complex.sites), 3))
+    ligand = known.ligand if isinstance(known, History) else known
+    known = checked(np.asarray(ligand), complex, dimensions=(3, 4), least=least)
     if replicas is not None and (known.ndim == 4 or replicas < 1):
         raise InputError(
             f"{complex.name}: replicas={replicas} needs one history "
             f"(T, {len(complex.sites)}, 3) and 1 or more"
         )
-    dtype = next(model.dynamics.parameters()).dtype
-    single = complex_tensors(complex, dtype, device)
-    histories = torch.as_tensor(known, dtype=dtype, device=device)
-    if known.ndim == 3:
-        histories = histories.unsqueeze(0)
-    batch = replicas or histories.shape[0]
-    valid = torch.ones(histories.shape[:2], dtype=torch.bool, device=device)
-    generator = torch.Generator().manual_seed(seed)
-    with torch.no_grad():
-        dynamics.to(device)
-        every = torch.zeros(batch, dtype=torch.int64, device=device)
-        protein, wide = rows(dynamics.encode(single), every), rows(single, every)
-        state = dynamics.start(rows(single, every[: len(histories)]), histories, valid)
-        if replicas is not None:
-            state = rows(state, every)
-        x = dynamics.integrate(wide, protein, state, snapshots, generator)[0]
-    forecast = x.double().cpu().numpy()
+    forecast = dynamics.futures(
+        complex,
+        known if known.ndim == 4 else known[None],
+        snapshots,
+        replicas,
+        interval=model.card.interval_ps,
+        seed=seed,
+        device=device,
+    )
     return forecast if known.ndim == 4 or replicas is not None else forecast[0]

@@ -110,12 +110,13 @@ def simulate(
 
     loaded = load_model(model)
     complex, known = source.read()
-    loaded.check(complex, None if known is None else known.interval_ps)
+    given = interval if known is None else known.interval_ps
+    loaded = loaded if given is None else loaded.at_interval(given, complex.name)
     step = loaded.card.interval_ps
     count = snapshots if time is None else _whole(time, step)
     assert count is not None
     complex = loaded.fitted(complex)
-    history = _history(complex, known, start)
+    history = _history(complex, known, start, loaded.dynamics.least_known)
     inputs = (Path(model), complex_file, coordinates, trajectory, sdf)
     _make_room(output, inputs, restart)
     say(f"{count} snapshots, {show_time(step)} apart: {show_time(count * step)} in all")
@@ -160,7 +161,7 @@ def _make_room(output: Path, inputs: Iterable[Path | None], restart: bool) -> No
         check_free(output)
 
 
-def _history(complex: Complex, known: Snapshots | None, start: int | None) -> History:
+def _history(complex: Complex, known: Snapshots | None, start: int | None, least: int) -> History:
     """Return the snapshots of one replica up to and including `start`, or the structure alone."""
     from ..errors import InputError
     from ..trajectory.history import History
@@ -168,8 +169,9 @@ def _history(complex: Complex, known: Snapshots | None, start: int | None) -> Hi
     if known is None:
         if start is not None:
             raise typer.BadParameter("--start needs a trajectory")
-        say("no trajectory: from the structure alone, velocity and memory start at rest")
-        return History.of(None, complex)
+        rest = ", velocity and memory start at rest" if least else ""
+        say(f"no trajectory: from the structure alone{rest}")
+        return History.of(None, complex, least)
     last = len(known) - 1 if start is None else start
     if last >= len(known):
         raise InputError(f"--start {last}: the trajectory has snapshots 0 to {len(known) - 1}")
@@ -198,11 +200,11 @@ def _announce(model: Model, history: History) -> None:
         say(f"the known snapshots move by {known:.2f} Å (RMSF over 5 snapshots)")
 
 
-def _movement(model: Model, history: History, trajectory: Path) -> str:
+def _movement(model: Model, history: History, trajectory: Path, snapshots: int) -> str:
     """Say how much a finished trajectory moves beside the known snapshots."""
     from ..simulation.movement import mean_rmsf, simulated_rmsf, trajectory_kind
 
-    own = simulated_rmsf(trajectory, model, history.complex)
+    own = simulated_rmsf(trajectory, model, history.complex) if snapshots > 1 else None
     if own is None:
         return f"movement: too few snapshots for an RMSF; {trajectory_kind(model)}"
     known = mean_rmsf(history.ligand)
@@ -228,7 +230,7 @@ def _run(model: Model, history: History, count: int, output: Path, settings: Run
     new = run.snapshots - run.resumed_from
     typer.echo(f"trajectory: {run.trajectory} ({run.snapshots} snapshots)")
     typer.echo(f"topology: {run.topology}, record: {run.provenance}")
-    typer.echo(_movement(model, history, run.trajectory))
+    typer.echo(_movement(model, history, run.trajectory, run.snapshots))
     if run.resumed_from:
         typer.echo(f"{run.resumed_from} snapshots are from the interrupted run")
     if new:

@@ -7,13 +7,22 @@ mechanics checks and, where it writes its step, OpenMM.
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
 
+import numpy as np
+import openmm
 import torch
 from pydantic import BaseModel
 from torch import Tensor, nn
 
-from ..bindingnet.inputs import ComplexTensors
+from ..bindingnet.inputs import ComplexTensors, complex_tensors
+from ..units import to_nm
+from ..utils.nested import mapped, rows
+from .in_openmm import InOpenMM, OpenMMStart
+
+if TYPE_CHECKING:
+    from ..structure.complex import Complex
 
 
 class Dynamics(nn.Module):
@@ -36,7 +45,11 @@ class Dynamics(nn.Module):
     jumps : bool
         Whether it forecasts snapshots; False for a model that gives forces alone.
     instead : str
-        What to use it as, where it does not jump; ends an error message.
+        What to use it as, where it does not jump or has no force; ends an error message.
+    least_known : int
+        Known snapshots that it needs at least; 0 for a model that starts from one structure.
+    any_interval : bool
+        Whether its steps are exact at any snapshot interval.
     runs_in_openmm : bool
         Whether `write_step` is there.  Then its state has `x`, `v` (B, n, 3) and `lengths` (B, q),
         its settings have `steps` and `sweeps`.
@@ -54,6 +67,8 @@ class Dynamics(nn.Module):
     stochastic: ClassVar[bool] = False
     jumps: ClassVar[bool] = True
     instead: ClassVar[str] = ""
+    least_known: ClassVar[int] = 1
+    any_interval: ClassVar[bool] = False
     runs_in_openmm: ClassVar[bool] = False
     newtonian: ClassVar[bool] = False
     settings: Any
@@ -116,7 +131,7 @@ class Dynamics(nn.Module):
         interval : float
             Δ, ps.
         fields : dict
-            Expression of each of `fields`, in OpenMM's units.
+            Expression of each of `fields`, in OpenMM's units, and of each group of native forces.
         solver : str or None
             Chosen by the user; the model's own where None.
 
@@ -126,6 +141,97 @@ class Dynamics(nn.Module):
             A solver that cannot run in OpenMM.
         """
         raise NotImplementedError(f"{self.title} does not run inside OpenMM")
+
+    def check_complex(self, complex: Complex) -> None:
+        """Refuse a complex of which it cannot know enough; none here.
+
+        Raises
+        ------
+        InputError
+        """
+
+    def futures(
+        self,
+        complex: Complex,
+        known: np.ndarray,
+        snapshots: int,
+        replicas: int | None,
+        *,
+        interval: float,
+        seed: int,
+        device: torch.device | str,
+    ) -> np.ndarray:
+        """Futures (B, S, n, 3) in Å of one complex, see `rollouts.rollout`.
+
+        Parameters
+        ----------
+        complex : Complex
+        known : (B, T, n, 3), Å
+            Histories; one of them where `replicas` is given.
+        snapshots : int
+        replicas : int or None
+            Futures of the one history; None: one future of each history.
+        interval : float
+            Δ, ps.
+        seed, device
+        """
+        dtype = next(self.parameters()).dtype
+        single = complex_tensors(complex, dtype, device)
+        histories = torch.as_tensor(known, dtype=dtype, device=device)
+        valid = torch.ones(histories.shape[:2], dtype=torch.bool, device=device)
+        generator = torch.Generator().manual_seed(seed)
+        with torch.no_grad():
+            self.to(device)
+            count = replicas or len(histories)
+            every = torch.zeros(count, dtype=torch.int64, device=device)
+            protein, wide = rows(self.encode(single), every), rows(single, every)
+            state = self.start(rows(single, every[: len(histories)]), histories, valid)
+            if replicas is not None:
+                state = rows(state, every)
+            x = self.integrate(wide, protein, state, snapshots, generator)[0]
+        forecast: np.ndarray = x.double().cpu().numpy()
+        return forecast
+
+    def inside_openmm(self, complex: Complex | None) -> InOpenMM:
+        """What runs in OpenMM: itself, where its steps are the same for every complex."""
+        return self
+
+    @property
+    def native(self) -> tuple[str, ...]:
+        """See `in_openmm.InOpenMM`."""
+        return ()
+
+    @property
+    def steps(self) -> int:
+        """Steps of the integrator in one snapshot interval."""
+        return int(self.settings.steps)
+
+    @property
+    def sweeps(self) -> int:
+        """Sweeps of the projection on bonds and angles after each step."""
+        return int(self.settings.sweeps)
+
+    def native_forces(self, particles: Sequence[int], group: int) -> list[openmm.Force]:
+        """See `in_openmm.InOpenMM`; none beside the learned force."""
+        return []
+
+    def openmm_start(
+        self, complex: Complex, known: np.ndarray, interval: float, seed: int
+    ) -> OpenMMStart:
+        """See `in_openmm.InOpenMM`; the model's precision is that of its weights."""
+        dtype = next(self.parameters()).dtype
+        history = torch.as_tensor(known, dtype=dtype).unsqueeze(0)
+        valid = torch.ones(history.shape[:2], dtype=torch.bool)
+        with torch.no_grad():
+            begun = self.start(complex_tensors(complex, dtype), history, valid)
+            state = mapped(begun, Tensor.double)
+        return OpenMMStart(
+            np.asarray(known[-1], dtype=np.float64),
+            state.v[0].numpy(),
+            state.lengths[0].numpy(),
+            {name: to_nm(values.numpy()) for name, values in self.per_atom(state).items()},
+            {name: time * interval for name, time in self.times(state).items()},
+        )
 
     def per_atom(self, state: Any) -> dict[str, Tensor]:
         """Per-DOF variables of its step at a start: (n, 3) in Å by name, beside x and v."""

@@ -14,18 +14,25 @@ integrated out a snapshot has a multivariate t distribution with ν degrees of f
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
+import numpy as np
 import torch
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 
+from ..bindingnet.chemistry import ligand_chemistry
 from ..bindingnet.structure_network import StructureNetSettings
+from ..errors import ModelError
 from .contract import Dynamics
+from .in_openmm import InOpenMM
 from .internal_coordinates import CLASSES
 from .ou_heads import TORSIONS, Corrections, HeadSettings, Member, average
 from .ou_relaxation import Relaxation, RelaxationSettings
 from .springs import START, Springs, class_stiffness, stiffness
+
+if TYPE_CHECKING:
+    from ..structure.complex import Complex
 
 LARGE = 4
 """Heavy atoms; a part of more than these does not turn into another well like a smaller one."""
@@ -87,8 +94,10 @@ class NeuralOU(Dynamics):
     title = "NeuralMD-OU"
     objectives = ("statistics",)
     stochastic = True
-    jumps = False
-    instead = "it predicts from one structure: use neuralmd predict or openmm_neuralmd.predict"
+    instead = "it moves a ligand by create_system with NeuralMDIntegrator(model, complex=complex)"
+    least_known = 0
+    any_interval = True
+    runs_in_openmm = True
 
     def __init__(self, settings: NeuralOUSettings) -> None:
         super().__init__()
@@ -105,8 +114,57 @@ class NeuralOU(Dynamics):
 
     @property
     def fields(self) -> tuple[str, ...]:
-        """None: its process is sampled in closed form, see `ou_prediction`."""
+        """None: its process is sampled in closed form, by native forces in OpenMM."""
         return ()
+
+    def check_complex(self, complex: Complex) -> None:
+        """Refuse a ligand whose bond orders are not known.
+
+        Raises
+        ------
+        InputError
+        """
+        ligand_chemistry(complex.chemistry)
+
+    def futures(
+        self,
+        complex: Complex,
+        known: np.ndarray,
+        snapshots: int,
+        replicas: int | None,
+        *,
+        interval: float,
+        seed: int,
+        device: torch.device | str,
+    ) -> np.ndarray:
+        """See `Dynamics.futures`; numpy on the CPU, whatever the device."""
+        from .ou_prediction import predict_complex  # it imports this module
+
+        prediction = predict_complex(self, complex)
+        times = interval * np.arange(1, snapshots + 1)
+        paths = [
+            prediction.given(history, interval).trajectories(times, replicas or 1, [seed, row])
+            for row, history in enumerate(known)
+        ]
+        return np.concatenate(paths)
+
+    def inside_openmm(self, complex: Complex | None) -> InOpenMM:
+        """The steps of one ligand, see `ou_openmm`.
+
+        Raises
+        ------
+        ModelError
+            Without a complex.
+        """
+        from .ou_openmm import OUInOpenMM
+        from .ou_prediction import predict_complex
+
+        if complex is None:
+            raise ModelError(
+                f"the steps of {self.title} are those of one ligand: give "
+                "NeuralMDIntegrator(model, complex=complex)"
+            )
+        return OUInOpenMM(predict_complex(self, complex))
 
     def class_parameters(self) -> list[nn.Parameter]:
         """Class constants and degrees of freedom; they are fitted before the network."""

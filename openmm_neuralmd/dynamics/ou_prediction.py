@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -12,6 +13,8 @@ from rdkit import Chem
 
 from ..bindingnet.chemistry import LigandChemistry, ligand_chemistry
 from ..bindingnet.pocket import PocketAtoms, pocket_atoms
+from ..structure.complex import Complex
+from ..units import to_angstrom
 from .ou import LARGE, NeuralOU, torsion_rows
 from .ou_process import OUProcess, diagonal, stationary
 from .ou_relaxation import mode_descriptors
@@ -38,7 +41,10 @@ class Prediction:
         The given pose, Å.
     process : OUProcess
         Displaced mean, modes, variances and rates; see there.
+    chemistry : LigandChemistry
     maker : SnapshotMaker
+        About the given pose, or the last known snapshot: nothing is lost where a ligand has
+        turned far from the pose.
     quadruples : (r, 4) int64
         Torsions of the rotatable bonds.
     wells : (r, 4)
@@ -56,6 +62,7 @@ class Prediction:
     atoms: NDArray[np.int64]
     pose: Array
     process: OUProcess
+    chemistry: LigandChemistry
     maker: SnapshotMaker
     quadruples: NDArray[np.int64]
     wells: Array
@@ -79,7 +86,9 @@ class Prediction:
         if not len(known):
             return self
         now = wells(known[-1:], self.pose, self.quadruples)[0] * self.small
-        return replace(self, process=self.process.given(known, interval_ps), now=now)
+        maker = snapshot_maker(self.chemistry, known[-1], self.process.stiffness())
+        process = self.process.given(known, interval_ps)
+        return replace(self, process=process, maker=maker, now=now)
 
     def snapshots(
         self, replicas: int, seed: int = 0, hops: bool = True, typical: bool = False
@@ -91,7 +100,7 @@ class Prediction:
         self,
         times_ps: ArrayLike,
         replicas: int = 1,
-        seed: int = 0,
+        seed: int | Sequence[int] = 0,
         hops: bool = True,
         typical: bool = False,
     ) -> Array:
@@ -100,7 +109,8 @@ class Prediction:
         Parameters
         ----------
         times_ps : (S,)
-        replicas, seed : int
+        replicas : int
+        seed : int or sequence of int
         hops : bool
             Whether torsions hop between wells.
         typical : bool
@@ -108,7 +118,7 @@ class Prediction:
         """
         generator = np.random.default_rng(seed)
         moved = self.process.draw(times_ps, replicas, generator, typical)
-        moved += (self.process.centre - self.pose).reshape(-1)
+        moved += (self.process.centre - self.maker.pose).reshape(-1)
         angles = None
         if hops and len(self.wells):
             now = self.now
@@ -160,6 +170,19 @@ def predict_ensemble(
     return predict_pose(model, chemistry, pose, pocket_atoms(topology, positions, pose))
 
 
+def predict_complex(model: NeuralOU, complex: Complex) -> Prediction:
+    """`predict_ensemble` of a Complex whose ligand has its bond orders, at its own positions.
+
+    Raises
+    ------
+    InputError
+        The bond orders are not known, see `Complex.chemistry`.
+    """
+    positions = to_angstrom(complex.positions)
+    chemistry, pose = ligand_chemistry(complex.chemistry), positions[complex.ligand_heavy]
+    return predict_pose(model, chemistry, pose, pocket_atoms(complex.topology, positions, pose))
+
+
 @torch.no_grad()
 def predict_pose(
     model: NeuralOU, chemistry: LigandChemistry, pose: ArrayLike, pocket: PocketAtoms
@@ -193,6 +216,7 @@ def predict_pose(
         atoms=chemistry.atoms,
         pose=x,
         process=process,
+        chemistry=chemistry,
         maker=snapshot_maker(chemistry, x, gaussian.stiffness.numpy()),
         quadruples=rotatable.quadruples,
         wells=probabilities,

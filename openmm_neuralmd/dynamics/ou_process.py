@@ -63,6 +63,11 @@ class OUProcess:
         """Variances (m, K) in Å² of the components for s = 1, before conditioning."""
         return self.weights / self.values[:, None]
 
+    def stiffness(self) -> Array:
+        """H (3n, 3n) in kT/Å²."""
+        matrix: Array = (self.modes * self.values) @ self.modes.T
+        return matrix
+
     def after(self, time: float) -> OUProcess:
         """The process `time` ps later, with nothing new known."""
         decay = np.exp(-time / self.times)
@@ -145,10 +150,9 @@ class OUProcess:
             together have the predicted distribution, uncertainty included.
         """
         times = np.asarray(times_ps, dtype=np.float64)
-        scale = self.scales(replicas, generator, typical)[:, None, None]
-        spread, unit = np.sqrt(self.variances()), self._root()
-        a = np.einsum("mkl,rml->rmk", unit, generator.normal(size=(replicas, *unit.shape[:2])))
-        a = self.state + scale * a
+        scales = self.scales(replicas, generator, typical)
+        scale, spread = scales[:, None, None], np.sqrt(self.variances())
+        a = self.components(scales, generator)
         out = np.empty((replicas, len(times), self.modes.shape[0]))
         before = 0.0
         for row, time in enumerate(times):
@@ -157,6 +161,13 @@ class OUProcess:
             a, before = a * decay + scale * noise, time
             out[:, row] = a.sum(-1) @ self.modes.T
         return out
+
+    def components(self, scales: Array, generator: np.random.Generator) -> Array:
+        """Draw the components (R, m, K) in Å at the present, from scales (R,)."""
+        unit = self._root()
+        noise = generator.normal(size=(len(scales), *unit.shape[:2]))
+        drawn: Array = np.einsum("mkl,rml->rmk", unit, noise)
+        return self.state + scales[:, None, None] * drawn
 
     def _root(self) -> Array:
         """Symmetric root (m, K, K) of the covariance of the components."""

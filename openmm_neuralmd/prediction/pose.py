@@ -65,7 +65,8 @@ def posed(protein: Structure, ligand: Ligand, name: str) -> Complex:
             "the protein's frame"
         )
     positions = np.concatenate([protein.positions, ligand.positions])
-    return Complex.from_openmm(modeller.topology, positions, ligand=RESIDUE, name=name)
+    complex = Complex.from_openmm(modeller.topology, positions, ligand=RESIDUE, name=name)
+    return complex.with_molecule(ligand.molecule)
 
 
 def molecules(sdf: str | Path) -> list[str]:

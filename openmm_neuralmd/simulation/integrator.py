@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Any
 import openmm
 from openmm import unit
 
-from ..dynamics.registry import LEARNED
 from ..errors import ModelError
+from ..model import kinds
 from ..units import strip
 from .fixed_point import add_unit
 
 if TYPE_CHECKING:
     from ..model import Model
+    from ..structure.complex import Complex
 
 REFINEMENT_OFFSET = 1
 """Force group of the velocity refinement, counted from that of the learned force."""
@@ -36,11 +37,13 @@ class NeuralMDIntegrator(openmm.CustomIntegrator):
     Parameters
     ----------
     model : Model
-        Of a NeuralMD-ODE or a NeuralMD-SDE.
+        Of a NeuralMD-ODE, a NeuralMD-SDE or a NeuralMD-OU.
     temperature : Quantity or float in K, optional
         Checked against the model's; an error if they differ.
     solver : str, optional
         Of a NeuralMD-ODE: 'euler', 'midpoint' or 'rk4'; the model's own by default.
+    complex : Complex, optional
+        Whose ligand it moves; NeuralMD-OU needs it, since its steps are those of one ligand.
     forceGroup : int
         Group of F; the velocity refinement is in the next, the projection in the one after.
 
@@ -56,20 +59,23 @@ class NeuralMDIntegrator(openmm.CustomIntegrator):
         temperature: Any = None,
         solver: str | None = None,
         *,
+        complex: Complex | None = None,
         forceGroup: int = 1,
     ) -> None:
-        dynamics: Any = model.dynamics
         check_propagator(model)
         _check_temperature(model, temperature)
-        self._steps = dynamics.settings.steps
+        dynamics = model.dynamics.inside_openmm(complex)
+        self._steps = dynamics.steps
         interval = model.card.interval_ps
         super().__init__(interval / self._steps)
         fields = {
             quantity: add_unit(self, quantity, interval, forceGroup + place)
             for place, quantity in enumerate(dynamics.fields)
         }
-        dynamics.write_step(self, interval, fields, solver)
-        for _ in range(dynamics.settings.sweeps):
+        first = forceGroup + len(fields)
+        native = {name: f"f{first + place}" for place, name in enumerate(dynamics.native)}
+        dynamics.write_step(self, interval, fields | native, solver)
+        for _ in range(dynamics.sweeps):
             self.addComputePerDof("x", f"x+f{forceGroup + PROJECTION_OFFSET}")
         # GPU platforms place virtual sites anew in constraint steps alone, not where x is computed.
         self.addConstrainPositions()
@@ -83,7 +89,7 @@ class NeuralMDIntegrator(openmm.CustomIntegrator):
 def check_propagator(model: Model) -> None:
     """Refuse a model whose steps are not written for OpenMM."""
     if not model.dynamics.runs_in_openmm:
-        names = " or ".join(kind.title for kind in LEARNED.values() if kind.runs_in_openmm)
+        names = " or ".join(kind.title for kind in kinds().values() if kind.runs_in_openmm)
         raise ModelError(
             f"model '{model.card.name}' is a '{model.card.kind}', not a {names}: it does not jump "
             "inside OpenMM; use NeuralMDForce with one of OpenMM's integrators, or rollout()"

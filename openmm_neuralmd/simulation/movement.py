@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 
 from ..analysis.fluctuation import WINDOW, rmsf_windows
-from ..dynamics.registry import LEARNED
 from ..errors import InputError
 from ..model import Model
 from ..rollouts import rollout
@@ -26,8 +25,7 @@ MEAN = (
 
 def trajectory_kind(model: Model) -> str:
     """Say in words whether trajectories of a model are forecasts of the mean, or an ensemble."""
-    learned = LEARNED.get(model.card.kind)
-    return ENSEMBLE if learned is not None and learned.stochastic else MEAN
+    return ENSEMBLE if model.dynamics.stochastic else MEAN
 
 
 def mean_rmsf(x: np.ndarray) -> float | None:
@@ -65,14 +63,14 @@ def check_movement(model: Model, history: History) -> None:
     ----------
     model : Model
     history : History
-        The known snapshots; one for the structure alone.
+        The known snapshots; one for the structure alone, or none.
 
     Raises
     ------
     InputError
         Less than two snapshots are known, and the ligand stands still.
     """
-    if len(history) > 1:
+    if len(history) > 1 or model.dynamics.least_known == 0:
         return
     moved = mean_rmsf(rollout(model, history.complex, history, WINDOW))
     if moved is None or moved < STILL:

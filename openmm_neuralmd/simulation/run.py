@@ -130,7 +130,7 @@ def simulate(
     if not (settings.temperature is None or 0 <= settings.temperature <= 2000):
         raise InputError(f"temperature must be from 0 to 2000 K, not {settings.temperature}")
     complex = model.fitted(complex)
-    history = History.of(known, complex)
+    history = History.of(known, complex, model.dynamics.least_known)
     run_identity = identity(model, history, settings)
     names = (output, output.with_suffix(".pdb"), output.with_suffix(".run.yaml"))
     partial = PartialRun(output, run_identity, beside=names[1:])
@@ -185,7 +185,7 @@ def make_simulation(
         device=_device(settings) if on_gpu else "cpu",
         file=file,
     )
-    integrator = NeuralMDIntegrator(model, settings.temperature, settings.solver)
+    integrator = NeuralMDIntegrator(model, settings.temperature, settings.solver, complex=complex)
     integrator.setRandomNumberSeed(SEED if settings.seed is None else settings.seed)
     return app.Simulation(complex.topology, system, integrator, chosen, settings.properties)
 

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import openmm
-import torch
-from torch import Tensor
 
-from ..bindingnet.inputs import complex_tensors
+from ..dynamics.in_openmm import OpenMMStart
 from ..structure.complex import Complex
 from ..trajectory.history import History, Known
 from ..units import nanometers, to_nm, velocity_factor
-from ..utils.nested import mapped
 from .export import read_artifact
 from .fixed_point import unit_variable
 from .force import find_forces
@@ -38,7 +36,8 @@ def initialise(
     known : History, Snapshots or array (T, n, 3) in Å, optional
         Ligand heavy atoms up to the present, the present last, superposed on the complex.  Two
         or more give a velocity, all of them the memory.  Without it the Context's own positions
-        are the only known snapshot, or the complex's if the Context has none.
+        are the only known snapshot, or the complex's if the Context has none; a model that
+        starts from one structure then knows no snapshot at all.
 
     Raises
     ------
@@ -46,25 +45,27 @@ def initialise(
         Another number of atoms, or values that are not numbers.
     """
     context, complex = getattr(context, "context", context), model.fitted(complex)
-    if known is None:
+    integrator, least = context.getIntegrator(), model.dynamics.least_known
+    if known is None and least > 0:
         complex = complex.with_positions(current_positions(context, complex))
-    state = start_state(model, History.of(known, complex))
+    history = History.of(known, complex, least)
+    start = openmm_start(model, history, integrator.getRandomNumberSeed())
     positions = complex.positions.copy()
-    positions[complex.ligand_sites] = to_nm(state.x[0].numpy())
+    positions[complex.ligand_sites] = to_nm(start.x)
     velocities = np.zeros_like(positions)
-    velocities[complex.ligand_sites] = state.v[0].numpy() * velocity_factor(model.card.interval_ps)
+    velocities[complex.ligand_sites] = start.v * velocity_factor(model.card.interval_ps)
     context.setPositions(positions)
     context.computeVirtualSites()
     context.setVelocities(velocities)
-    for name, values in model.dynamics.per_atom(state).items():
+    for name, values in start.per_dof.items():
         variable = np.zeros_like(positions)
-        variable[complex.ligand_sites] = to_nm(values.numpy())
-        context.getIntegrator().setPerDofVariableByName(name, variable)
-    for name, time in model.dynamics.times(state).items():
-        picoseconds = time * model.card.interval_ps
-        context.getIntegrator().setGlobalVariableByName(name, picoseconds)
+        variable[complex.ligand_sites] = values
+        integrator.setPerDofVariableByName(name, variable)
+    for name, value in start.scalars.items():
+        integrator.setGlobalVariableByName(name, value)
     set_units(context)
-    set_lengths(context, state.lengths[0].numpy())
+    set_lengths(context, start.lengths)
+    set_parameters(context, start.forces)
     context.setTime(0.0)
     context.setStepCount(0)
 
@@ -81,6 +82,28 @@ def set_units(context: openmm.Context) -> None:
             context.getIntegrator().setGlobalVariableByName(name, 1.0 / scale)
 
 
+def set_parameters(context: openmm.Context, forces: Sequence[openmm.Force]) -> None:
+    """Give native forces of a Context, and of its System, the parameters of others by their names.
+
+    Parameters
+    ----------
+    forces : sequence of Force
+        Of the same terms: CustomCompoundBondForce, CustomBondForce or CustomExternalForce.
+    """
+    others = {force.getName(): force for force in forces}
+    for force in context.getSystem().getForces():
+        other = others.get(force.getName())
+        if other is None:
+            continue
+        if isinstance(other, openmm.CustomExternalForce):
+            for term in range(other.getNumParticles()):
+                force.setParticleParameters(term, *other.getParticleParameters(term))
+        else:
+            for term in range(other.getNumBonds()):
+                force.setBondParameters(term, *other.getBondParameters(term))
+        force.updateParametersInContext(context)
+
+
 def current_positions(context: openmm.Context, complex: Complex) -> np.ndarray:
     """Positions (N, 3) in nm of a Context; the complex's where none were set."""
     positions = nanometers(context.getState(positions=True).getPositions(asNumpy=True))
@@ -88,16 +111,7 @@ def current_positions(context: openmm.Context, complex: Complex) -> np.ndarray:
     return positions if positions[complex.ligand_sites].any() else complex.positions
 
 
-def start_state(model: Model, history: History) -> Any:
-    """State (B = 1, float64) that a history leaves behind.
-
-    The model's precision is that of its weights; positions keep double precision.
-    """
-    dynamics: Any = model.dynamics
-    dtype = next(dynamics.parameters()).dtype
-    c = complex_tensors(history.complex, dtype)
-    known = torch.as_tensor(history.ligand, dtype=dtype).unsqueeze(0)
-    valid = torch.ones(known.shape[:2], dtype=torch.bool)
-    with torch.no_grad():
-        state: Any = mapped(dynamics.start(c, known, valid), Tensor.double)
-    return state._replace(x=torch.as_tensor(history.ligand[-1:], dtype=torch.float64))
+def openmm_start(model: Model, history: History, seed: int = 0) -> OpenMMStart:
+    """State that a history leaves behind, for the integrator."""
+    inside = model.dynamics.inside_openmm(history.complex)
+    return inside.openmm_start(history.complex, history.ligand, model.card.interval_ps, seed)

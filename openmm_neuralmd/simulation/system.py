@@ -16,7 +16,7 @@ from .fixed_point import model_unit
 from .force import NeuralMDForce
 from .integrator import PROJECTION_OFFSET, REFINEMENT_OFFSET, check_propagator
 from .projection import projection_force
-from .start import start_state
+from .start import openmm_start
 
 if TYPE_CHECKING:
     from ..model import Model
@@ -53,7 +53,7 @@ def create_system(
         See `NeuralMDForce`.
     forceGroup : int
         Group of the learned force; a velocity refinement takes the next, the projection the one
-        after that.
+        after that.  NeuralMD-OU has native forces alone, in this group and the three after it.
     file : path, optional
         Where to keep the exported force; a refinement goes beside it ('NAME.refinement.pt').
 
@@ -64,7 +64,7 @@ def create_system(
     """
     check_propagator(model)
     complex = model.fitted(complex)
-    dynamics: Any = model.dynamics
+    dynamics = model.dynamics.inside_openmm(complex)
     system = openmm.System()
     for mass in particle_masses(complex):
         system.addParticle(mass)
@@ -89,8 +89,11 @@ def create_system(
                 **options,
             )
         )
-    if dynamics.settings.sweeps > 0:
-        lengths = start_state(model, History.of(known, complex)).lengths[0].numpy()
+    first = forceGroup + len(dynamics.fields)
+    for force in dynamics.native_forces(complex.ligand_sites.tolist(), first):
+        system.addForce(force)
+    if dynamics.sweeps > 0:
+        lengths = openmm_start(model, History.of(known, complex)).lengths
         system.addForce(projection_force(complex, lengths, forceGroup + PROJECTION_OFFSET))
     return system
 

@@ -113,7 +113,7 @@ def _contradicted(
 
 def perceive_bonds(numbers: list[int], positions: np.ndarray) -> list[tuple[int, int]]:
     """Bonds of a molecule from its geometry: atomic numbers and positions (L, 3) in nm."""
-    molecule = _molecule(numbers, [])
+    molecule = heavy_graph(numbers, [])
     conformer = Chem.Conformer(len(numbers))
     for i, point in enumerate(to_angstrom(positions)):
         conformer.SetAtomPosition(i, Point3D(*map(float, point)))
@@ -122,7 +122,7 @@ def perceive_bonds(numbers: list[int], positions: np.ndarray) -> list[tuple[int,
     return [(bond.GetBeginAtomIdx(), bond.GetEndAtomIdx()) for bond in molecule.GetBonds()]
 
 
-def _molecule(numbers: list[int], bonds: list[tuple[int, int]]) -> Chem.Mol:
+def heavy_graph(numbers: list[int], bonds: list[tuple[int, int]]) -> Chem.Mol:
     """A molecular graph with single bonds only: what can be compared without bond orders."""
     molecule = Chem.RWMol()
     for number in numbers:
@@ -145,9 +145,11 @@ def _bonds_from_sdf(
     heavy = [i for i, number in enumerate(numbers) if number > 1]
     place = {i: k for k, i in enumerate(heavy)}
     elements = [numbers[i] for i in heavy]
-    own = _molecule(elements, [(place[i], place[j]) for i, j in bonds if i in place and j in place])
+    own = heavy_graph(
+        elements, [(place[i], place[j]) for i, j in bonds if i in place and j in place]
+    )
     for graph in _read_sdf(sdf):
-        match = _match(graph, elements, to_angstrom(positions[heavy]), own)
+        match = match_atoms(graph, elements, to_angstrom(positions[heavy]), own)
         if match is None:
             continue
         matching = [
@@ -184,11 +186,13 @@ def _read_sdf(sdf: Path) -> list[Chem.Mol]:
         place = {i: k for k, i in enumerate(heavy)}
         pairs = [(b.GetBeginAtomIdx(), b.GetEndAtomIdx()) for b in molecule.GetBonds()]
         bonds = [(place[i], place[j]) for i, j in pairs if i in place and j in place]
-        graphs.append(_molecule([molecule.GetAtomWithIdx(i).GetAtomicNum() for i in heavy], bonds))
+        graphs.append(
+            heavy_graph([molecule.GetAtomWithIdx(i).GetAtomicNum() for i in heavy], bonds)
+        )
     return graphs
 
 
-def _match(
+def match_atoms(
     graph: Chem.Mol, elements: list[int], points: np.ndarray, own: Chem.Mol
 ) -> list[int] | None:
     """SDF atom to ligand heavy atom: in the order given if that fits, else as the same graph."""

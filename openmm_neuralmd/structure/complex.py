@@ -11,10 +11,13 @@ from typing import Any
 import numpy as np
 from openmm import app, unit
 from openmm.app.topology import Atom
+from rdkit import Chem
 
-from ..units import nanometers
+from ..errors import InputError
+from ..units import nanometers, to_angstrom
 from . import checks
 from .bonds import find_bonds
+from .molecule import find_molecule, posed_molecule
 from .parts import box_vectors, find_parts
 from .readers import Structure, read_structure
 from .residues import RESIDUE_TYPES
@@ -48,6 +51,9 @@ class Complex:
     hydrogens : bool
         Whether the ligand's hydrogens are seen and moved by the network too, see
         `with_hydrogens`; its heavy atoms alone by default.
+    molecule : rdkit.Chem.Mol or None
+        The ligand's heavy atoms in order, with bond orders and charges; None where no SDF gives
+        them.  Read it through `chemistry`.
     """
 
     name: str
@@ -59,6 +65,7 @@ class Complex:
     residue_types: np.ndarray
     linked: np.ndarray
     hydrogens: bool = False
+    molecule: Chem.Mol | None = None
 
     @classmethod
     def from_files(
@@ -102,10 +109,17 @@ class Complex:
         positions: Any,
         *,
         ligand: str | None = None,
+        sdf: str | Path | None = None,
         name: str = "complex",
     ) -> Complex:
-        """Take a complex from OpenMM: a Topology and positions (Quantity, or numbers in nm)."""
-        return _build(Structure(topology, nanometers(positions)), ligand, None, name)
+        """Take a complex from OpenMM: a Topology and positions (Quantity, or numbers in nm).
+
+        Parameters
+        ----------
+        topology, positions
+        ligand, sdf, name : see `from_files`
+        """
+        return _build(Structure(topology, nanometers(positions)), ligand, sdf, name)
 
     def with_positions(self, positions: Any) -> Complex:
         """The same complex in other positions, (N, 3), Quantity or nm."""
@@ -118,6 +132,42 @@ class Complex:
     def with_hydrogens(self, hydrogens: bool = True) -> Complex:
         """The same complex, whose ligand the network sees with its hydrogens (or without)."""
         return self if hydrogens == self.hydrogens else replace(self, hydrogens=hydrogens)
+
+    def with_molecule(self, molecule: Chem.Mol) -> Complex:
+        """The same complex, with the ligand's bond orders from an RDKit molecule.
+
+        Parameters
+        ----------
+        molecule : rdkit.Chem.Mol
+            Sanitised; its heavy atoms in the order of the ligand's.
+
+        Raises
+        ------
+        InputError
+            Other heavy atoms, or another order.
+        """
+        heavy = Chem.RemoveAllHs(molecule)
+        listed = [atom.GetAtomicNum() for atom in heavy.GetAtoms()]
+        if listed != self.ligand_atomic_numbers[self.heavy].tolist():
+            raise InputError(f"{self.name}: the molecule's heavy atoms are not the ligand's")
+        points = to_angstrom(self.positions[self.ligand_heavy])
+        return replace(self, molecule=posed_molecule(heavy, points))
+
+    @property
+    def chemistry(self) -> Chem.Mol:
+        """`molecule`, where the ligand's bond orders are known.
+
+        Raises
+        ------
+        InputError
+            They are not.
+        """
+        if self.molecule is None:
+            raise InputError(
+                f"{self.name}: the ligand's bond orders are not known; give its SDF (--sdf FILE, "
+                "or sdf= in Python) with valid bond orders and charges"
+            )
+        return self.molecule
 
     def fingerprint(self) -> str:
         """SHA-256 of the topology's identity: elements, ligand bonds, residue types, links."""
@@ -202,6 +252,8 @@ def _build(
     checks.check_parts(structure, parts, name)
     bonds = find_bonds(structure.topology, parts.residue, parts.positions[parts.ligand], sdf)
     backbone = parts.backbone
+    numbers = np.array([atom.element.atomic_number for atom in parts.residue.atoms()])
+    molecule = find_molecule(sdf, numbers, parts.positions[parts.ligand], bonds)
     return Complex(
         name,
         structure.topology,
@@ -211,4 +263,5 @@ def _build(
         backbone.atoms,
         backbone.types,
         backbone.linked,
+        molecule=molecule,
     )

@@ -25,7 +25,8 @@ class History:
     complex : Complex
         The rigid protein, and which ligand atoms the model sees.
     ligand : (T, n, 3) float64, Å
-        Atoms in the order of `complex.ligand_sites`, superposed on the complex.
+        Atoms in the order of `complex.ligand_sites`, superposed on the complex.  T is 0 for a model
+        that starts from the complex's own structure, without any known snapshot.
 
     Examples
     --------
@@ -45,7 +46,7 @@ class History:
         return len(self.ligand)
 
     @classmethod
-    def of(cls, known: Known, complex: Complex) -> History:
+    def of(cls, known: Known, complex: Complex, least: int = 1) -> History:
         """Check what a caller knows of a complex.
 
         Parameters
@@ -54,6 +55,8 @@ class History:
             Of Snapshots with several replicas the last one counts: nothing crosses a break.  None
             is the structure alone.
         complex : Complex
+        least : int
+            Snapshots that the model needs at least (`Dynamics.least_known`); None has so many.
 
         Raises
         ------
@@ -64,27 +67,32 @@ class History:
             return known
         ligand: Any = known
         if known is None:
-            ligand = to_angstrom(complex.positions[complex.ligand_sites])[None]
+            ligand = to_angstrom(complex.positions[complex.ligand_sites])[None][:least]
         elif isinstance(known, History):
             ligand = known.ligand
         elif isinstance(known, Snapshots):
             ligand = known.ligand[known.segments[-1].start :]
         elif unit.is_quantity(known):
             ligand = ligand.value_in_unit(unit.angstrom)
-        return cls(complex, checked(np.asarray(ligand, dtype=np.float64), complex))
+        array = np.asarray(ligand, dtype=np.float64)
+        return cls(complex, checked(array, complex, least=least))
 
 
 Known = History | Snapshots | np.ndarray | None
 """What public functions take as known snapshots (an array may be a Quantity, too)."""
 
 
-def checked(ligand: np.ndarray, complex: Complex, dimensions: tuple[int, ...] = (3,)) -> np.ndarray:
+def checked(
+    ligand: np.ndarray, complex: Complex, dimensions: tuple[int, ...] = (3,), least: int = 1
+) -> np.ndarray:
     """Check known snapshots (T, n, 3) or (replicas, T, n, 3) in Å, and return them.
 
     Parameters
     ----------
     dimensions : tuple of int
         Numbers of dimensions that are accepted: 3 for one history, 4 for one of each replica.
+    least : int
+        Snapshots that are needed at least.
 
     Raises
     ------
@@ -92,10 +100,12 @@ def checked(ligand: np.ndarray, complex: Complex, dimensions: tuple[int, ...] = 
         Another shape, or values that are not finite.
     """
     n = len(complex.ligand_sites)
-    if ligand.ndim not in dimensions or ligand.shape[-2:] != (n, 3) or 0 in ligand.shape[:-2]:
+    shape = ligand.shape
+    fits = ligand.ndim in dimensions and shape[-2:] == (n, 3) and 0 not in shape[:-3]
+    if not fits or shape[-3] < least:
         raise InputError(
-            f"{complex.name}: known snapshots have shape {ligand.shape}, expected (T, {n}, 3) or "
-            f"(replicas, T, {n}, 3) with T >= 1: ligand atoms that the model knows, Å"
+            f"{complex.name}: known snapshots have shape {shape}, expected (T, {n}, 3) or "
+            f"(replicas, T, {n}, 3) with T >= {least}: ligand atoms that the model knows, Å"
         )
     if not np.isfinite(ligand).all():
         raise InputError(f"{complex.name}: known snapshots contain coordinates that are not finite")

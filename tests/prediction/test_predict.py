@@ -14,7 +14,7 @@ import torch
 from rdkit import Chem
 from typer.testing import CliRunner
 
-from openmm_neuralmd import NeuralMDForce, rollout
+from openmm_neuralmd import NeuralMDForce
 from openmm_neuralmd.cli import app
 from openmm_neuralmd.dynamics.ou import NeuralOU, NeuralOUSettings
 from openmm_neuralmd.errors import InputError, ModelError
@@ -247,13 +247,9 @@ def descriptors_of_example() -> dict[str, float]:
     )
 
 
-def test_what_the_model_is_not_for_is_said(gpcr: Snapshots) -> None:
-    """It neither jumps nor gives a force; both errors send to `predict`."""
-    model = load_model("neuralmd-ou")
-    with pytest.raises(ModelError, match="use neuralmd predict"):
-        rollout(model, gpcr.complex, gpcr.ligand[:3], 1)
-    with pytest.raises(ModelError, match=r"offers OpenMM no force.*use neuralmd predict"):
-        NeuralMDForce(model, gpcr.complex)
+def test_it_offers_no_learned_force(gpcr: Snapshots) -> None:
+    with pytest.raises(ModelError, match=r"offers OpenMM no force; it moves a ligand by create_"):
+        NeuralMDForce(load_model("neuralmd-ou"), gpcr.complex)
 
 
 def test_the_bundled_model_knows_no_test_target() -> None:
