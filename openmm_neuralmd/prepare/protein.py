@@ -94,6 +94,7 @@ def complete_protein(
     modeller = app.Modeller(structure.topology, structure.positions * unit.nanometer)
     _sort_out(modeller, ligand, options, note)
     _uncap(modeller, note)
+    _name_water(modeller.topology)
     _refuse_metals(modeller, ligand, name)
     platform = choose_platform(options.platform)
     try:
@@ -140,6 +141,19 @@ def _uncap(modeller: app.Modeller, note: Note) -> None:
     if caps:
         note(f"carboxylates in place of HXT: {shown({describe(a.residue): 0 for a in caps})}")
         modeller.delete(caps)
+
+
+def _name_water(topology: app.Topology) -> None:
+    """Names that the force field knows (O, H1, H2) in place of others (OW, 1H, HW1)."""
+    for residue in topology.residues():
+        if residue.name in WATER:
+            count = 0
+            for atom in residue.atoms():
+                if atom.element is app.element.oxygen:
+                    atom.name = "O"
+                elif atom.element is app.element.hydrogen:
+                    count += 1
+                    atom.name = f"H{count}"
 
 
 def _why_leave(

@@ -203,3 +203,25 @@ def test_four_point_water_keeps_the_energy_of_its_source(tmp_path: Path) -> None
     imported = folder.system()
     sites = [i for i in range(177) if imported.isVirtualSite(i)]
     assert len(sites) == 20 and folder.complex().topology.getNumAtoms() == 177
+
+
+@pytest.mark.parametrize("names", [("O", "1H", "2H"), ("OW", "HW1", "HW2")])
+def test_water_is_water_whatever_its_atoms_are_called(
+    heavy_pdb: str, names: tuple[str, str, str], tmp_path: Path
+) -> None:
+    places = np.array([[90.0, 90.0, 90.0], [90.96, 90.0, 90.0], [89.76, 90.93, 90.0]])
+    water = "".join(
+        f"HETATM {9000 + k}  {name:<3s} HOH W   1    {x:8.3f}{y:8.3f}{z:8.3f}  1.00  0.00"
+        f"           {'OHH'[k]}  \n"
+        for k, (name, (x, y, z)) in enumerate(zip(names, places, strict=True))
+    )
+    body = [x for x in heavy_pdb.splitlines(keepends=True) if x.startswith("ATOM")]
+    (tmp_path / "p.pdb").write_text("".join([*body, "TER\n", water, "END\n"]))
+    completed = complete_protein(
+        tmp_path / "p.pdb",
+        np.array([[50.0, 50.0, 50.0]]),
+        ProteinOptions(waters=True, platform="CPU"),
+        lambda _: None,
+    )
+    residue = next(r for r in completed.topology.residues() if r.name == "HOH")
+    assert sorted(atom.name for atom in residue.atoms()) == ["H1", "H2", "O"]
