@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
@@ -11,13 +10,13 @@ from pathlib import Path
 import numpy as np
 import openmm
 from openmm import app, unit
-from openmm.app.topology import Atom, Residue
+from openmm.app.topology import Residue
 from pdbfixer import PDBFixer
 from pdbfixer.pdbfixer import substitutions
 from scipy.spatial import cKDTree
 
 from ..errors import InputError, one_line, shown
-from ..structure.readers import PROTONATION, read_structure
+from ..structure.readers import read_structure
 from ..structure.residues import (
     BUFFERS,
     CAPS,
@@ -28,6 +27,7 @@ from ..structure.residues import (
 )
 from ..utils.platforms import choose_platform
 from .forcefield import bond_modified_residues, parametrised_residues
+from .hydrogens import Note, add_hydrogens
 
 METALS = frozenset(
     "Li Be Mg Al Ca Sc Ti V Cr Mn Fe Co Ni Cu Zn Ga Sr Y Zr Mo Ru Rh Pd Ag Cd Ba La Ce Sm Eu Gd "
@@ -39,9 +39,6 @@ _POCKET = 0.5  # nm from a heavy atom of the ligand
 _SAME_PLACE = 0.08  # nm, nearer than any bond
 _WATER_CLASH = 0.22  # nm between a water's oxygen and a heavy atom of the ligand
 _PEPTIDE_BOND = 0.2  # nm
-
-Note = Callable[[str], None]
-"""Takes one line about what was done."""
 
 
 @dataclass(frozen=True)
@@ -103,7 +100,7 @@ def complete_protein(
         _fix(fixer, options, note, name)
         completed = app.Modeller(fixer.topology, fixer.positions)
         bond_modified_residues(completed.topology, positions_of(completed))
-        _hydrogens(completed, options.ph, structure.protonation, platform, note)
+        add_hydrogens(completed, options.ph, structure.protonation, platform, note)
     except (ValueError, KeyError, IndexError) as error:
         raise InputError(f"{name}: PDBFixer cannot complete it: {one_line(error)}") from error
     return completed
@@ -255,89 +252,3 @@ def _fix(fixer: PDBFixer, options: ProteinOptions, note: Note, name: str) -> Non
         note(f"missing heavy atoms added: {shown(added)}")
     if missing or fixer.missingTerminals:
         fixer.addMissingAtoms(seed=0)
-
-
-def _hydrogens(
-    modeller: app.Modeller,
-    ph: float,
-    protonation: dict[str, str],
-    platform: openmm.Platform,
-    note: Note,
-) -> None:
-    """Add missing hydrogens.
-
-    Residues that have some keep the protonation of the file, and a name such as HIP is obeyed.
-
-    Parameters
-    ----------
-    modeller : Modeller
-    ph : float
-        For residues of which the file says nothing.
-    protonation : dict
-        See `Structure`.
-    platform : Platform
-    note : callable
-    """
-    before = _count_hydrogens(modeller.topology)
-    parent = {}
-    for bond in modeller.topology.bonds():
-        parent[bond[0]], parent[bond[1]] = bond[1], bond[0]
-    variants, obeyed = [], []
-    for residue in modeller.topology.residues():
-        place = f"{residue.chain.id.strip()}:{residue.id}{residue.insertionCode.strip()}"
-        variant = _variant(residue, parent)
-        name = protonation.get(place)
-        bare = not any(a.element is not None and a.element.symbol == "H" for a in residue.atoms())
-        if name is not None and bare and residue.name in STANDARD_OF:
-            variant = PROTONATION[name]
-            obeyed.append(f"{name} {place}")
-        variants.append(variant)
-    if obeyed:
-        note(f"protonation as the residue names say: {shown(obeyed)}")
-    _leave_overlapping(modeller, parent, note)
-    modeller.addHydrogens(pH=ph, variants=variants, platform=platform)
-    added = _count_hydrogens(modeller.topology) - before
-    where = f" (protonation at pH {ph:g})" if not before else ""
-    note(f"hydrogens: {before} from the file, {added} added{where}")
-
-
-def _leave_overlapping(modeller: app.Modeller, parent: dict[Atom, Atom], note: Note) -> None:
-    """Leave out hydrogens on carbon that lie upon another atom: they are added anew.
-
-    Those on other elements stay, since they tell the protonation.
-    """
-    atoms = list(modeller.topology.atoms())
-    pairs = cKDTree(positions_of(modeller)).query_pairs(_SAME_PLACE)
-    carbon = app.element.carbon
-    loose = {i for pair in pairs for i in pair if _on(parent.get(atoms[i]), carbon, atoms[i])}
-    if loose:
-        note(f"hydrogens that overlap, added anew: {len(loose)}")
-        modeller.delete([atoms[i] for i in sorted(loose)])
-
-
-def _on(parent: Atom | None, element: app.element.Element, atom: Atom) -> bool:
-    hydrogen = atom.element is not None and atom.element.symbol == "H"
-    return hydrogen and parent is not None and parent.element is element
-
-
-STANDARD_OF = ("HIS", "ASP", "GLU", "LYS", "CYS")
-"""What OpenMM's readers make of the names in `PROTONATION`."""
-
-
-def _count_hydrogens(topology: app.Topology) -> int:
-    return sum(a.element is not None and a.element.symbol == "H" for a in topology.atoms())
-
-
-def _variant(residue: Residue, parent: dict[Atom, Atom]) -> str | list[tuple[str, str]] | None:
-    """What OpenMM must be told, lest it add a hydrogen that the file leaves out on purpose."""
-    hydrogens = [a for a in residue.atoms() if a.element is not None and a.element.symbol == "H"]
-    names = {atom.name for atom in hydrogens}
-    if not names:
-        return None
-    if residue.name == "CYS":  # a thiolate or half a disulfide: both lack HG
-        return None if "HG" in names else "CYX"
-    if residue.name == "LYS" and len(names & {"HZ1", "HZ2", "HZ3"}) == 2:
-        return [(atom.name, parent[atom].name) for atom in hydrogens if atom in parent]
-    acid = {"ASP": ({"HD1", "HD2"}, "ASP"), "GLU": ({"HE1", "HE2"}, "GLU")}
-    protons, name = acid.get(residue.name, (set(), None))
-    return None if names & protons else name

@@ -225,3 +225,27 @@ def test_water_is_water_whatever_its_atoms_are_called(
     )
     residue = next(r for r in completed.topology.residues() if r.name == "HOH")
     assert sorted(atom.name for atom in residue.atoms()) == ["H1", "H2", "O"]
+
+
+@pytest.mark.parametrize("names", [{"H": "H11"}, {"HD21": "HD1", "HD22": "HD2"}])
+def test_hydrogens_of_unknown_names_are_added_anew(names: dict[str, str], tmp_path: Path) -> None:
+    """Amides named as a sugar had been cut off: the force field has no such hydrogens."""
+    complex_ = example_complex("t4l-p-xylene")
+    modeller = app.Modeller(complex_.topology, complex_.positions * unit.nanometer)
+    modeller.delete([r for r in modeller.topology.residues() if r.name == "TMP"])
+    residue = next(r for r in modeller.topology.residues() if r.name == "ASN")
+    for atom in residue.atoms():
+        atom.name = names.get(atom.name, atom.name)
+    with (tmp_path / "p.pdb").open("w") as file:
+        app.PDBFile.writeFile(modeller.topology, modeller.positions, file, keepIds=True)
+    notes: list[str] = []
+    completed = complete_protein(
+        tmp_path / "p.pdb",
+        np.array([[50.0, 50.0, 50.0]]),
+        ProteinOptions(platform="CPU"),
+        notes.append,
+    )
+    assert any(note.startswith("hydrogens of unknown names, added anew: H") for note in notes)
+    same = next(r for r in completed.topology.residues() if r.id == residue.id)
+    kept = {atom.name for atom in same.atoms()}
+    assert len(kept) == 14 and set(names) <= kept
