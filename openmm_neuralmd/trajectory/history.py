@@ -7,11 +7,14 @@ from typing import Any
 
 import numpy as np
 from openmm import unit
+from scipy.spatial import cKDTree
 
 from ..errors import InputError
 from ..structure.complex import Complex
 from ..units import to_angstrom
 from .snapshots import Snapshots
+
+_SAME_PLACE = 0.3  # Å
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,7 +100,7 @@ def checked(
     Raises
     ------
     InputError
-        Another shape, or values that are not finite.
+        Another shape, values that are not finite, another unit, or atoms in one place.
     """
     n = len(complex.ligand_sites)
     shape = ligand.shape
@@ -109,4 +112,35 @@ def checked(
         )
     if not np.isfinite(ligand).all():
         raise InputError(f"{complex.name}: known snapshots contain coordinates that are not finite")
+    if ligand.size:
+        _check_bonds(ligand.reshape(-1, n, 3), complex)
     return ligand
+
+
+def _check_bonds(ligand: np.ndarray, complex: Complex) -> None:
+    """Bonds tell Å from nm, and this ligand's atoms from others or another order."""
+    i, j = complex.site_bonds.T
+    own = to_angstrom(complex.positions[complex.ligand_sites])
+    expected = np.linalg.norm(own[i] - own[j], axis=-1)
+    lengths = np.linalg.norm(ligand[:, i] - ligand[:, j], axis=-1)
+    ratio = float(np.median(lengths / expected))
+    if ratio < 0.5 or ratio > 2.0:
+        nm = 0.05 < ratio < 0.2
+        cause = (
+            "they are in nm where Å is due; multiply by 10"
+            if nm
+            else "the atoms are not this ligand's, or in another order"
+        )
+        raise InputError(
+            f"{complex.name}: the bonds of the known snapshots are {ratio:.2g} times as long as "
+            f"the ligand's: {cause}"
+        )
+    present = ligand[-1]
+    pairs = cKDTree(present).query_pairs(_SAME_PLACE, output_type="ndarray")
+    if len(pairs):
+        atoms = list(complex.topology.atoms())
+        names = [atoms[complex.ligand_sites[k]].name for k in pairs[0]]
+        raise InputError(
+            f"{complex.name}: atoms {names[0]} and {names[1]} of the ligand lie in one place in "
+            "the last known snapshot; mend it"
+        )
