@@ -19,6 +19,7 @@ from ..errors import InputError, SimulationError
 from ..structure.complex import Complex
 from ..trajectory.history import History, Known
 from ..units import to_angstrom
+from ..utils.interrupts import whole_step
 from ..utils.platforms import ON_CPU, choose_platform, describe_platform
 from ..utils.progress import Advance, silent
 from ..utils.provenance import provenance
@@ -142,7 +143,8 @@ def simulate(
     began = time.perf_counter()
     with _open_trajectory(partial, complex, model.card.interval_ps, first > 0) as trajectory:
         for done in range(first + 1, snapshots + 1):
-            _next_snapshot(simulation, complex, pocket_limit, trajectory)
+            with whole_step():
+                _next_snapshot(simulation, complex, pocket_limit, trajectory)
             if done % checkpoint_every == 0 or done == snapshots:
                 state = simulation.context.createCheckpoint()
                 partial.commit(state, done, [partial.run / TRAJECTORY])

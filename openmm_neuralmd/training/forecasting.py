@@ -62,7 +62,9 @@ class Trainer(Loop):
         windows = Windows(self.trajectories, gradient, settings.horizon, *shared)
         others = self.held_out or self.trajectories
         parts = [range(len(t)) for t in others] if self.held_out else [p[1] for p in self.parts]
-        held_out = Windows(others, parts, settings.validation_horizon, *shared)
+        held_out = Windows(
+            others, parts, settings.validation_horizon, *shared, setting="validation_horizon"
+        )
         torch.manual_seed(settings.seed)
         model: Any = LEARNED[settings.dynamics](settings.model)
         errors = WindowErrors(model, settings.objective)

@@ -79,6 +79,8 @@ class Windows:
     every : int
         Snapshots from one window to the next: neighbours have nearly the same to say.
     dtype : torch.dtype
+    setting : str
+        What the horizon is called in the settings, for the message where no window fits.
 
     Raises
     ------
@@ -95,6 +97,7 @@ class Windows:
         keep: int = 64,
         every: int = 1,
         dtype: torch.dtype = torch.float32,
+        setting: str = "horizon",
     ) -> None:
         self.trajectories = list(trajectories)
         self.targets = list(targets)
@@ -114,14 +117,22 @@ class Windows:
             for index, (trajectory, target) in enumerate(zip(trajectories, targets, strict=True))
         ]
         if not len(self):
-            parts = ", ".join(
-                f"{t.start}-{t.stop - 1} of {trajectory.name}"
-                for trajectory, t in list(zip(trajectories, targets, strict=True))[:3]
-            )
-            raise InputError(
-                f"no stretch of {horizon + 2} consecutive snapshots in snapshots {parts}: take a "
-                "shorter horizon or a longer trajectory"
-            )
+            raise InputError(self._why_none(setting))
+
+    def _why_none(self, setting: str) -> str:
+        """No window fits: which setting to change, and to what."""
+        rooms = [
+            (min(segment.stop, target.stop) - max(segment.start + 2, target.start), trajectory.name)
+            for trajectory, target in zip(self.trajectories, self.targets, strict=True)
+            for segment in trajectory.segments
+        ]
+        room, name = max(rooms, default=(0, "the data"))
+        mend = f"set {setting}: {room}" if room > 0 else "give a longer trajectory"
+        return (
+            f"{setting} is {self.horizon}, but {name} leaves {max(room, 0)} snapshots in a row to "
+            f"forecast in this part of the data; {mend} (or change train_fraction, "
+            "validation_fraction)"
+        )
 
     def __len__(self) -> int:
         return sum(len(windows) for windows in self.of_trajectory)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 from pathlib import Path
 
 import hypothesis.strategies as st
@@ -145,7 +146,14 @@ def test_no_window_crosses_a_break_or_leaves_its_part(
     part = range(length // 3, length - 2)
     try:
         windows = Windows([Trajectory.of(snapshots)], [part], horizon, history)
-    except InputError:
+    except InputError as error:
+        advice = re.search(r"set horizon: (\d+)", str(error))
+        longest = int(advice[1]) if advice else 0
+        assert longest < horizon
+        if longest:
+            Windows([Trajectory.of(snapshots)], [part], longest, history)
+        with pytest.raises(InputError):
+            Windows([Trajectory.of(snapshots)], [part], longest + 1, history)
         return
     batch = windows.batch(windows.of_trajectory[0])
     segment = np.searchsorted(inside, np.arange(length), side="right")
