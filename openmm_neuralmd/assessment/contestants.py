@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -13,6 +12,7 @@ from torch import Tensor
 from ..analysis.coordinates import Array
 from ..analysis.evaluation import Forecast, Sampler
 from ..dynamics.naive import AR1, NAIVE
+from ..errors import ModelError
 from ..model import Model
 from ..rollouts import rollout
 from ..trajectory.snapshots import Snapshots
@@ -23,9 +23,10 @@ SEED = 0
 """Seed of the noise, and of the bootstrap."""
 MEAN = " (mean of futures)"
 """Suffix of the name of a dynamics with noise, for the mean of `FUTURES` as one forecast."""
+ALONE = " (structure alone)"
+"""Suffix for a model that needs no known snapshot: the mean of `FUTURES` from none."""
 ABLATED = ", F = 0"
 """Suffix of the name of a model whose network is switched off."""
-_HEAD = "network.head"
 
 
 def naive_forecasts(bonds: Array, others: Sequence[Tensor] = ()) -> dict[str, Forecast]:
@@ -73,6 +74,8 @@ def learned_forecasts(
 ) -> dict[str, Forecast]:
     """Forecasts of a model; with noise, one future and the mean of `FUTURES`.
 
+    A model that needs no known snapshot forecasts from the structure alone too.
+
     Parameters
     ----------
     name : str, optional
@@ -87,7 +90,12 @@ def learned_forecasts(
         average: Array = _futures(model, snapshots, known, count).mean(0)
         return average
 
-    return {**single, name + MEAN: mean}
+    def alone(known: Array, count: int) -> Array:
+        average: Array = _futures(model, snapshots, None, count).mean(0)
+        return average
+
+    from_none = {name + ALONE: alone} if model.dynamics.least_known == 0 else {}
+    return {**single, name + MEAN: mean, **from_none}
 
 
 def learned_samplers(
@@ -97,32 +105,27 @@ def learned_samplers(
     return {name or model.card.kind: lambda known, n: _futures(model, snapshots, known, n)}
 
 
-def _futures(model: Model, snapshots: Snapshots, known: Array, count: int) -> Array:
+def _futures(model: Model, snapshots: Snapshots, known: Array | None, count: int) -> Array:
     replicas = FUTURES if model.dynamics.stochastic else 1
     return rollout(model, snapshots.complex, known, count, replicas=replicas, seed=SEED)
 
 
 def has_ablation(model: Model) -> bool:
     """Whether `without_network` applies to a model."""
-    try:
-        model.dynamics.get_submodule(_HEAD)
-    except AttributeError:
-        return False
-    return True
+    return model.dynamics.without_network() is not None
 
 
 def without_network(model: Model) -> Model:
-    """Copy a model with the output of its network set to zero.
+    """Copy a model without its network (F = 0), see `Dynamics.without_network`.
 
-    What remains is the forecast of friction, memory, noise and projection alone. A model that is
-    no better than this copy owes nothing to its network.
+    A model that is no better than this copy owes nothing to its network.
 
     Raises
     ------
-    AttributeError
-        The model has no network head, see `has_ablation`.
+    ModelError
+        The model has no network, see `has_ablation`.
     """
-    dynamics = copy.deepcopy(model.dynamics)
-    for parameter in dynamics.get_submodule(_HEAD).parameters():
-        parameter.data.zero_()
+    dynamics = model.dynamics.without_network()
+    if dynamics is None:
+        raise ModelError(f"model '{model.card.name}' has no network that could be left out")
     return replace(model, dynamics=dynamics)

@@ -123,6 +123,10 @@ def _safetensors(request: _Request) -> Information:
         raise ModelError(f"{request.path}: damaged, or not a safetensors file: {error}") from error
     if "counters" in header:
         return _training_state(header)
+    if "stages" in header:
+        done = {"stages done": json.loads(header["stages"])["stages"]}
+        rows = _table(done) + _table(json.loads(header["settings"]), "settings.")
+        return Information("state of a training run", rows)
     return _model(request.path, weights)
 
 
@@ -137,7 +141,7 @@ def _training_state(header: dict[str, str]) -> Information:
 def _model(path: Path, weights: int) -> Information:
     from openmm.app import Element
 
-    from ..model import read_card
+    from ..model import kinds, read_card
     from ..structure.residues import RESIDUE_TYPES
     from ..utils.files import sha256
 
@@ -145,7 +149,9 @@ def _model(path: Path, weights: int) -> Information:
     card["elements"] = [Element.getByAtomicNumber(z).symbol for z in card["elements"]]
     card["residue_types"] = [RESIDUE_TYPES[i] for i in card["residue_types"]]
     rows = [("file", str(path)), ("sha256", sha256(path)), ("weights", f"{weights:,}")]
-    return Information("model", rows + _table(card))
+    kind = kinds().get(card["kind"])
+    limits = [] if kind is None else [("limit", sentence) for sentence in kind.limits]
+    return Information("model", rows + _table(card) + limits)
 
 
 def _structure(request: _Request) -> Information:
@@ -217,6 +223,11 @@ def _yaml(request: _Request) -> Information:
     content = read_mapping(request.path, "examples/train.yaml")
     if {"command", "versions"} <= content.keys():
         return Information("record of a run", _table(content))
+    if "runs" in content:
+        from ..training.one_structure import read_one_structure
+
+        settings = read_one_structure(request.path, {}).model_dump(mode="json")
+        return Information("training settings", _table(settings))
     if "data" in content:
         from ..training.settings import read_settings
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from shlex import join
 from typing import TYPE_CHECKING, Annotated, Any
@@ -57,6 +59,17 @@ def train(
     stride: options.Stride = None,
     boundaries: options.Boundaries = None,
     example: options.Example = None,
+    runs: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="DIR",
+            help="Folder of complexes with runs, for --dynamics neuralmd-ou. Can be repeated.",
+        ),
+    ] = None,
+    dynamics: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Dynamics to train. Default: neuralmd-ode."),
+    ] = None,
     accelerator: Annotated[
         str, typer.Option(metavar="NAME", help="cpu, cuda, or auto (cuda if available).")
     ] = "auto",
@@ -78,12 +91,13 @@ def train(
         stride,
         tuple(boundaries) if boundaries else None,
     )
-    overrides = {"name": name, "epochs": epochs, "seed": seed}
+    overrides = {"name": name, "epochs": epochs, "seed": seed, "dynamics": dynamics}
     given = {key: value for key, value in overrides.items() if value is not None}
     if settings_file is not None and source != Source():
         raise typer.BadParameter("with a settings file, the data belong in its 'data:' part")
-    if settings_file is not None and _is_of_energies(settings_file):
-        _train_energy(settings_file, given, output, restart)
+    special = _special(settings_file, runs)
+    if special is not None:
+        special(settings_file, given, output, restart)
         return
     settings = _settings(settings_file, source, given)
     folder = output or Path("runs") / settings.name
@@ -117,20 +131,82 @@ def _make_room(folder: Path, restart: bool) -> None:
         )
 
 
-def _is_of_energies(file: Path) -> bool:
+Trained = Callable[[Path | None, dict[str, Any], Path | None, bool], None]
+
+
+def _special(file: Path | None, runs: list[Path] | None) -> Trained | None:
+    """Return the training that learns from labels or runs; None where it is from trajectories."""
     from ..utils.settings import read_mapping
 
-    return "labels" in read_mapping(file, "examples/train.yaml")
+    if runs:
+        if file is not None:
+            raise typer.BadParameter("with a settings file, the runs belong in its 'runs:' part")
+        return partial(_train_one_structure, runs)
+    content = {} if file is None else read_mapping(file, "examples/train.yaml")
+    if "labels" in content:
+        return _train_energy
+    return partial(_train_one_structure, []) if "runs" in content else None
+
+
+def _train_one_structure(
+    runs: list[Path],
+    file: Path | None,
+    overrides: dict[str, Any],
+    output: Path | None,
+    restart: bool,
+) -> None:
+    """Train NeuralMD-OU on the statistics of runs."""
+    from ..training.one_structure import (
+        OneStructureSettings,
+        OneStructureTrainer,
+        read_one_structure,
+        with_overrides,
+    )
+    from ..utils.progress import progress_bar
+    from ..utils.settings import validated
+
+    if file is not None:
+        settings = read_one_structure(file, overrides)
+    else:
+        folders = [one.resolve() for one in runs]
+        content = with_overrides({"name": folders[0].name, "runs": folders}, overrides)
+        settings = validated(OneStructureSettings, content, "command line")
+    folder = output or Path("runs") / settings.name
+    _make_room(folder, restart)
+    trainer = OneStructureTrainer(settings, folder)
+    targets = len({c.target for c in trainer.train})
+    say(
+        f"{len(trainer.train)} complexes of {targets} targets, {len(trainer.held_out)} complexes "
+        "held out"
+    )
+    if trainer.done:
+        stages = len(trainer.stages)
+        say(f"going on after stage {trainer.done} of {stages} ({trainer.state_file})")
+    hint = f"run the same command again to go on from {trainer.state_file}"
+    bar = progress_bar(settings.name, trainer.total, "epochs", trainer.begun)
+    with resumable(hint), bar as advance:
+        model = trainer.run(advance)
+    metrics = model.card.metrics
+    if "nll_constants" in metrics:
+        typer.echo(
+            f"held out: {metrics['nll']:.2f} nats per degree of freedom, class constants alone "
+            f"{metrics['nll_constants']:.2f}; error of ln RMSF {metrics['log_rmsf_error']:.2f}"
+        )
+        if metrics["nll"] >= metrics["nll_constants"]:
+            typer.echo("warning: class constants alone are as good: the network adds nothing")
+    typer.echo(f"model: {folder / 'model.safetensors'} (sha256 {model.sha256[:12]})")
+    typer.echo(f"next: neuralmd predict PROTEIN.pdb LIGAND.sdf --model {folder}/model.safetensors")
 
 
 def _train_energy(
-    file: Path, overrides: dict[str, Any], output: Path | None, restart: bool
+    file: Path | None, overrides: dict[str, Any], output: Path | None, restart: bool
 ) -> None:
     """Train an energy model by force matching."""
     from ..training.energy import energy_trainer, force_scores
     from ..training.force_matching import read_energy_settings
     from ..utils.progress import progress_bar
 
+    assert file is not None
     settings = read_energy_settings(file, overrides)
     folder = output or Path("runs") / settings.name
     _make_room(folder, restart)
@@ -152,7 +228,9 @@ def _settings(file: Path | None, source: Source, overrides: dict[str, Any]) -> T
     if file is not None:
         return read_settings(file, overrides)
     if source == Source():
-        raise typer.BadParameter("nothing to learn from; give settings, --complex or --example")
+        raise typer.BadParameter(
+            "nothing to learn from; give settings, --complex, --example or --runs"
+        )
     source.check()
     if source.complex_file is not None and source.trajectory is None:
         raise typer.BadParameter("--complex needs --trajectory: what is there to learn from?")

@@ -7,6 +7,7 @@ mechanics checks and, where it writes its step, OpenMM.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -46,6 +47,8 @@ class Dynamics(nn.Module):
         Whether it forecasts snapshots; False for a model that gives forces alone.
     instead : str
         What to use it as, where it does not jump or has no force; ends an error message.
+    limits : tuple of str
+        What its forecasts are not made for, in sentences; `neuralmd info` shows them.
     least_known : int
         Known snapshots that it needs at least; 0 for a model that starts from one structure.
     any_interval : bool
@@ -67,6 +70,7 @@ class Dynamics(nn.Module):
     stochastic: ClassVar[bool] = False
     jumps: ClassVar[bool] = True
     instead: ClassVar[str] = ""
+    limits: ClassVar[tuple[str, ...]] = ()
     least_known: ClassVar[int] = 1
     any_interval: ClassVar[bool] = False
     runs_in_openmm: ClassVar[bool] = False
@@ -141,6 +145,20 @@ class Dynamics(nn.Module):
             A solver that cannot run in OpenMM.
         """
         raise NotImplementedError(f"{self.title} does not run inside OpenMM")
+
+    def without_network(self) -> Dynamics | None:
+        """A copy in which the network says nothing (F = 0); None where there is no network.
+
+        What remains is the forecast of friction, memory, noise and projection alone.
+        """
+        other = copy.deepcopy(self)
+        try:
+            head = other.get_submodule("network.head")
+        except AttributeError:
+            return None
+        for parameter in head.parameters():
+            parameter.data.zero_()
+        return other
 
     def check_complex(self, complex: Complex) -> None:
         """Refuse a complex of which it cannot know enough; none here.

@@ -95,6 +95,12 @@ class NeuralOU(Dynamics):
     objectives = ("statistics",)
     stochastic = True
     instead = "it moves a ligand by create_system with NeuralMDIntegrator(model, complex=complex)"
+    limits = (
+        "It reproduces the protocol of its runs: see training.protocol and training.targets.",
+        "The pocket stands still at the given structure; its motion is in the springs.",
+        "Parts of more than four heavy atoms do not hop between wells in trajectories.",
+        "Complexes outside training.ranges are extrapolations; metals and cofactors are not read.",
+    )
     least_known = 0
     any_interval = True
     runs_in_openmm = True
@@ -116,6 +122,15 @@ class NeuralOU(Dynamics):
     def fields(self) -> tuple[str, ...]:
         """None: its process is sampled in closed form, by native forces in OpenMM."""
         return ()
+
+    def without_network(self) -> NeuralOU | None:
+        """The class constants, wells and rates alone; see `Dynamics.without_network`."""
+        if not self.members:
+            return None
+        bare = NeuralOU(self.settings.model_copy(update={"members": 0}))
+        weights = self.state_dict()
+        bare.load_state_dict({name: weights[name] for name in bare.state_dict()})
+        return bare.to(self.constants.dtype).eval()
 
     def check_complex(self, complex: Complex) -> None:
         """Refuse a ligand whose bond orders are not known.

@@ -18,8 +18,9 @@ from ..dynamics.springs import springs
 from ..model import ModelCard
 from ..prepare.chemistry import Ligand
 from ..structure.complex import Complex
+from ..training.ou_domain import descriptors
 from ..units import to_angstrom
-from .domain import descriptors, unlike
+from .domain import unlike
 
 Array = NDArray[np.float64]
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from ..assessment.contestants import ABLATED, MEAN
+from ..assessment.contestants import ABLATED, ALONE, MEAN
 from ..dynamics.naive import NAIVE
-from ..dynamics.registry import LEARNED
+from ..model import kinds
 
 OTHERS = {"replay": "replay of the known"}
 """Titles of what is in no registry."""
@@ -21,8 +21,8 @@ def title(method: str) -> str:
     >>> title("neuralmd-sde (mean of futures)")
     'NeuralMD-SDE (mean of futures)'
     """
-    kind = method.removesuffix(MEAN).removesuffix(ABLATED)
-    entry = LEARNED.get(kind) or NAIVE.get(kind)
+    kind = method.removesuffix(MEAN).removesuffix(ALONE).removesuffix(ABLATED)
+    entry = kinds().get(kind) or NAIVE.get(kind)
     name = OTHERS.get(kind, kind) if entry is None else entry.title
     return name + method[len(kind) :]
 

@@ -199,6 +199,8 @@ class TrainingSettings(LoopSettings):
     @field_validator("dynamics")
     @classmethod
     def _known(cls, dynamics: str) -> str:
+        if dynamics == "neuralmd-ou":
+            raise ValueError("neuralmd-ou learns from runs of many complexes: give 'runs' (--runs)")
         if dynamics not in LEARNED:
             raise ValueError(f"unknown dynamics '{dynamics}'; choose one of: {', '.join(LEARNED)}")
         return dynamics

@@ -21,14 +21,16 @@ from openmm_neuralmd.analysis.interactions import occupancies
 from openmm_neuralmd.analysis.markdown import metric_table
 from openmm_neuralmd.analysis.metrics import METRICS, Metric, error_columns
 from openmm_neuralmd.assessment.chemistry import find_chemistry
-from openmm_neuralmd.assessment.contestants import ABLATED, MEAN, without_network
-from openmm_neuralmd.assessment.run import assess_all
+from openmm_neuralmd.assessment.contestants import ABLATED, ALONE, MEAN, without_network
+from openmm_neuralmd.assessment.run import assess_all, assessment_steps
 from openmm_neuralmd.assessment.stretch import Stretch, assess, steps
 from openmm_neuralmd.cli import app
 from openmm_neuralmd.dynamics.naive import NAIVE
 from openmm_neuralmd.dynamics.registry import LEARNED
+from openmm_neuralmd.errors import ModelError
 from openmm_neuralmd.examples import example_complex, example_sdf, example_trajectory
-from openmm_neuralmd.model import Model, ModelCard
+from openmm_neuralmd.model import Model, ModelCard, load_model
+from openmm_neuralmd.report.names import title
 from openmm_neuralmd.structure.complex import Complex
 from openmm_neuralmd.trajectory.snapshots import Snapshots, read_snapshots
 from openmm_neuralmd.utils.files import sha256
@@ -256,3 +258,19 @@ def test_a_table_of_metrics() -> None:
     assert lines[0] == "|  | MAE, Å | RMSE, Å |"
     assert lines[2] == "| B | 3.000 | – |"
     assert lines[3] == "| A | 1.000 (0.500 to 1.500) ± 0.250 | 2.00 |"
+
+
+def test_a_one_structure_model_has_its_tables(gpcr: Snapshots) -> None:
+    """Naive baselines, F = 0 and the forecast from the structure alone beside it."""
+    own = load_model("neuralmd-ou").at_interval(gpcr.interval_ps)
+    stretch = Stretch(gpcr[:60], range(40, 51), ahead=5, every=5)
+    entered = assessment_steps(own, [stretch])
+    counted: list[int] = []
+    result = assess_all(own, [stretch], lambda units, note: counted.append(units)).result
+    assert sum(counted) == entered
+    names = set(result["errors"])
+    rows = {"neuralmd-ou", "neuralmd-ou" + MEAN, "neuralmd-ou" + ALONE}
+    assert rows | {name.replace("ou", "ou" + ABLATED, 1) for name in rows} <= names
+    assert "persistence" in names and title("neuralmd-ou" + ALONE).startswith("NeuralMD-OU (")
+    with pytest.raises(ModelError, match="no network that could be left out"):
+        without_network(without_network(own))

@@ -21,10 +21,11 @@ from openmm_neuralmd.errors import InputError, ModelError
 from openmm_neuralmd.examples import predict_example
 from openmm_neuralmd.model import ModelCard, load_model
 from openmm_neuralmd.prediction import LigandPrediction, predict
-from openmm_neuralmd.prediction.domain import descriptors, ranges, unlike
+from openmm_neuralmd.prediction.domain import unlike
 from openmm_neuralmd.prediction.ensemble import scaled
 from openmm_neuralmd.prediction.outputs import folder_names, ranked, write
 from openmm_neuralmd.training import ou_files
+from openmm_neuralmd.training.ou_domain import descriptors, ranges
 from openmm_neuralmd.trajectory.snapshots import Snapshots
 
 PROTEIN, LIGAND = predict_example()

@@ -71,7 +71,7 @@ def equivariance(model: Model, history: History) -> list[Check]:
         conservative = LigandField(model, history.complex).conservative
         checks += [judged(names[1], energy) if conservative else skipped(names[1], NO_ENERGY)]
     else:
-        checks = [skipped(name, "more than one network: see its forecast") for name in names[:2]]
+        checks = [skipped(name, "no force of its own: see its forecast") for name in names[:2]]
     return [*checks, _of_forecast(names[2], model, history)]
 
 
