@@ -39,18 +39,18 @@ def read_runs(folders: Sequence[Path], split: str | None = None) -> list[RunStat
 
 def _read(folder: Path, split: str | None) -> list[RunStatistics]:
     if any(folder.glob("*.npz")):
-        found = read_packed(folder, _of_split(folder, split))
+        complexes = read_packed(folder, _of_split(folder, split))
     else:
         places = [folder, *sorted(folder.glob("*/"))]
         complete = [one for one in places if all((one / file).is_file() for file in FILES)]
-        found = [read_trajectory(one) for one in complete]
-    if not found:
+        complexes = [read_trajectory(one) for one in complete]
+    if not complexes:
         raise InputError(
             f"{folder}: no complex with a run; a folder of ID.sdf, ID.pdb.gz and ID.npz, or one "
             f"with {', '.join(FILES)}, is needed"
             + (f" (and split {split!r} in its manifest.json)" if split else "")
         )
-    return found
+    return complexes
 
 
 def _of_split(folder: Path, split: str | None) -> set[str] | None:
