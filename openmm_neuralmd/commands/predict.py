@@ -56,13 +56,14 @@ def predict(
 ) -> None:
     """Predict, write and show the ranking."""
     from ..prediction import predict as run
-    from ..prediction.outputs import check_output, ranked, write
+    from ..prediction.outputs import ranked, write
     from ..prediction.pose import molecules
+    from ..utils.resume import check_free
 
     if restart:
         moved = set_aside([output], output.with_name(f"{output.name}.previous"))
         say(f"the earlier folder is now in {moved}" if moved else "nothing to set aside")
-    check_output(output)
+    check_free(output)
     count = 1 if molecule is not None else len(molecules(ligand))
     with progress_bar("predicting", count, "ligand") as advance:
         predictions = run(

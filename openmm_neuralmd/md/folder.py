@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -21,7 +19,7 @@ from ..units import nanometers
 from ..utils.files import sha256
 from ..utils.openmm_xml import deserialize
 from ..utils.provenance import provenance
-from ..utils.resume import check_free
+from ..utils.resume import complete_folder
 from ..utils.settings import read_mapping, validated
 from .minimise import make_context
 
@@ -221,11 +219,7 @@ def write_folder(
         The folder exists, or the topology does not survive as a PDB file.
     """
     path = Path(path)
-    check_free(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
-    temporary.mkdir()
-    try:
+    with complete_folder(path) as temporary:
         _write_files(temporary, topology, system, positions, ligand_sdf)
         names = (TOPOLOGY, LIGAND, SYSTEM, STATE)
         box = topology.getPeriodicBoxVectors() if system.usesPeriodicBoundaryConditions() else None
@@ -240,10 +234,6 @@ def write_folder(
         }
         text = yaml.safe_dump(whole, sort_keys=False, allow_unicode=True, width=100)
         (temporary / RECORD).write_text(text, encoding="utf-8")
-        check_free(path)
-        temporary.rename(path)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
     return ComplexFolder.open(path)
 
 

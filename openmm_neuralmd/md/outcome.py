@@ -138,7 +138,7 @@ def publish(
     setup: Setup,
     topology: app.Topology,
     written: np.ndarray,
-    told: dict[str, Any],
+    content: dict[str, Any],
     folder: ComplexFolder,
 ) -> None:
     """Write what is written once; then the folder gets its final name.
@@ -150,7 +150,7 @@ def publish(
         Of `written`.
     written : (W,) int64
         Particles in the trajectory.
-    told : dict
+    content : dict
         For run.yaml.
     """
     with complete(partial.run / TOPOLOGY) as temporary, temporary.open("w") as file:
@@ -161,5 +161,5 @@ def publish(
     with complete(partial.run / LIGAND) as temporary:
         temporary.write_bytes((folder.path / LIGAND).read_bytes())
     with complete(partial.run / RECORD) as temporary:
-        temporary.write_text(yaml.safe_dump(told, sort_keys=False, allow_unicode=True))
+        temporary.write_text(yaml.safe_dump(content, sort_keys=False, allow_unicode=True))
     partial.publish()

@@ -12,7 +12,7 @@ from ..errors import SimulationError
 from ..simulation.guard import check_pocket
 from ..utils.platforms import describe_platform
 from ..utils.progress import Advance, silent
-from ..utils.resume import PartialRun, check_free
+from ..utils.resume import PartialRun
 from .equilibration import (
     PRODUCTION,
     advance,
@@ -22,14 +22,9 @@ from .equilibration import (
 )
 from .field import running_system
 from .folder import ComplexFolder
-from .modes import Setup, build
-from .outcome import (
-    ReferenceRun,
-    identity,
-    publish,
-    record,
-    summary,
-)
+from .job import Job, Written
+from .modes import Setup
+from .outcome import ReferenceRun
 from .platforms import make_context
 from .records import LABELS, Records
 from .settings import MDSettings
@@ -72,11 +67,9 @@ def run_reference(
     SimulationError
         Not a number, or the ligand left the pocket; the snapshots before it are kept.
     """
-    settings, output = settings or MDSettings(), Path(output)
-    check_free(output)
-    folder = ComplexFolder.of(folder)
-    setup, total = build(folder, settings), settings.snapshots(time_ps)
-    partial = PartialRun(output, identity(folder, settings, ENGINE))
+    settings = settings or MDSettings()
+    job = Job.begin(folder, Path(output), time_ps, settings, ENGINE)
+    setup, partial, total = job.setup, job.partial, job.snapshots
     start = equilibrate(setup, settings, partial.folder, lambda stage: progress(0, stage))
     context = _context(setup, settings, start)
     first = partial.resume(context.loadCheckpoint, total)
@@ -85,15 +78,13 @@ def run_reference(
     records = Records(partial, setup, settings)
     _produce(context, records, partial, range(first + 1, total + 1), checkpoint_seconds, progress)
     seconds = time.perf_counter() - began
-    run = summary(output, settings, records.energies, total, first, seconds)
     if records.labels is not None:
         times = settings.interval_ps * np.arange(1, total + 1)
         own = np.searchsorted(records.written, setup.complex.ligand)
         records.labels.save(partial.run / LABELS, times, own)
     engine = {"engine": ENGINE, "platform": describe_platform(context)}
-    content = record(folder, setup, settings, records.written, run, engine)
-    publish(partial, setup, records.topology, records.written, content, folder)
-    return run
+    written = Written(records.written, records.topology, records.energies, engine)
+    return job.finish(written, first, seconds)
 
 
 def _context(setup: Setup, settings: MDSettings, start: openmm.State) -> openmm.Context:

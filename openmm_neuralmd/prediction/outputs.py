@@ -6,7 +6,6 @@ import csv
 import io
 import json
 import re
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -14,28 +13,17 @@ from typing import Any
 import numpy as np
 from openmm import app, unit
 
-from ..errors import InputError
 from ..structure.hydrogens import full_positions
 from ..trajectory.snapshots import write_trajectory
 from ..utils.files import complete
 from ..utils.provenance import provenance
+from ..utils.resume import complete_folder
 from .drawing import chart, drawing, largest
 from .ensemble import WELLS, LigandPrediction
 from .page import render
 
 RECORD = "prediction.json"
 TABLE_COLUMNS = ("rank", "name", "stays", "stays_low", "stays_high", "rmsf", "displacement")
-
-
-def check_output(output: Path) -> None:
-    """Refuse a folder that is there.
-
-    Raises
-    ------
-    InputError
-    """
-    if output.exists():
-        raise InputError(f"{output} exists already; choose another name or use --restart")
 
 
 def ranked(predictions: Sequence[LigandPrediction]) -> list[LigandPrediction]:
@@ -60,25 +48,21 @@ def write(predictions: Sequence[LigandPrediction], output: str | Path) -> Path:
         The folder exists.
     """
     output = Path(output)
-    check_output(output)
     order = ranked(predictions)
     names = folder_names(order)
-    partial = output.with_name(f".{output.name}.partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
-    for one, name in zip(order, names):
-        folder = partial if len(order) == 1 else partial / name
-        folder.mkdir(exist_ok=True)
-        write_ligand(one, folder, largest(order))
-    (partial / "ranking.csv").write_text(_table(order), encoding="utf-8")
     record = {
         "ligands": [as_json(one) for one in order],
         "folders": ["." if len(order) == 1 else name for name in names],
         "provenance": provenance(),
     }
-    (partial / RECORD).write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
-    (partial / "report.html").write_text(render(order, names), encoding="utf-8")
-    partial.rename(output)
+    with complete_folder(output) as partial:
+        for one, name in zip(order, names):
+            folder = partial if len(order) == 1 else partial / name
+            folder.mkdir(exist_ok=True)
+            write_ligand(one, folder, largest(order))
+        (partial / "ranking.csv").write_text(_table(order), encoding="utf-8")
+        (partial / RECORD).write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+        (partial / "report.html").write_text(render(order, names), encoding="utf-8")
     return output
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple, TypedDict, Unpack
 
 import numpy as np
 import openmm
@@ -28,29 +28,60 @@ from .prmtop import check_whole
 CUTOFF = 0.9  # nm, of periodic systems, where the files do not say
 
 
+class ImportOptions(TypedDict, total=False):
+    """Options of the three imports.
+
+    Attributes
+    ----------
+    ligand : str, optional
+        Residue name, or CHAIN:NUMBER; by default the only residue that can be the ligand.
+    sdf : path, optional
+        The ligand with its bond orders; perceived from the geometry without it.
+    name : str, optional
+        Name of the complex; by default that of the folder.
+    """
+
+    ligand: str | None
+    sdf: str | Path | None
+    name: str | None
+
+
+class Parametrised(NamedTuple):
+    """A system that files hold completely.
+
+    Attributes
+    ----------
+    topology : Topology
+    positions : (N, 3) float64, nm
+    system : System
+    source : str
+        Program that the files come from.
+    files : tuple of Path
+    """
+
+    topology: app.Topology
+    positions: np.ndarray
+    system: openmm.System
+    source: str
+    files: tuple[Path, ...]
+
+
 def import_amber(
     prmtop: str | Path,
     coordinates: str | Path,
     output: str | Path,
-    *,
-    ligand: str | None = None,
-    sdf: str | Path | None = None,
-    name: str | None = None,
+    **options: Unpack[ImportOptions],
 ) -> ComplexFolder:
-    """Take an Amber prmtop and its inpcrd or rst7.
+    """Make a complex folder of an Amber prmtop and its inpcrd or rst7.
 
-    Periodic files get PME with a cutoff of 0.9 nm, others none; hydrogens' bonds and water are
-    constrained, their force terms kept.
+    Periodic files get PME with a cutoff of 0.9 nm, others no cutoff. Bonds of hydrogens and water
+    are constrained; their force terms stay.
 
     Parameters
     ----------
     prmtop, coordinates, output : path
-    ligand : str, optional
-        Residue name, or CHAIN:NUMBER; guessed where only one residue can be it.
-    sdf : path, optional
-        The ligand with its bond orders; perceived from the geometry without it.
-    name : str, optional
-        Of the complex; the folder's by default.
+    **options
+        See `ImportOptions`.
 
     Raises
     ------
@@ -64,14 +95,12 @@ def import_amber(
     def build() -> openmm.System:
         box = structure.topology.getPeriodicBoxVectors()
         source = app.AmberPrmtopFile(str(prmtop), periodicBoxVectors=box)
-        options = _options(box)
-        return source.createSystem(constraints=app.HBonds, flexibleConstraints=True, **options)
+        cutoff = _cutoff(box)
+        return source.createSystem(constraints=app.HBonds, flexibleConstraints=True, **cutoff)
 
-    system = _built(prmtop, build)
-    sources = {"amber": [prmtop, Path(coordinates)]}
-    return _write(
-        output, name, structure.topology, structure.positions, system, ligand, sdf, sources
-    )
+    system, files = _built(prmtop, build), (prmtop, Path(coordinates))
+    read = Parametrised(structure.topology, structure.positions, system, "amber", files)
+    return _write(read, Path(output), **options)
 
 
 def import_gromacs(
@@ -80,31 +109,25 @@ def import_gromacs(
     output: str | Path,
     *,
     include: str | Path | None = None,
-    ligand: str | None = None,
-    sdf: str | Path | None = None,
-    name: str | None = None,
+    **options: Unpack[ImportOptions],
 ) -> ComplexFolder:
-    """Take a GROMACS topology and its coordinates.
+    """Make a complex folder of a GROMACS topology and its coordinates.
 
     Parameters
     ----------
     top, gro, output : path
     include : path, optional
-        Where #include looks: the folder of GROMACS's force fields.
-    ligand, sdf, name
-        As in `import_amber`.
+        Folder of GROMACS's force fields, where #include looks.
+    **options
+        See `ImportOptions`.
 
     Raises
     ------
     InputError
+        A file is damaged, or they do not fit each other.
     """
     top, gro = existing(top), existing(gro)
-    try:
-        frame = app.GromacsGroFile(str(gro))
-        positions = np.array(frame.getPositions(asNumpy=True).value_in_unit(unit.nanometer))
-        box = _real_box(frame.getPeriodicBoxVectors())
-    except Exception as error:  # a damaged line raises whatever it leads to
-        raise InputError(f"cannot read {gro.name}: {one_line(error)}") from error
+    positions, box = _read_gro(gro)
 
     def read() -> app.GromacsTopFile:
         extra = {"includeDir": str(include)} if include is not None else {}
@@ -114,37 +137,34 @@ def import_gromacs(
     _same_count(top, source.topology.getNumAtoms(), gro, len(positions))
 
     def build() -> openmm.System:
-        whole = source.createSystem(constraints=None, rigidWater=False, **_options(box))
-        rigid = source.createSystem(constraints=app.HBonds, rigidWater=True, **_options(box))
+        whole = source.createSystem(constraints=None, rigidWater=False, **_cutoff(box))
+        rigid = source.createSystem(constraints=app.HBonds, rigidWater=True, **_cutoff(box))
         _copy_constraints(rigid, whole)
         return whole
 
     system = _built(top, build)
-    topology = source.topology
-    sources = {"gromacs": [top, gro]}
-    return _write(output, name, topology, positions, system, ligand, sdf, sources)
+    parametrised = Parametrised(source.topology, positions, system, "gromacs", (top, gro))
+    return _write(parametrised, Path(output), **options)
 
 
 def import_openmm(
     system: str | Path,
     structure: str | Path,
     output: str | Path,
-    *,
-    ligand: str | None = None,
-    sdf: str | Path | None = None,
-    name: str | None = None,
+    **options: Unpack[ImportOptions],
 ) -> ComplexFolder:
-    """Take an OpenMM System XML and a PDB or mmCIF with its atoms in the same order.
+    """Make a complex folder of a System XML and a PDB or mmCIF with its atoms in the same order.
 
     Parameters
     ----------
     system, structure, output : path
-    ligand, sdf, name
-        As in `import_amber`.
+    **options
+        See `ImportOptions`.
 
     Raises
     ------
     InputError
+        A file is damaged, or they do not fit each other.
     """
     path = existing(system)
     read = read_structure(structure)
@@ -152,16 +172,26 @@ def import_openmm(
     def build() -> openmm.System:
         return deserialize(path.read_text(errors="replace"), openmm.System, path.name)
 
-    built = _built(path, build)
-    _same_count(path, built.getNumParticles(), Path(structure), len(read.positions))
+    built, files = _built(path, build), (path, Path(structure))
+    _same_count(path, built.getNumParticles(), files[1], len(read.positions))
     if built.usesPeriodicBoundaryConditions() and read.topology.getPeriodicBoxVectors() is None:
         read.topology.setPeriodicBoxVectors(built.getDefaultPeriodicBoxVectors())
-    sources = {"openmm": [path, Path(structure)]}
-    return _write(output, name, read.topology, read.positions, built, ligand, sdf, sources)
+    parametrised = Parametrised(read.topology, read.positions, built, "openmm", files)
+    return _write(parametrised, Path(output), **options)
+
+
+def _read_gro(gro: Path) -> tuple[np.ndarray, Any]:
+    """Positions (N, 3) in nm, and the box or None."""
+    try:
+        frame = app.GromacsGroFile(str(gro))
+        positions = np.array(frame.getPositions(asNumpy=True).value_in_unit(unit.nanometer))
+        return positions, _real_box(frame.getPeriodicBoxVectors())
+    except Exception as error:  # a damaged line raises whatever it leads to
+        raise InputError(f"cannot read {gro.name}: {one_line(error)}") from error
 
 
 def _built(path: Path, build: Callable[[], Any]) -> Any:
-    """What a reader makes of a file, or one line that it cannot be read."""
+    """Return what a reader makes of a file, or raise one line that it cannot be read."""
     try:
         return build()
     except NeuralMDError:
@@ -172,7 +202,7 @@ def _built(path: Path, build: Callable[[], Any]) -> Any:
         ) from error
 
 
-def _options(box: unit.Quantity | None) -> dict[str, Any]:
+def _cutoff(box: unit.Quantity | None) -> dict[str, Any]:
     if box is None:
         return {"nonbondedMethod": app.NoCutoff}
     return {"nonbondedMethod": app.PME, "nonbondedCutoff": CUTOFF * unit.nanometer}
@@ -204,22 +234,19 @@ def _copy_constraints(source: openmm.System, target: openmm.System) -> None:
 
 
 def _write(
-    output: str | Path,
-    name: str | None,
-    topology: app.Topology,
-    positions: np.ndarray,
-    system: openmm.System,
-    ligand: str | None,
-    sdf: str | Path | None,
-    sources: dict[str, list[Path]],
+    read: Parametrised,
+    output: Path,
+    ligand: str | None = None,
+    sdf: str | Path | None = None,
+    name: str | None = None,
 ) -> ComplexFolder:
-    check_free(Path(output))
-    complex = Complex.from_openmm(topology, positions, ligand=ligand, name=Path(output).name)
+    check_free(output)
+    topology, system = read.topology, read.system
+    complex = Complex.from_openmm(topology, read.positions, ligand=ligand, name=output.name)
     molecule, orders = ligand_molecule(complex, system, sdf)
     residue = next(list(topology.atoms())[i].residue for i in complex.ligand[:1])
-    ((kind, files),) = sources.items()
     record = {
-        "name": name or Path(output).name,
+        "name": name or output.name,
         "ligand": {
             "residue": selection_of(residue),
             "name": residue.name,
@@ -229,12 +256,12 @@ def _write(
             "heavy_atoms": len(complex.heavy),
         },
         "parameters": {
-            "source": kind,
-            "files": {file.name: sha256(file) for file in files},
+            "source": read.source,
+            "files": {file.name: sha256(file) for file in read.files},
         },
         "solvent": "as imported",
         "notes": [],
     }
     molecule.SetProp("_Name", residue.name)
     text = Chem.MolToMolBlock(molecule) + "$$$$\n"
-    return write_folder(output, topology, system, positions, text, record)
+    return write_folder(output, topology, system, read.positions, text, record)

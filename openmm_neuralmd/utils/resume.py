@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 import shutil
-import struct
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
 
-import numpy as np
 import openmm
-from pydantic import BaseModel, Field, ValidationError
 
 from ..errors import InputError, one_line
-from .files import complete, read_arrays
+from .checkpoint import DAMAGE, Checkpoint, length_on_disk, read_checkpoint, set_dcd_length
+from .files import complete
 from .lock import Lock
 
 _PUBLISHING = "publishing"
@@ -92,7 +88,7 @@ class PartialRun:
             shutil.rmtree(self.run)
             self.run.mkdir()
             return 0
-        saved = _read_checkpoint(self.checkpoint)
+        saved = read_checkpoint(self.checkpoint)
         if saved.done > total:
             raise InputError(
                 f"{self.folder} holds {saved.done} snapshots already, {total} were asked for; "
@@ -100,7 +96,7 @@ class PartialRun:
             )
         try:
             load(saved.context)
-        except (openmm.OpenMMException, *_DAMAGE) as error:
+        except (openmm.OpenMMException, *DAMAGE) as error:
             raise InputError(
                 f"{self.checkpoint} is of another platform or OpenMM version ({one_line(error)}); "
                 "remove its folder to start anew"
@@ -118,21 +114,12 @@ class PartialRun:
             )
         os.truncate(file, length)
         if file.suffix == ".dcd":
-            _set_dcd_length(file, done)
+            set_dcd_length(file, done)
 
     def commit(self, checkpoint: bytes, done: int, files: Iterable[Path]) -> None:
         """Make the first `done` snapshots, which are in `files`, survive a kill -9."""
-        lengths = {str(file.relative_to(self.folder)): _on_disk(file) for file in files}
-        record = _Checkpoint(done=done, files=lengths, context=checkpoint)
-        with complete(self.checkpoint) as temporary:
-            np.savez(
-                temporary,
-                done=done,
-                files=np.array(list(lengths)),
-                lengths=np.array(list(lengths.values()), dtype=np.int64),
-                context=np.frombuffer(checkpoint, dtype=np.uint8),
-                sum=np.array(record.sum()),
-            )
+        lengths = {str(file.relative_to(self.folder)): length_on_disk(file) for file in files}
+        Checkpoint(done=done, files=lengths, context=checkpoint).save(self.checkpoint)
 
     def publish(self) -> None:
         """Give the folder of the run its final name."""
@@ -189,50 +176,24 @@ def check_free(path: Path) -> None:
     raise InputError(f"{path}: exists; choose another name, or move it away (--restart does)")
 
 
-class _Checkpoint(BaseModel):
-    done: int = Field(gt=0, lt=2**31)
-    files: dict[str, Annotated[int, Field(ge=0)]]
-    context: bytes
+@contextmanager
+def complete_folder(path: Path) -> Iterator[Path]:
+    """Give a temporary folder beside `path`, which gets that name if the block ends without error.
 
-    def sum(self) -> str:
-        """SHA-256: OpenMM's reader of checkpoints believes every length in them."""
-        head = json.dumps([self.done, self.files], sort_keys=True)
-        return hashlib.sha256(head.encode() + self.context).hexdigest()
+    For a folder that is written in one go; `PartialRun` is for one that can be interrupted.
 
-
-_DAMAGE = (OSError, ValueError, KeyError, TypeError, EOFError, MemoryError, OverflowError)
-
-
-def _read_checkpoint(path: Path) -> _Checkpoint:
+    Raises
+    ------
+    InputError
+        The folder exists.
+    """
+    check_free(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    temporary.mkdir()
     try:
-        saved = read_arrays(path, ("done", "files", "lengths", "context", "sum"))
-        content: dict[str, Any] = {
-            "done": int(saved["done"]),
-            "files": dict(zip(saved["files"].tolist(), saved["lengths"].tolist(), strict=True)),
-            "context": saved["context"].tobytes(),
-        }
-        checkpoint = _Checkpoint.model_validate(content)
-        if checkpoint.sum() != str(saved["sum"]):
-            raise ValueError("its sum is wrong")
-        return checkpoint
-    except InputError as error:
-        raise InputError(f"{error}; remove its folder to start anew") from error
-    except (ValidationError, *_DAMAGE) as error:
-        raise InputError(
-            f"{path} is damaged ({one_line(error)}); remove its folder to start anew"
-        ) from error
-
-
-def _on_disk(path: Path) -> int:
-    """Length in bytes, after everything written has reached the disk."""
-    with path.open("rb") as file:
-        os.fsync(file.fileno())
-        return file.seek(0, os.SEEK_END)
-
-
-def _set_dcd_length(path: Path, snapshots: int) -> None:
-    """The header's number of snapshots and last step."""
-    with path.open("r+b") as file:
-        for offset in (8, 20):
-            file.seek(offset)
-            file.write(struct.pack("<i", snapshots))
+        yield temporary
+        check_free(path)
+        temporary.rename(path)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)

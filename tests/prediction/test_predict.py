@@ -166,7 +166,7 @@ def test_the_command(model: Path, tmp_path: Path) -> None:
     assert done.exit_code == 0, done.output
     assert "1. mcl1_lig_43: stays within 2 Å" in done.output
     again = CliRunner().invoke(app, [*words, "-o", str(output)])
-    assert again.exit_code == 1 and "exists already" in again.output
+    assert again.exit_code == 1 and "exists; choose another name" in again.output
     before = (output / "trajectory.dcd").read_bytes()
     anew = CliRunner().invoke(app, [*words, "-o", str(output), "--restart"])
     assert anew.exit_code == 0, anew.output

@@ -18,6 +18,7 @@ from ...structure.complex import Complex
 from ...structure.parts import whole_molecules
 from ...structure.residues import selection_of
 from ...utils.files import complete
+from ..job import Job
 from ..masses import masses
 from ..modes import Setup
 from ..outcome import COLUMNS, ENERGIES
@@ -40,16 +41,9 @@ class Collected:
 
 
 def collect(
-    raw: Collected,
-    setup: Setup,
-    settings: MDSettings,
-    exported: Exported,
-    topology: app.Topology,
-    written: np.ndarray,
-    total: int,
-    target: Path,
+    raw: Collected, job: Job, exported: Exported, topology: app.Topology, written: np.ndarray
 ) -> Path:
-    """Write trajectory and energies.csv into `target`; the latter's path.
+    """Write trajectory and energies.csv into the folder of the run; the latter's path.
 
     The state at time 0 is left out.  Protein and ligand are put together; what has no box of its
     own is moved back to where it was.
@@ -59,9 +53,10 @@ def collect(
     SimulationError
         Snapshots are missing, the ligand left the pocket, or an atom that stands still moved.
     """
+    setup, settings, target = job.setup, job.settings, job.partial.run
     energies = target / ENERGIES
     with complete(energies) as temporary:
-        temporary.write_text(_table(raw.energies, settings, total, setup.periodic))
+        temporary.write_text(_table(raw.energies, settings, job.snapshots, setup.periodic))
     complex = _written_complex(setup, topology, written)
     still = np.flatnonzero(masses(setup.system)[written] == 0)
     with (
@@ -77,8 +72,8 @@ def collect(
                 [openmm.Vec3(*row) for row in box] * unit.nanometer if setup.periodic else None
             )
             writer.writeModel(whole * unit.nanometer, periodicBoxVectors=box_vectors)
-    if number != total:
-        raise SimulationError(f"{raw.coordinates} has {number} snapshots, not {total}")
+    if number != job.snapshots:
+        raise SimulationError(f"{raw.coordinates} has {number} snapshots, not {job.snapshots}")
     return energies
 
 

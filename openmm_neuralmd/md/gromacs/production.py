@@ -9,17 +9,10 @@ from pathlib import Path
 
 from ...errors import InputError
 from ...utils.progress import Advance, silent
-from ...utils.resume import PartialRun, check_free
 from ..equilibration import duration
 from ..folder import ComplexFolder
-from ..modes import build
-from ..outcome import (
-    ReferenceRun,
-    identity,
-    publish,
-    record,
-    summary,
-)
+from ..job import Job, Written
+from ..outcome import ReferenceRun
 from ..selection import part_of_topology, written_atoms
 from ..settings import MDSettings
 from ..subsystem import nonbonded_force
@@ -85,28 +78,23 @@ def run_gromacs(
     SimulationError
         The ligand left the pocket.
     """
-    settings, output = settings or MDSettings(), Path(output)
+    settings = settings or MDSettings()
     check(settings)
-    check_free(output)
-    folder = ComplexFolder.of(folder)
     gmx = find_gmx()
-    setup, total = build(folder, settings), settings.snapshots(time_ps)
-    partial = PartialRun(output, identity(folder, settings, ENGINE))
+    job = Job.begin(folder, Path(output), time_ps, settings, ENGINE)
+    setup, partial = job.setup, job.partial
     written = written_atoms(setup.complex, settings.write)
     forces = parameters.nonbonded(nonbonded_force(setup.system), extent(setup.complex.positions))
     exported = export(setup, forces.cutoff, written, partial.folder)
     work = Work(gmx, partial.folder, setup, settings, forces, exported, checkpoint_seconds)
     _equilibrate(work, progress)
-    first, seconds = _produce(work, total, progress)
+    first, seconds = _produce(work, job.snapshots, progress)
     topology = part_of_topology(setup.topology, written)
     raw = Collected(partial.folder / "production.xtc", partial.folder / "production.edr")
-    energies = collect(raw, setup, settings, exported, topology, written, total, partial.run)
-    run = summary(output, settings, energies, total, first, seconds)
-    content = record(folder, setup, settings, written, run, _engine(work))
+    energies = collect(raw, job, exported, topology, written)
     for name in INPUTS:
         shutil.copyfile(partial.folder / name, partial.run / name)
-    publish(partial, setup, topology, written, content, folder)
-    return run
+    return job.finish(Written(written, topology, energies, _engine(work)), first, seconds)
 
 
 def check(settings: MDSettings) -> None:
