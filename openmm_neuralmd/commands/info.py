@@ -33,7 +33,7 @@ def info(
 
     complex = None
     if complex_file is not None:
-        complex, _ = Source(complex_file, None, None, ligand, sdf, coordinates).read()
+        complex, _ = Source(complex_file, coordinates, ligand=ligand, sdf=sdf).read()
     description = describe_file(
         file,
         complex=complex,

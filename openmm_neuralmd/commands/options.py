@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -104,6 +105,34 @@ Restart = Annotated[
         "--restart", help="Start again from the beginning; move existing output to another folder."
     ),
 ]
+
+
+@dataclass(frozen=True)
+class Device:
+    """Where OpenMM computes."""
+
+    platform: Annotated[
+        str | None, typer.Option(metavar="NAME", help="OpenMM platform. Default: the fastest.")
+    ] = None
+    platform_property: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--property",
+            metavar="NAME=VALUE",
+            help="Platform property, such as Precision=mixed or Threads=2. Can be repeated.",
+        ),
+    ] = None
+
+    def choices(self) -> dict[str, Any]:
+        """Platform and its properties, where they were given.
+
+        Say so where the platform is not to be trusted.
+        """
+        properties = read_properties(self.platform_property, self.platform)
+        warn_of_platform(self.platform)
+        return (
+            {} if self.platform is None else {"platform": self.platform, "properties": properties}
+        )
 
 
 def one_of(**given: object) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,6 +11,7 @@ import typer
 
 from . import options
 from .command import say, set_aside
+from .grouped import grouped
 
 if TYPE_CHECKING:
     from ..md.folder import ComplexFolder
@@ -32,6 +34,125 @@ _PREPARATION = "Preparation (PROTEIN.pdb LIGAND.sdf)"
 _IMPORT = "Import (existing parameters)"
 
 
+@dataclass(frozen=True)
+class Preparation:
+    """Settings of a preparation that options give; None where the default holds."""
+
+    ph: Annotated[
+        float | None,
+        typer.Option(
+            metavar="PH",
+            help="pH that protonates residues without hydrogens. Default: 7.4.",
+            rich_help_panel=_PREPARATION,
+        ),
+    ] = None
+    charges: Annotated[
+        str | None,
+        typer.Option(
+            metavar="METHOD",
+            help="Charges of the ligand: am1bcc, am1bcc-sp, mmff94, gasteiger or sdf (partial "
+            "charges in the SDF). Default: am1bcc-sp if sqm is installed.",
+            rich_help_panel=_PREPARATION,
+        ),
+    ] = None
+    solvent: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Solvent model: vacuum, obc2, gbn2 or explicit. Default: obc2.",
+            rich_help_panel=_PREPARATION,
+        ),
+    ] = None
+    waters: Annotated[
+        str | None,
+        typer.Option(
+            metavar="keep|drop",
+            help="Keep or drop the water in PROTEIN. Default: keep it in explicit solvent only.",
+            rich_help_panel=_PREPARATION,
+        ),
+    ] = None
+    nonstandard: Annotated[
+        str | None,
+        typer.Option(
+            metavar="replace|refuse",
+            help="Treatment of modified residues without parameters. Default: replace.",
+            rich_help_panel=_PREPARATION,
+        ),
+    ] = None
+    drop: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="RESIDUE",
+            help="Name of residues to leave out. Can be repeated.",
+            rich_help_panel=_PREPARATION,
+        ),
+    ] = None
+    platform: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="OpenMM platform of the minimisation. Default: the fastest.",
+            rich_help_panel=_PREPARATION,
+        ),
+    ] = None
+    relax: Annotated[
+        float | None,
+        typer.Option(
+            metavar="TIME",
+            parser=options.time_option,
+            help="Equilibrate a box of explicit solvent at 1 bar for this time, with the solute "
+            "restrained, such as 30ps.",
+            rich_help_panel=_PREPARATION,
+        ),
+    ] = None
+    engine: Annotated[
+        str | None,
+        typer.Option(
+            metavar="openmm|gromacs",
+            help="Engine of --relax. Default: openmm.",
+            rich_help_panel=_PREPARATION,
+        ),
+    ] = None
+
+    def choices(self) -> dict[str, Any]:
+        """Settings that were given, by their names in `PrepareSettings`."""
+        choices: dict[str, Any] = {
+            "ph": self.ph,
+            "charges": self.charges,
+            "solvent": self.solvent,
+            "waters": self.waters,
+            "nonstandard": self.nonstandard,
+            "drop": tuple(self.drop) if self.drop else None,
+            "platform": self.platform,
+            "relax_ps": self.relax,
+            "engine": self.engine,
+        }
+        return {name: value for name, value in choices.items() if value is not None}
+
+
+@dataclass(frozen=True)
+class Import:
+    """Options of an import."""
+
+    sdf: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="SDF with the bond orders of an imported ligand. Default: perceive them.",
+            rich_help_panel=_IMPORT,
+        ),
+    ] = None
+    include: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Folder searched for #include files of a GROMACS topology.",
+            rich_help_panel=_IMPORT,
+        ),
+    ] = None
+
+
+@grouped
 def prepare(
     structure: Annotated[
         Path, typer.Argument(metavar="PROTEIN", help="PDB, mmCIF, prmtop, top or System XML.")
@@ -54,116 +175,16 @@ def prepare(
         str | None,
         typer.Option(metavar="NAME", help="Name of the complex. Default: name of the folder."),
     ] = None,
-    ph: Annotated[
-        float | None,
-        typer.Option(
-            metavar="PH",
-            help="pH that protonates residues without hydrogens. Default: 7.4.",
-            rich_help_panel=_PREPARATION,
-        ),
-    ] = None,
-    charges: Annotated[
-        str | None,
-        typer.Option(
-            metavar="METHOD",
-            help="Charges of the ligand: am1bcc, am1bcc-sp, mmff94, gasteiger or sdf (partial "
-            "charges in the SDF). Default: am1bcc-sp if sqm is installed.",
-            rich_help_panel=_PREPARATION,
-        ),
-    ] = None,
-    solvent: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME",
-            help="Solvent model: vacuum, obc2, gbn2 or explicit. Default: obc2.",
-            rich_help_panel=_PREPARATION,
-        ),
-    ] = None,
-    waters: Annotated[
-        str | None,
-        typer.Option(
-            metavar="keep|drop",
-            help="Keep or drop the water in PROTEIN. Default: keep it in explicit solvent only.",
-            rich_help_panel=_PREPARATION,
-        ),
-    ] = None,
-    nonstandard: Annotated[
-        str | None,
-        typer.Option(
-            metavar="replace|refuse",
-            help="Treatment of modified residues without parameters. Default: replace.",
-            rich_help_panel=_PREPARATION,
-        ),
-    ] = None,
-    drop: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="RESIDUE",
-            help="Name of residues to leave out. Can be repeated.",
-            rich_help_panel=_PREPARATION,
-        ),
-    ] = None,
-    platform: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME",
-            help="OpenMM platform of the minimisation. Default: the fastest.",
-            rich_help_panel=_PREPARATION,
-        ),
-    ] = None,
-    relax: Annotated[
-        float | None,
-        typer.Option(
-            metavar="TIME",
-            parser=options.time_option,
-            help="Equilibrate a box of explicit solvent at 1 bar for this time, with the solute "
-            "restrained, such as 30ps.",
-            rich_help_panel=_PREPARATION,
-        ),
-    ] = None,
-    engine: Annotated[
-        str | None,
-        typer.Option(
-            metavar="openmm|gromacs",
-            help="Engine of --relax. Default: openmm.",
-            rich_help_panel=_PREPARATION,
-        ),
-    ] = None,
-    sdf: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE",
-            help="SDF with the bond orders of an imported ligand. Default: perceive them.",
-            rich_help_panel=_IMPORT,
-        ),
-    ] = None,
-    include: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="DIR",
-            help="Folder searched for #include files of a GROMACS topology.",
-            rich_help_panel=_IMPORT,
-        ),
-    ] = None,
+    *,
+    preparation: Preparation,
+    imported: Import,
     restart: options.Restart = False,
 ) -> None:
     """Prepare or import, depending on the suffix of the first file."""
-    choices: dict[str, Any] = {
-        "ph": ph,
-        "charges": charges,
-        "solvent": solvent,
-        "waters": waters,
-        "nonstandard": nonstandard,
-        "drop": tuple(drop) if drop else None,
-        "platform": platform,
-        "relax_ps": relax,
-        "engine": engine,
-    }
-    given = {key: value for key, value in choices.items() if value is not None}
-    imported: dict[str, Any] = {"sdf": sdf, "include": include}
+    given, files = preparation.choices(), asdict(imported)
     kind = IMPORTED.get(structure.suffix.lower())
-    _refuse_stray(kind, given, imported)
-    options.warn_of_platform(platform)
+    _refuse_stray(kind, given, files)
+    options.warn_of_platform(preparation.platform)
     if restart:
         moved = set_aside([output], output.with_name(f"{output.name}.previous"))
         say(f"the earlier folder is now in {moved}" if moved else "nothing to set aside")
@@ -171,8 +192,8 @@ def prepare(
         folder = _prepare(structure, partner, output, ligand, name, given)
     else:
         if kind != "gromacs":
-            del imported["include"]
-        folder = _import(kind, structure, partner, output, ligand=ligand, name=name, **imported)
+            del files["include"]
+        folder = _import(kind, structure, partner, output, ligand=ligand, name=name, **files)
     _report(folder)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,7 +11,7 @@ import typer
 from ..utils.times import show_time
 from . import options
 from .command import resumable, say, set_aside
-from .options import read_properties
+from .grouped import grouped
 
 if TYPE_CHECKING:
     from ..md.settings import MDSettings
@@ -26,6 +27,130 @@ ENGINES = ("openmm", "gromacs")
 _SYSTEM, _OUTPUT = "Physics", "Output"
 
 
+@dataclass(frozen=True)
+class Request:
+    """Settings of the MD that options give; None where the default of `MDSettings` holds."""
+
+    mode: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Atoms that move. flexible: all (default); pocket: the ligand and residues near "
+            "it; rigid: the ligand only.",
+            rich_help_panel=_SYSTEM,
+        ),
+    ] = None
+    interval: Annotated[
+        float | None,
+        typer.Option(
+            metavar="TIME",
+            parser=options.time_option,
+            help="Time between snapshots. Default: 1ps.",
+            rich_help_panel=_OUTPUT,
+        ),
+    ] = None
+    timestep: Annotated[
+        float | None,
+        typer.Option(
+            metavar="TIME",
+            parser=options.time_option,
+            help="Integration time step. Default: 4fs.",
+            rich_help_panel=_SYSTEM,
+        ),
+    ] = None
+    hydrogen_mass: Annotated[
+        float | None,
+        typer.Option(
+            metavar="AMU",
+            help="Hydrogen mass, taken from the bonded heavy atom; 0 keeps the real masses. "
+            "Default: 4.",
+            rich_help_panel=_SYSTEM,
+        ),
+    ] = None
+    temperature: Annotated[
+        float | None,
+        typer.Option(metavar="K", help="Temperature. Default: 300.", rich_help_panel=_SYSTEM),
+    ] = None
+    ensemble: Annotated[
+        str | None,
+        typer.Option(
+            metavar="npt|nvt",
+            help="Ensemble of production in a periodic box. Default: npt, at 1 bar.",
+            rich_help_panel=_SYSTEM,
+        ),
+    ] = None
+    equilibration: Annotated[
+        float | None,
+        typer.Option(
+            metavar="TIME",
+            parser=options.time_option,
+            help="Equilibration time. Default: 200ps in a periodic box, otherwise 20ps.",
+            rich_help_panel=_SYSTEM,
+        ),
+    ] = None
+    cutoff: Annotated[
+        float | None,
+        typer.Option(
+            metavar="NM",
+            help="Cutoff for systems without a periodic box. Default: none in mode flexible, 1.2 "
+            "in mode pocket.",
+            rich_help_panel=_SYSTEM,
+        ),
+    ] = None
+    dielectric: Annotated[
+        str | None,
+        typer.Option(
+            metavar="4r|vacuum",
+            help="Dielectric between ligand and protein in mode rigid. Default: 4r.",
+            rich_help_panel=_SYSTEM,
+        ),
+    ] = None
+    labels: Annotated[
+        bool,
+        typer.Option(
+            "--labels",
+            help="Write ligand forces and energies of every snapshot to labels.npz.",
+            rich_help_panel=_OUTPUT,
+        ),
+    ] = False
+    file_format: Annotated[
+        str | None,
+        typer.Option(
+            "--format",
+            metavar="xtc|dcd",
+            help="Trajectory format. Default: xtc.",
+            rich_help_panel=_OUTPUT,
+        ),
+    ] = None
+    write: Annotated[
+        str | None,
+        typer.Option(
+            metavar="solute|all",
+            help="Atoms in the trajectory; solute leaves out water and salt. Default: solute.",
+            rich_help_panel=_OUTPUT,
+        ),
+    ] = None
+
+    def choices(self) -> dict[str, Any]:
+        """Settings that were given, by their names in `MDSettings`."""
+        choices: dict[str, Any] = {
+            "mode": self.mode,
+            "interval_ps": self.interval,
+            "timestep_fs": None if self.timestep is None else self.timestep * 1000,
+            "hydrogen_mass": self.hydrogen_mass,
+            "temperature": self.temperature,
+            "ensemble": self.ensemble,
+            "equilibration_ps": self.equilibration,
+            "cutoff": self.cutoff,
+            "dielectric": self.dielectric,
+            "labels": self.labels,
+            "format": self.file_format,
+            "write": self.write,
+        }
+        return {name: value for name, value in choices.items() if value is not None}
+
+
+@grouped
 def reference(
     folder: Annotated[
         Path, typer.Argument(metavar="COMPLEX", help="Folder written by neuralmd prepare.")
@@ -43,116 +168,9 @@ def reference(
     engine: Annotated[
         str, typer.Option(metavar="openmm|gromacs", help="MD engine; gromacs runs gmx from PATH.")
     ] = "openmm",
-    mode: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME",
-            help="Atoms that move. flexible: all (default); pocket: the ligand and residues near "
-            "it; rigid: the ligand only.",
-            rich_help_panel=_SYSTEM,
-        ),
-    ] = None,
-    interval: Annotated[
-        float | None,
-        typer.Option(
-            metavar="TIME",
-            parser=options.time_option,
-            help="Time between snapshots. Default: 1ps.",
-            rich_help_panel=_OUTPUT,
-        ),
-    ] = None,
-    timestep: Annotated[
-        float | None,
-        typer.Option(
-            metavar="TIME",
-            parser=options.time_option,
-            help="Integration time step. Default: 4fs.",
-            rich_help_panel=_SYSTEM,
-        ),
-    ] = None,
-    hydrogen_mass: Annotated[
-        float | None,
-        typer.Option(
-            metavar="AMU",
-            help="Hydrogen mass, taken from the bonded heavy atom; 0 keeps the real masses. "
-            "Default: 4.",
-            rich_help_panel=_SYSTEM,
-        ),
-    ] = None,
-    temperature: Annotated[
-        float | None,
-        typer.Option(metavar="K", help="Temperature. Default: 300.", rich_help_panel=_SYSTEM),
-    ] = None,
-    ensemble: Annotated[
-        str | None,
-        typer.Option(
-            metavar="npt|nvt",
-            help="Ensemble of production in a periodic box. Default: npt, at 1 bar.",
-            rich_help_panel=_SYSTEM,
-        ),
-    ] = None,
-    equilibration: Annotated[
-        float | None,
-        typer.Option(
-            metavar="TIME",
-            parser=options.time_option,
-            help="Equilibration time. Default: 200ps in a periodic box, otherwise 20ps.",
-            rich_help_panel=_SYSTEM,
-        ),
-    ] = None,
-    cutoff: Annotated[
-        float | None,
-        typer.Option(
-            metavar="NM",
-            help="Cutoff for systems without a periodic box. Default: none in mode flexible, 1.2 "
-            "in mode pocket.",
-            rich_help_panel=_SYSTEM,
-        ),
-    ] = None,
-    dielectric: Annotated[
-        str | None,
-        typer.Option(
-            metavar="4r|vacuum",
-            help="Dielectric between ligand and protein in mode rigid. Default: 4r.",
-            rich_help_panel=_SYSTEM,
-        ),
-    ] = None,
-    labels: Annotated[
-        bool,
-        typer.Option(
-            "--labels",
-            help="Write ligand forces and energies of every snapshot to labels.npz.",
-            rich_help_panel=_OUTPUT,
-        ),
-    ] = False,
-    file_format: Annotated[
-        str | None,
-        typer.Option(
-            "--format",
-            metavar="xtc|dcd",
-            help="Trajectory format. Default: xtc.",
-            rich_help_panel=_OUTPUT,
-        ),
-    ] = None,
-    write: Annotated[
-        str | None,
-        typer.Option(
-            metavar="solute|all",
-            help="Atoms in the trajectory; solute leaves out water and salt. Default: solute.",
-            rich_help_panel=_OUTPUT,
-        ),
-    ] = None,
-    platform: Annotated[
-        str | None, typer.Option(metavar="NAME", help="OpenMM platform. Default: the fastest.")
-    ] = None,
-    platform_property: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--property",
-            metavar="NAME=VALUE",
-            help="Platform property, such as Precision=mixed or Threads=2. Can be repeated.",
-        ),
-    ] = None,
+    *,
+    request: Request,
+    device: options.Device,
     checkpoint: Annotated[
         float,
         typer.Option(min=0, metavar="SECONDS", help="Wall time between checkpoints."),
@@ -163,27 +181,10 @@ def reference(
     """Check the options, run, and print a summary."""
     if engine not in ENGINES:
         raise typer.BadParameter(f"unknown engine '{engine}'; known: {', '.join(ENGINES)}")
-    choices: dict[str, Any] = {
-        "mode": mode,
-        "interval_ps": interval,
-        "timestep_fs": None if timestep is None else timestep * 1000,
-        "hydrogen_mass": hydrogen_mass,
-        "temperature": temperature,
-        "ensemble": ensemble,
-        "equilibration_ps": equilibration,
-        "cutoff": cutoff,
-        "dielectric": dielectric,
-        "format": file_format,
-        "write": write,
-        "platform": platform,
-        "properties": read_properties(platform_property, platform),
-        "seed": seed,
-    }
     from ..md.settings import MDSettings
 
-    options.warn_of_platform(platform)
-    given = {key: value for key, value in choices.items() if value is not None}
-    settings = MDSettings(labels=labels, **given)
+    given = request.choices() | device.choices()
+    settings = MDSettings(**given if seed is None else given | {"seed": seed})
     settings.check()
     target = output or folder / settings.mode
     if restart:

@@ -11,7 +11,7 @@ import typer
 from ..utils.times import show_time, whole_strides
 from . import options
 from .command import resumable, say, set_aside
-from .options import read_properties
+from .grouped import grouped
 from .sources import Source
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ EXAMPLE = (
 )
 
 
+@grouped
 def simulate(
     model: Annotated[str, typer.Argument(help="Model file, or name of a bundled model.")],
     output: Annotated[
@@ -47,15 +48,8 @@ def simulate(
     snapshots: Annotated[
         int | None, typer.Option(min=1, metavar="N", help="Number of snapshots, instead of --time.")
     ] = None,
-    complex_file: options.ComplexFile = None,
-    coordinates: options.Coordinates = None,
-    trajectory: options.Trajectory = None,
-    ligand: options.Ligand = None,
-    sdf: options.Sdf = None,
-    interval: options.Interval = None,
-    stride: options.Stride = None,
-    boundaries: options.Boundaries = None,
-    example: options.Example = None,
+    *,
+    source: Source,
     start: Annotated[
         int | None,
         typer.Option(
@@ -64,17 +58,7 @@ def simulate(
             help="Snapshot of the trajectory to start from, counted from 0. Default: the last.",
         ),
     ] = None,
-    platform: Annotated[
-        str | None, typer.Option(metavar="NAME", help="OpenMM platform. Default: the fastest.")
-    ] = None,
-    platform_property: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--property",
-            metavar="NAME=VALUE",
-            help="Platform property, such as Precision=mixed or Threads=2. Can be repeated.",
-        ),
-    ] = None,
+    device: options.Device,
     precision: Annotated[
         str, typer.Option(metavar="single|double", help="Precision of the network.")
     ] = "single",
@@ -89,20 +73,8 @@ def simulate(
 ) -> None:
     """Check the options, read the complex and its known snapshots, and run."""
     options.one_of(__time=time, __snapshots=snapshots)
-    source = Source(
-        complex_file,
-        example,
-        trajectory,
-        ligand,
-        sdf,
-        coordinates,
-        interval,
-        stride,
-        tuple(boundaries) if boundaries else None,
-    )
     source.check()
-    properties = read_properties(platform_property, platform)
-    options.warn_of_platform(platform)
+    chosen = device.choices()
     if output.suffix.lower() != ".dcd":
         raise typer.BadParameter(f"{output}: the trajectory is a DCD file; name it NAME.dcd")
     from ..model import load_model
@@ -110,18 +82,17 @@ def simulate(
 
     loaded = load_model(model)
     complex, known = source.read()
-    given = interval if known is None else known.interval_ps
+    given = source.interval if known is None else known.interval_ps
     loaded = loaded if given is None else loaded.at_interval(given, complex.name)
     step = loaded.card.interval_ps
     count = snapshots if time is None else _whole(time, step)
     assert count is not None
     complex = loaded.fitted(complex)
     history = _history(complex, known, start, loaded.dynamics.least_known)
-    inputs = (Path(model), complex_file, coordinates, trajectory, sdf)
-    _make_room(output, inputs, restart)
+    _make_room(output, (Path(model), *source.files), restart)
     say(f"{count} snapshots, {show_time(step)} apart: {show_time(count * step)} in all")
     _announce(loaded, history)
-    settings = RunSettings(platform, properties, backend, precision, seed=seed)
+    settings = RunSettings(**chosen, backend=backend, precision=precision, seed=seed)
     _run(loaded, history, count, output, settings)
 
 

@@ -17,17 +17,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Source:
-    """What was given on the command line; see `options`."""
+    """Options that name a complex and its known snapshots."""
 
-    complex_file: Path | None = None
-    example: str | None = None
-    trajectory: Path | None = None
-    ligand: str | None = None
-    sdf: Path | None = None
-    coordinates: Path | None = None
-    interval: float | None = None
-    stride: int | None = None
-    boundaries: tuple[int, ...] | None = None
+    complex_file: options.ComplexFile = None
+    coordinates: options.Coordinates = None
+    trajectory: options.Trajectory = None
+    ligand: options.Ligand = None
+    sdf: options.Sdf = None
+    interval: options.Interval = None
+    stride: options.Stride = None
+    boundaries: options.Boundaries = None
+    example: options.Example = None
 
     def check(self) -> None:
         """Refuse, as wrong usage, no complex, two, or an example mixed with files."""
@@ -51,6 +51,11 @@ class Source:
         from ..examples import example_sdf
 
         return self.sdf if self.example is None else example_sdf(self.example)
+
+    @property
+    def files(self) -> tuple[Path | None, ...]:
+        """Files that are read, None for those that were not given."""
+        return self.complex_file, self.coordinates, self.trajectory, self.sdf
 
     def read(self) -> tuple[Complex, Snapshots | None]:
         """The complex, and its known snapshots where there is a trajectory."""

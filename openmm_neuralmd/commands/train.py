@@ -13,6 +13,7 @@ import typer
 from ..utils.times import show_time
 from . import options
 from .command import resumable, say, set_aside
+from .grouped import grouped
 from .sources import Source
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ OUTPUTS = (
 )
 
 
+@grouped
 def train(
     settings_file: Annotated[
         Path | None,
@@ -50,15 +52,8 @@ def train(
     name: Annotated[
         str | None, typer.Option(metavar="NAME", help="Name of the model. Default: the complex.")
     ] = None,
-    complex_file: options.ComplexFile = None,
-    coordinates: options.Coordinates = None,
-    trajectory: options.Trajectory = None,
-    ligand: options.Ligand = None,
-    sdf: options.Sdf = None,
-    interval: options.Interval = None,
-    stride: options.Stride = None,
-    boundaries: options.Boundaries = None,
-    example: options.Example = None,
+    *,
+    source: Source,
     runs: Annotated[
         list[Path] | None,
         typer.Option(
@@ -80,17 +75,6 @@ def train(
     restart: options.Restart = False,
 ) -> None:
     """Read the settings from a file or from the options, and train."""
-    source = Source(
-        complex_file,
-        example,
-        trajectory,
-        ligand,
-        sdf,
-        coordinates,
-        interval,
-        stride,
-        tuple(boundaries) if boundaries else None,
-    )
     overrides = {"name": name, "epochs": epochs, "seed": seed, "dynamics": dynamics}
     given = {key: value for key, value in overrides.items() if value is not None}
     if settings_file is not None and source != Source():
