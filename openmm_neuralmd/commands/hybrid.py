@@ -56,7 +56,7 @@ def hybrid(
     from ..utils.progress import progress_bar
 
     chosen = HybridSettings() if settings is None else read_hybrid(settings)
-    step = load_model(model).card.interval_ps
+    step = chosen.jump.fitted(load_model(model)).card.interval_ps
     total = whole_strides(time, step)
     say(f"{total} snapshots, {show_time(step)} apart: {show_time(total * step)} in all")
     hint = "run the same command again to go on after the last snapshot"

@@ -68,6 +68,8 @@ class Jump:
 class NeuralMDJumpMove(MCMCMove):
     """One snapshot Δ by a learned model, relaxed by all-atom physics, or by MD where that fails.
 
+    With `draw` 'independent' the pose is one of the learned ensemble, whatever came before.
+
     The model moves the ligand's heavy atoms; hydrogens follow; ligand and surroundings are
     minimised with the heavy atoms held at the jumped pose; its energy is set against that of the
     pose before, minimised in the same way; everything then moves for `relax_ps`.  A pose that fails
@@ -80,7 +82,7 @@ class NeuralMDJumpMove(MCMCMove):
     Parameters
     ----------
     model : str or path
-        Bundled name or file, of a dynamics that jumps (ODE or SDE).
+        Bundled name or file, of a dynamics that jumps.
     folder : path
         Of the complex (`prepare`).
     md : MDSettings, optional
@@ -123,10 +125,13 @@ class NeuralMDJumpMove(MCMCMove):
         self.model_path, self.folder_path = str(model), str(folder)
         self.md, self.settings, self.seed = md or MDSettings(), settings or JumpSettings(), seed
         opened = ComplexFolder.open(folder)
-        self.model = load_model(model)
+        self.model = self.settings.fitted(load_model(model))
         self.setup: Setup = build(opened, self.md)
-        self.complex: Complex = self.model.fitted(self.setup.complex)
         self.ligand = Chem.MolFromMolFile(str(opened.path / LIGAND), removeHs=False)
+        known_bonds = self.ligand is not None  # without valid bond orders most models go on
+        complex = self.setup.complex
+        complex = complex.with_molecule(self.ligand) if known_bonds else complex
+        self.complex: Complex = self.model.fitted(complex)
         self.steps = self._whole_steps(self.model.card.interval_ps)
         nothing = np.zeros((0, len(self.complex.ligand_sites), 3))
         self.history = RunHistory(self.complex, nothing if known is None else known)
@@ -250,7 +255,8 @@ class NeuralMDJumpMove(MCMCMove):
         positions, box = self.present(sampler_state)
         whole = self.history.whole(positions, box)
         with part("jump"):
-            following = rollout(self.model, self.complex, self.history.known, 1, seed=seed)[0]
+            known = None if self.settings.draw == "independent" else self.history.known
+            following = rollout(self.model, self.complex, known, 1, seed=seed)[0]
         with part("hydrogens"):
             raw = self.history.placed(following, whole)
         energy, relaxed = float("nan"), None

@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-from ..errors import InputError
+from ..errors import InputError, ModelError
 from ..md.settings import MDSettings
+from ..model import Model
 from ..utils.settings import made, read_mapping
 
 EXAMPLE = "examples/hybrid.yaml"
@@ -32,6 +33,11 @@ class JumpSettings:
         kJ/mol by which the minimised pose may be worse than the one before.
     pocket_limit : float
         nm from the ligand to the nearest Cα.
+    draw : {'forecast', 'independent'}
+        What a jump is: the snapshot after the known ones, or a pose drawn from the learned
+        ensemble whatever is known, which needs a model that starts from one structure.
+    interval_ps : float or None
+        Stride Δ of a model that is exact at any, in ps; the model's own by default.
     """
 
     radius: float = 0.5
@@ -40,6 +46,25 @@ class JumpSettings:
     relax_ps: float = 1.0
     energy_window: float = 60.0
     pocket_limit: float = 1.0
+    draw: Literal["forecast", "independent"] = "forecast"
+    interval_ps: float | None = None
+
+    def fitted(self, model: Model) -> Model:
+        """The model at this stride.
+
+        Raises
+        ------
+        ModelError
+            It knows another stride only, or cannot draw without known snapshots.
+        """
+        if self.draw == "independent" and model.dynamics.least_known > 0:
+            raise ModelError(
+                f"model '{model.card.name}' forecasts from known snapshots and has no ensemble to "
+                "draw independent poses from; use neuralmd-ou, or draw: forecast"
+            )
+        if self.interval_ps is None:
+            return model
+        return model.at_interval(self.interval_ps, "interval_ps of the jumps")
 
     def check(self) -> None:
         """Refuse what cannot be run.
@@ -51,6 +76,8 @@ class JumpSettings:
         for name in ("radius", "stiffness", "iterations", "pocket_limit"):
             if not 0 < getattr(self, name) < 1e9:
                 raise InputError(f"{name} must be positive, not {getattr(self, name):g}")
+        if self.interval_ps is not None and not 0 < self.interval_ps < 1e9:
+            raise InputError(f"interval_ps must be positive, not {self.interval_ps:g}")
         if not 0 <= self.relax_ps < 1e9:
             raise InputError(f"relax_ps must not be negative, and is {self.relax_ps:g}")
         if not self.energy_window < math.inf:
