@@ -7,12 +7,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import gammaln
+from scipy.stats import rankdata
 
 from openmm_neuralmd.analysis.ensemble import torsion_divergence
 
 Array = NDArray[np.float64]
 LAGS = (1.0, 10.0, 80.0)
 """ps."""
+CONTACT, NEAR = 4.5, 7.0
+"""Å between heavy atoms: in contact; near enough in the given pose to be scored."""
 
 
 @dataclass
@@ -37,13 +40,17 @@ class Forecast:
 
 @dataclass
 class Truth:
-    """Snapshots (S, 3n) that a forecast is judged by, the given pose (3n,), and correlations."""
+    """Snapshots (S, 3n) that a forecast is judged by, the given pose (3n,), and correlations.
+
+    `pocket` (p, 3) are the pocket's heavy atoms as given: contacts are counted with these.
+    """
 
     pose: Array
     frames: Array
     quadruples: NDArray[np.int64]
     metric: Array
     correlation: Array
+    pocket: Array
 
     @property
     def rmsf(self) -> Array:
@@ -55,6 +62,7 @@ def columns(f: Forecast, t: Truth) -> dict[str, float]:
     """Every column that a forecast allows."""
     out = {**_likelihoods(f, t), **_fluctuations(f, t), **_displacement(f, t)}
     if f.draws is not None:
+        out.update(_contacts(f.draws, t))
         root = np.linalg.cholesky(t.metric)
         out["energy_score"] = energy_score(f.draws, t.frames)
         out["energy_score_whitened"] = energy_score(f.draws @ root, t.frames @ root)
@@ -108,6 +116,32 @@ def _displacement(f: Forecast, t: Truth) -> dict[str, float]:
         "u_error": float(np.sqrt((u - true) @ (u - true) / n)),
         "u_cosine": float(u @ true) / size if size > 0 else 0.0,
     }
+
+
+def _contacts(draws: Array, t: Truth) -> dict[str, float]:
+    """Brier score of contacts in the snapshots, and AUROC of 'in contact half of the time'."""
+    given = t.pose.reshape(-1, 3)
+    i, p = np.nonzero(np.linalg.norm(given[:, None] - t.pocket, axis=-1) < NEAR)
+    predicted, real = (occupancies(x, i, t.pocket[p]) for x in (draws, t.frames))
+    brier = (predicted - real) ** 2 + real * (1 - real)
+    return {"contact_brier": float(brier.mean()), "contact_auroc": auroc(predicted, real >= 0.5)}
+
+
+def occupancies(x: Array, atoms: NDArray[np.int64], pocket: Array) -> Array:
+    """Share of snapshots (S, 3n) in which ligand atoms (k,) touch pocket atoms (k, 3)."""
+    places = x.reshape(len(x), -1, 3)
+    touching = [np.linalg.norm(snapshot[atoms] - pocket, axis=-1) < CONTACT for snapshot in places]
+    return np.mean(touching, axis=0)
+
+
+def auroc(score: Array, label: NDArray[np.bool_]) -> float:
+    """Probability that a true one has the higher score; ties count half."""
+    if label.all() or not label.any():
+        return float("nan")
+    ranks = rankdata(score)
+    positive = int(label.sum())
+    above = ranks[label].sum() - positive * (positive + 1) / 2
+    return float(above / (positive * (len(label) - positive)))
 
 
 def likelihood(squared: Array, log_precision: float, size: int, freedom: float) -> float:

@@ -21,6 +21,8 @@ COLUMNS = {
     "u_length": "length of u, Å",
     "torsions_bits": "torsions, bits",
     "correlation_error": "correlation error",
+    "contact_brier": "contacts, Brier",
+    "contact_auroc": "contacts, AUROC",
 }
 PAIRED = {"nll": "NLL", "energy_score": "energy score, Å", "log_rmsf_error": "ln RMSF error"}
 

@@ -13,15 +13,12 @@ from __future__ import annotations
 
 import argparse
 import json
-import platform
-import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
-from columns import LAGS, Forecast, Truth, bootstrap, columns, correlation
+from columns import LAGS, Forecast, Truth, columns, correlation
 from models import fit, shuffled_pocket, without_displacement, without_network, without_pocket
 from numpy.typing import NDArray
 from rows import (
@@ -32,6 +29,17 @@ from rows import (
     rmsf_of,
     second_moment,
     true_rmsf,
+)
+from summary import (
+    STRETCHES,
+    Table,
+    machine,
+    mean_over_seeds,
+    paired,
+    show,
+    spread,
+    summary,
+    without,
 )
 
 from openmm_neuralmd.dynamics.ou import NeuralOU, NeuralOUSettings
@@ -47,8 +55,6 @@ from openmm_neuralmd.training.run_statistics import (
 Array = NDArray[np.float64]
 HERE = Path(__file__).parent
 POCKET = HERE.parent / "reference_sets" / "pocket"
-STRETCHES = (10, 30, 100, 300)
-"""ps of MD after equilibration, from the first half of a run."""
 THIN = 5
 """Every fifth snapshot of the truth is used."""
 
@@ -56,37 +62,34 @@ THIN = 5
 def main() -> None:
     """Make the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--protocol", choices=("leave-out", "many"), default="leave-out")
+    parser.add_argument("--protocol", choices=("leave-out", "many"), default="many")
     parser.add_argument("--many", type=Path, help="folder of set 'many' (ID.npz, ...)")
     parser.add_argument("--folds", type=int, default=4)
-    parser.add_argument("--epochs", type=int, default=30)
-    parser.add_argument("--frames", type=int, default=10)
+    parser.add_argument("--epochs", type=int, default=40)
+    parser.add_argument("--frames", type=int, default=20)
     parser.add_argument("--start-share", type=float, default=0.25)
-    parser.add_argument("--members", type=int, default=1)
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--members", type=int, default=5)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--cache", type=Path, default=Path("runs/one_structure"))
     parser.add_argument("--output", type=Path)
     a = parser.parse_args()
     torch.set_num_threads(1)
     pocket = [read_trajectory(folder) for folder in sorted(POCKET.iterdir()) if folder.is_dir()]
     many = train_part(a.many)
-    how = OUFitSettings(epochs=a.epochs, frames=a.frames, start_share=a.start_share, seed=a.seed)
     settings = NeuralOUSettings(members=a.members)
-    table: dict[str, dict[str, dict[str, float]]] = {}
-    for fold in [pocket[k :: a.folds] for k in range(a.folds)]:
-        left_out = {c.target for c in fold}
-        others = [o for o in pocket if o.target not in left_out]
-        train = (others if a.protocol == "leave-out" else []) + many
-        model = fit(train, settings, how, a.cache, "network")
-        alone = [without_pocket(o) for o in train]
-        ligand = fit(alone, settings, how, a.cache, "ligand-only")
-        for c in fold:
-            judge = truth(c, model)
-            for row, forecast in forecasts(c, train, model, ligand, a.seed).items():
-                table.setdefault(row, {})[c.name] = columns(forecast, judge)
-            nll = {row: round(v[c.name].get("nll", np.nan), 3) for row, v in table.items()}
-            print(c.name, nll, flush=True)
-    result = summary(table)
+    seeds: list[Table] = []
+    for seed in a.seeds:
+        how = OUFitSettings(epochs=a.epochs, frames=a.frames, start_share=a.start_share, seed=seed)
+        folds = [pocket[k :: a.folds] for k in range(a.folds)]
+        seeds.append({})
+        for fold in folds:
+            left_out = {c.target for c in fold}
+            others = [o for o in pocket if o.target not in left_out]
+            train = (others if a.protocol == "leave-out" else []) + many
+            one_fold(fold, train, settings, how, a.cache, seeds[-1])
+    result = summary(mean_over_seeds(seeds))
+    result["seeds"] = spread(seeds)
+    result["without_tyk2"] = paired(without(mean_over_seeds(seeds), "tyk2"))
     result["settings"] = {**vars(a), "fit": how.model_dump(), "model": settings.model_dump()}
     result["train"] = [c.name for c in many]
     result["machine"] = machine()
@@ -94,6 +97,26 @@ def main() -> None:
     output.parent.mkdir(parents=True, exist_ok=True)
     output.write_text(json.dumps(result, indent=1, default=str) + "\n", encoding="utf-8")
     show(result)
+
+
+def one_fold(
+    fold: Sequence[RunStatistics],
+    train: Sequence[RunStatistics],
+    settings: NeuralOUSettings,
+    how: OUFitSettings,
+    cache: Path,
+    table: Table,
+) -> None:
+    """Fit on the training complexes, and enter the columns of every complex of the fold."""
+    model = fit(train, settings, how, cache, "network")
+    alone = [without_pocket(o) for o in train]
+    ligand = fit(alone, settings, how, cache, "ligand-only")
+    for c in fold:
+        judge = truth(c, model)
+        for row, forecast in forecasts(c, train, model, ligand, how.seed).items():
+            table.setdefault(row, {})[c.name] = columns(forecast, judge)
+        nll = {row: round(v[c.name].get("nll", np.nan), 3) for row, v in table.items()}
+        print(how.seed, c.name, nll, flush=True)
 
 
 def train_part(folder: Path | None) -> list[RunStatistics]:
@@ -114,6 +137,7 @@ def truth(c: RunStatistics, model: NeuralOU) -> Truth:
         quadruples=rotatable_bonds(c.chemistry).quadruples,
         metric=(metric.modes * metric.values) @ metric.modes.T,
         correlation=correlation([run.reshape(len(run), -1) for run in c.runs], c.interval_ps),
+        pocket=c.pocket.positions,
     )
 
 
@@ -222,96 +246,6 @@ def molecular_dynamics(c: RunStatistics) -> dict[str, Forecast]:
             valid=thin.reshape(len(thin), -1, 3),
         )
     return out
-
-
-def summary(table: dict[str, dict[str, dict[str, float]]]) -> dict[str, Any]:
-    """Means and medians over complexes, and paired differences from the network."""
-    rows: dict[str, Any] = {}
-    for row, complexes in table.items():
-        keys = {key for one in complexes.values() for key in one}
-        rows[row] = {
-            key: {
-                "mean": float(np.mean([o[key] for o in complexes.values() if key in o])),
-                "median": float(np.median([o[key] for o in complexes.values() if key in o])),
-            }
-            for key in sorted(keys)
-        }
-        rows[row]["r_between"] = between(complexes)
-    paired: dict[str, Any] = {}
-    for row, complexes in table.items():
-        for key in ("nll", "nll_gaussian", "energy_score", "log_rmsf_error", "torsions_bits"):
-            names = [n for n in complexes if key in complexes[n] and key in table["network"][n]]
-            if row != "network" and names:
-                away = [complexes[n][key] - table["network"][n][key] for n in names]
-                paired.setdefault(row, {})[key] = bootstrap(np.array(away))
-    return {
-        "rows": rows,
-        "row_minus_network": paired,
-        "complexes": table,
-        "md_equivalent_ps": equivalents(rows),
-    }
-
-
-def between(complexes: dict[str, dict[str, float]]) -> float | None:
-    """Correlation over complexes of the mean RMSF with the true one."""
-    pairs = [(o["rmsf"], o["rmsf_true"]) for o in complexes.values() if "rmsf" in o]
-    if len(pairs) < 3 or np.std([p for p, _ in pairs]) < 1e-9:
-        return None
-    return float(np.corrcoef(np.array(pairs).T)[0, 1])
-
-
-def equivalents(rows: dict[str, Any]) -> dict[str, float]:
-    """Length of MD in ps that is as good as the network, by column (interpolated in ln ps)."""
-    out = {}
-    for key in ("log_rmsf_error", "energy_score", "nll"):
-        lengths = [n for n in STRETCHES if key in rows[f"MD of {n} ps"]]
-        values = [rows[f"MD of {n} ps"][key]["median"] for n in lengths]
-        mine = rows["network"][key]["median"]
-        order = np.argsort(values)
-        log = np.interp(mine, np.array(values)[order], np.log(lengths)[order])
-        out[key] = float(np.exp(log))
-    return out
-
-
-def machine() -> dict[str, Any]:
-    """What made the numbers."""
-    import rdkit
-    import scipy
-
-    return {
-        "date": time.strftime("%Y-%m-%d"),
-        "processor": platform.processor() or platform.machine(),
-        "python": platform.python_version(),
-        "torch": torch.__version__,
-        "numpy": np.__version__,
-        "scipy": scipy.__version__,
-        "rdkit": rdkit.__version__,
-        "threads": torch.get_num_threads(),
-    }
-
-
-def show(result: dict[str, Any]) -> None:
-    """Print the medians."""
-    keys = (
-        "nll",
-        "nll_gaussian",
-        "energy_score",
-        "energy_score_whitened",
-        "log_rmsf_error",
-        "r_within",
-        "u_cosine",
-        "u_length",
-        "u_error",
-        "torsions_bits",
-        "correlation_error",
-    )
-    print("row".ljust(24), *[key[:9].rjust(9) for key in keys])
-    for row, values in result["rows"].items():
-        cells = [f"{values[k]['median']:9.3f}" if k in values else " " * 9 for k in keys]
-        print(row.ljust(24), *cells)
-    for row, values in result["row_minus_network"].items():
-        print(row, "minus network:", {k: [round(x, 3) for x in v] for k, v in values.items()})
-    print(result["md_equivalent_ps"])
 
 
 if __name__ == "__main__":
