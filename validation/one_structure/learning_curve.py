@@ -1,9 +1,9 @@
-"""Likelihood and displacement on complexes left out, against the number of training complexes.
+"""Likelihood and displacement on unseen targets, against the number of training complexes.
 
-    python validation/one_structure/learning_curve.py --many FOLDER --sizes 2 5
+    python validation/one_structure/learning_curve.py --many FOLDER --sizes 2 5 10
 
-Complexes of set 'pocket' and train targets of set 'many' are dealt into folds; each fold is
-predicted by models of random subsets of the others, with and without the network.
+Random subsets of the train targets of set 'many' are learned from; the complexes of set 'pocket'
+are predicted, with and without the network, and with the chemistry of the pocket's atoms permuted.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import torch
 from columns import bootstrap
-from models import fit, without_network
+from models import fit, shuffled_pocket, without_network
 from table import HERE, POCKET, machine, train_part
 
 from openmm_neuralmd.dynamics.ou import NeuralOU, NeuralOUSettings, negative_log_likelihood
@@ -30,39 +30,36 @@ def main() -> None:
     """Make the learning curve."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--many", type=Path, help="folder of set 'many' (ID.npz, ...)")
-    parser.add_argument("--sizes", type=int, nargs="+", default=[2, 5])
-    parser.add_argument("--folds", type=int, default=4)
+    parser.add_argument("--sizes", type=int, nargs="+", default=[2, 5, 10])
+    parser.add_argument("--draws", type=int, default=3, help="subsets of each size")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--cache", type=Path, default=Path("runs/one_structure"))
     parser.add_argument("--output", type=Path, default=HERE / "results" / "learning_curve.json")
     a = parser.parse_args()
     torch.set_num_threads(1)
-    complexes = [read_trajectory(f) for f in sorted(POCKET.iterdir()) if f.is_dir()]
-    complexes += train_part(a.many)
-    order = np.random.default_rng(a.seed).permutation(len(complexes))
-    folds = [order[k :: a.folds] for k in range(a.folds)]
+    judges = [read_trajectory(f) for f in sorted(POCKET.iterdir()) if f.is_dir()]
+    train = train_part(a.many)
     curve: dict[str, Any] = {}
-    for size in a.sizes:
+    for size in [n for n in a.sizes if n < len(train)] + [len(train)]:
         rows: list[dict[str, Any]] = []
-        for k, fold in enumerate(folds):
-            others = [complexes[i] for i in order if i not in fold]
-            pick = np.random.default_rng([a.seed, k]).permutation(len(others))[:size]
+        for draw in range(a.draws):
+            pick = np.random.default_rng([a.seed, draw]).permutation(len(train))[:size]
             model = fit(
-                [others[i] for i in pick],
+                [train[i] for i in sorted(pick)],
                 NeuralOUSettings(members=1),
-                OUFitSettings(epochs=30, frames=10, seed=a.seed),
+                OUFitSettings(seed=a.seed + draw),
                 a.cache,
                 f"curve{size}",
                 rates=False,
             )
-            rows += judged([complexes[i] for i in fold], model)
+            rows += judged(judges, model)
         curve[str(size)] = {"complexes": rows, **means(rows)}
         print(size, means(rows), flush=True)
     result = {
         "curve": curve,
         "settings": vars(a),
         "machine": machine(),
-        "names": [c.name for c in complexes],
+        "train": [c.name for c in train],
     }
     a.output.parent.mkdir(parents=True, exist_ok=True)
     a.output.write_text(json.dumps(result, indent=1, default=str) + "\n", encoding="utf-8")
@@ -76,8 +73,12 @@ def judged(complexes: Sequence[RunStatistics], model: NeuralOU) -> list[dict[str
         e = example(c)
         away = torch.as_tensor((c.frames - c.start).reshape(len(c.frames), -1))
         row: dict[str, Any] = {"name": c.name}
-        for name, one in (("network", model), ("classes", without_network(model))):
-            g = one(e.springs)
+        for name, one, given in (
+            ("network", model, e),
+            ("classes", without_network(model), e),
+            ("shuffled", model, example(shuffled_pocket(c))),
+        ):
+            g = one(given.springs)
             y = away - g.displacement
             squared = ((y @ g.stiffness) * y).sum(-1)
             row[name] = float(negative_log_likelihood(g, squared, y.shape[1]).mean())
@@ -88,13 +89,22 @@ def judged(complexes: Sequence[RunStatistics], model: NeuralOU) -> list[dict[str
 
 
 def means(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """Summary of one size."""
+    """Summary of one size: each complex counts once, as the mean over the subsets."""
+    names = sorted({row["name"] for row in rows})
+    columns = ("network", "classes", "shuffled", "cosine")
+    rows = [
+        {key: float(np.mean([r[key] for r in rows if r["name"] == name])) for key in columns}
+        for name in names
+    ]
     gain = np.array([row["classes"] - row["network"] for row in rows])
     return {
         "nll_network_median": float(np.median([row["network"] for row in rows])),
         "nll_classes_median": float(np.median([row["classes"] for row in rows])),
         "gain_median": float(np.median(gain)),
         "gain_mean_and_interval": bootstrap(gain),
+        "shuffled_mean_and_interval": bootstrap(
+            np.array([row["shuffled"] - row["network"] for row in rows])
+        ),
         "cosine_mean_and_interval": bootstrap(np.array([row["cosine"] for row in rows])),
     }
 

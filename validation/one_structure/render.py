@@ -37,8 +37,10 @@ def main() -> None:
             print({k: round(v) for k, v in result["md_equivalent_ps"].items()})
     curve = json.loads((RESULTS / "learning_curve.json").read_text())["curve"]
     for size, one in curve.items():
-        gain, cosine = one["gain_mean_and_interval"], one["cosine_mean_and_interval"]
-        print(f"| {size} | {interval(gain)} | {interval(cosine)} |")
+        cells = [
+            interval(one[f"{key}_mean_and_interval"]) for key in ("gain", "shuffled", "cosine")
+        ]
+        print(f"| {size} | " + " | ".join(cells) + " |")
 
 
 def medians(result: dict[str, Any]) -> str:
