@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import warnings
+import zlib
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 from openmm import app, unit
@@ -16,6 +20,7 @@ from ..errors import InputError, NeuralMDError, one_line, shown
 from .pdb_elements import is_atom, with_elements, without_unknown_atoms
 
 _FARTHEST = 1e5  # nm
+_LARGEST = 256 * 2**20  # bytes of a compressed structure, once unpacked
 _PDB = {".pdb", ".ent"}
 _MMCIF = {".cif", ".mmcif", ".pdbx"}
 _AMBER = {".prmtop", ".parm7"}
@@ -65,7 +70,7 @@ def read_structure(path: str | Path, coordinates: str | Path | None = None) -> S
     Parameters
     ----------
     path : path
-        PDB, mmCIF or Amber prmtop file.
+        PDB, mmCIF or Amber prmtop file, or one of these with .gz behind its name.
     coordinates : path, optional
         inpcrd, rst7, restrt, PDB or mmCIF file; what a prmtop needs, and nothing else may have.
 
@@ -77,6 +82,9 @@ def read_structure(path: str | Path, coordinates: str | Path | None = None) -> S
     """
     path = existing(path)
     kind = path.suffix.lower()
+    if kind == ".gz":
+        with _decompressed(path) as inner:
+            return read_structure(inner, coordinates)
     if kind in _AMBER:
         return _read_amber(path, coordinates)
     if coordinates is not None:
@@ -85,6 +93,22 @@ def read_structure(path: str | Path, coordinates: str | Path | None = None) -> S
         return _parse(path, _read_pdb if kind in _PDB else _read_mmcif)
     known = " ".join(sorted(_PDB | _MMCIF | _AMBER))
     raise InputError(f"{path.name}: unknown kind of structure file; known endings: {known}")
+
+
+@contextmanager
+def _decompressed(path: Path) -> Iterator[Path]:
+    """The file inside a .gz, as the PDB serves its structures, under its own name."""
+    with TemporaryDirectory() as place:
+        inner = Path(place) / path.stem
+        try:
+            with gzip.open(path) as source:
+                data = source.read(_LARGEST + 1)
+        except (OSError, EOFError, zlib.error) as error:
+            raise InputError(f"cannot read {path.name}: {one_line(error)}") from error
+        if len(data) > _LARGEST:
+            raise InputError(f"{path.name} holds more than {_LARGEST // 2**20} MB; unpack it first")
+        inner.write_bytes(data)
+        yield inner
 
 
 def existing(path: str | Path) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import warnings
 from collections.abc import Callable
@@ -186,3 +187,17 @@ def test_an_amino_acid_without_parameters_is_never_offered_to_be_dropped(pdb: li
     with pytest.raises(InputError, match=r"for LEU 1:\d+ \(18 atoms\); mend") as error:
         check_matched(forcefield, bad.topology, "x.pdb")
     assert "--drop" not in str(error.value)
+
+
+def test_compressed_structures_are_read(t4l: Complex, pdb: list[str], tmp_path: Path) -> None:
+    """As the PDB serves them."""
+    (tmp_path / "x.pdb.gz").write_bytes(gzip.compress("".join(pdb).encode()))
+    read = Complex.from_files(tmp_path / "x.pdb.gz")
+    assert np.allclose(read.positions, t4l.positions, atol=1e-4)
+    for name, data in (("cut", gzip.compress(b"ATOM" * 99)[:-9]), ("text", b"ATOM")):
+        (tmp_path / f"{name}.pdb.gz").write_bytes(data)
+        with pytest.raises(InputError, match=f"cannot read {name}.pdb.gz: "):
+            read_structure(tmp_path / f"{name}.pdb.gz")
+    (tmp_path / "bomb.pdb.gz").write_bytes(gzip.compress(bytes(2**28 + 1), 1))
+    with pytest.raises(InputError, match=r"bomb.pdb.gz holds more than 256 MB; unpack it first"):
+        read_structure(tmp_path / "bomb.pdb.gz")
