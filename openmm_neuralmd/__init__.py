@@ -6,12 +6,13 @@ package stays fast and needs nothing but OpenMM.
 
 from __future__ import annotations
 
-from importlib import import_module, metadata
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from . import former
 
 if TYPE_CHECKING:
+    __version__: str
     from .errors import InputError as InputError
     from .errors import ModelError as ModelError
     from .errors import NeuralMDError as NeuralMDError
@@ -53,15 +54,18 @@ _WHERE = {
 }
 
 __all__ = sorted(_WHERE)  # at most 20: what these do not offer is in the sub-packages
-__version__ = metadata.version("openmm_neuralmd")
 former.install()
 
 
 def __getattr__(name: str) -> Any:
+    if name == "__version__":  # importlib.metadata takes longer than all the rest of this file
+        from importlib.metadata import version
+
+        return version("openmm_neuralmd")
     if name in _WHERE:
         return getattr(import_module(f".{_WHERE[name]}", __name__), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    return [*globals(), *__all__]
+    return [*globals(), *__all__, "__version__"]

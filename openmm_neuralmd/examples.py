@@ -31,6 +31,12 @@ def example(name: str, *, hydrogens: bool = False) -> Snapshots:
     ------
     InputError
         Unknown name, or an example that has no trajectory.
+
+    Examples
+    --------
+    >>> from openmm_neuralmd import example
+    >>> example("gpcr-ergotamine").ligand.shape
+    (250, 43, 3)
     """
     complex = example_complex(name).with_hydrogens(hydrogens)
     return read_snapshots(example_trajectory(name), complex)
@@ -79,6 +85,12 @@ def example_complex(name: str) -> Complex:
     ------
     InputError
         Unknown name; the message lists the known ones.
+
+    Examples
+    --------
+    >>> from openmm_neuralmd import example_complex
+    >>> example_complex("t4l-p-xylene").positions.shape
+    (2621, 3)
     """
     if name not in _COMPLEXES:
         raise _unknown(name)

@@ -254,6 +254,13 @@ def load_model(name_or_path: str | Path, dtype: torch.dtype = torch.float32) -> 
     ------
     ModelError
         If the file is missing, damaged, of another version or of an unknown kind.
+
+    Examples
+    --------
+    >>> from openmm_neuralmd import load_model
+    >>> model = load_model("gpcr-ergotamine")
+    >>> model.card.kind, model.card.interval_ps
+    ('neuralmd-ode', 6000.0)
     """
     path = bundled_models().get(str(name_or_path), Path(name_or_path))
     card = read_card(path)

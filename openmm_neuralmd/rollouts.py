@@ -56,6 +56,14 @@ def rollout(
         If the model does not jump, or does not know the ligand's elements.
     InputError
         If the coordinates do not fit the complex or are not finite.
+
+    Examples
+    --------
+    >>> from openmm_neuralmd import example, load_model, rollout
+    >>> snapshots = example("gpcr-ergotamine")
+    >>> model = load_model("gpcr-ergotamine")
+    >>> rollout(model, snapshots.complex, snapshots.ligand[:84], snapshots=3).shape
+    (3, 43, 3)
     """
     dynamics = model.dynamics
     if not dynamics.jumps:

@@ -105,17 +105,17 @@ class Testing:
 
     def __init__(self, settings: CompareSettings, name: str) -> None:
         self.folder = RUNS / name
-        told = settings.model_dump(mode="json", include=TESTING)
+        testing = settings.model_dump(mode="json", include=TESTING)
         self.data = [dict(t.identity) for t in read_trajectories(settings.trajectories)]
-        self.decisive = {**told, "data": self.data}
+        self.decisive = {**testing, "data": self.data}
 
     def naive(self, fold: Fold) -> Tests:
-        """Of the naive baselines."""
+        """Scores of the naive baselines on a fold."""
         path = self.folder / fold.name / "naive.npz"
         return self._tests(f"naive baselines, {fold.name}", path, fold)
 
     def learned(self, fold: Fold, label: str, model: Model, seed: int) -> Tests:
-        """Of a model, or of its ablation, under the label it has in the settings."""
+        """Scores of a model, or of its ablation, under the label it has in the settings."""
         path = self.folder / fold.name / f"tests of {label}, seed {seed}.npz"
         return self._tests(f"testing {label}, seed {seed}", path, fold, model, label)
 
@@ -128,12 +128,12 @@ class Testing:
         label: str | None = None,
     ) -> Tests:
         def make() -> Part:
-            found: Tests = []
+            tests: Tests = []
             with progress_bar(title, len(fold.tests), "stretches") as tell:
                 for test in fold.tests:
-                    found.append(assess(test, model, name=label))
+                    tests.append(assess(test, model, name=label))
                     tell(1, "")
-            return {"scores": np.array(json.dumps(found))}
+            return {"scores": np.array(json.dumps(tests))}
 
         part = kept(path, {**self.decisive, "model": model and model.sha256, "label": label}, make)
         return [(errors, ensembles) for errors, ensembles in json.loads(str(part["scores"]))]

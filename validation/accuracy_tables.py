@@ -103,7 +103,7 @@ def ensembles(name: str) -> str:
 
 
 ACCURACY: dict[str, Callable[[], str]] = {
-    f"{made.__name__}-{name}": partial(made, name)
-    for made in (errors, differences, ensembles)
+    f"{rows.__name__}-{name}": partial(rows, name)
+    for rows in (errors, differences, ensembles)
     for name in COMPARISONS
 }

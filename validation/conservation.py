@@ -45,7 +45,7 @@ def checked(
             more, drifts = nve(model, run, chosen, advance)
     return {
         "checks": [check.model_dump() for check in (*checks, *more)],
-        "drift": {name: found.as_dict() for name, found in drifts.items()},
+        "drift": {name: drift.as_dict() for name, drift in drifts.items()},
         "nve": vars(chosen),
     }
 
@@ -55,11 +55,11 @@ def report(result: dict[str, Any]) -> None:
     for check in map(Check.model_validate, result["checks"]):
         value = f"{check.value[0]:.2g} {check.unit}" if check.value else ""
         print(f"{check.name:24s} {check.outcome:12s} {value:24s} {check.note}")
-    for name, found in result["drift"].items():
+    for name, drift in result["drift"].items():
         print(
-            f"{name}: {found['slope']:.2g} ± {found['resolution']:.1g} kT/ns/dof, "
-            f"{found['share']:.2g} of σ(K) in {found['picoseconds']:.0f} ps, "
-            f"{found['temperature']:.0f} K"
+            f"{name}: {drift['slope']:.2g} ± {drift['resolution']:.1g} kT/ns/dof, "
+            f"{drift['share']:.2g} of σ(K) in {drift['picoseconds']:.0f} ps, "
+            f"{drift['temperature']:.0f} K"
         )
 
 

@@ -73,17 +73,17 @@ def measure(arguments: argparse.Namespace, temporary: Path) -> list[dict[str, An
         contestants[name] = variant.contestant(place, PACE)
     total = arguments.repeats * len(contestants)
     with progress_bar("engines", total, "repeats") as advance:
-        measures = {name: found.measure for name, found in contestants.items()}
+        measures = {name: contestant.measure for name, contestant in contestants.items()}
         rates = in_turn(measures, arguments.repeats, advance)
     return [
         {
             "engine": variants[name].engine,
             "what": variants[name].what,
-            "atoms": found.atoms,
-            "moving": found.moving,
+            "atoms": contestant.atoms,
+            "moving": contestant.moving,
             "ns_per_day": spread(rates[name])._asdict(),
         }
-        for name, found in contestants.items()
+        for name, contestant in contestants.items()
     ]
 
 

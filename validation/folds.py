@@ -128,20 +128,20 @@ def _left_out(
     settings: CompareSettings, replicas: list[tuple[Trajectory, Chemistry]], fold: int
 ) -> Fold:
     out = replicas[fold :: settings.folds]
-    kept = [t for k, (t, _) in enumerate(replicas) if k % settings.folds != fold]
-    seen = set[int]().union(*(_elements(t) for t in kept))
+    training = [t for k, (t, _) in enumerate(replicas) if k % settings.folds != fold]
+    seen = set[int]().union(*(_elements(t) for t in training))
     tests = []
     for trajectory, chemistry in out:
         if not _elements(trajectory) <= seen:
             continue
         snapshots = trajectory.load()
         same = snapshots.complex.fingerprint()
-        others = [t.load() for t in kept]
+        others = [t.load() for t in training]
         own = [torch.as_tensor(o.ligand) for o in others if o.complex.fingerprint() == same]
         part = range(settings.known, len(trajectory))
         steps = settings.ahead, settings.every
         tests.append(Stretch(snapshots, part, *steps, chemistry, tuple(own)))
-    return Fold(f"without-{fold}", kept, 1.0, tests)
+    return Fold(f"without-{fold}", training, 1.0, tests)
 
 
 def _elements(trajectory: Trajectory) -> set[int]:

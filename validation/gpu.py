@@ -74,19 +74,19 @@ class Stage:
             return {"status": status, "reason": f"did not end within {limit:.0f} s"}
         except OSError as error:
             return {"status": SKIPPED, "reason": one_line(error)}
-        found: dict[str, Any] = {"seconds": round(time.perf_counter() - began, 1)}
+        outcome: dict[str, Any] = {"seconds": round(time.perf_counter() - began, 1)}
         if self.result is not None and self.result.is_file():
-            found["result"] = json.loads(self.result.read_text(encoding="utf-8"))
+            outcome["result"] = json.loads(self.result.read_text(encoding="utf-8"))
         elif done.returncode == 0:
-            found["output"] = done.stdout[-TAIL:]
+            outcome["output"] = done.stdout[-TAIL:]
         if done.returncode != 0:
             ending = (done.stdout + done.stderr)[-TAIL:]
             return {
                 "status": FAILED,
                 "reason": f"exit code {done.returncode}",
                 "output": ending,
-            } | found
-        return {"status": PASSED, **found}
+            } | outcome
+        return {"status": PASSED, **outcome}
 
 
 def contract(precision: str, platform: str, work: Path) -> Stage:
@@ -163,21 +163,23 @@ def main() -> None:
         sys.exit(f"error: {one_line(error)}; pip install -e '.[cuda12]', and see docs/howto/gpu.md")
     shutil.rmtree(given.work, ignore_errors=True)
     given.work.mkdir(parents=True)
-    began, found = time.perf_counter(), {}
+    began, outcome = time.perf_counter(), {}
     for stage in stages(given.platform, given.work.resolve()):
         left = given.budget - (time.perf_counter() - began)
         print(f"{stage.name} ...", file=sys.stderr, flush=True)
-        found[stage.name] = row = stage.run(left, given.platform)
-        told = f"{row['seconds']:g} s" if "seconds" in row else ""
-        print(f"{stage.name}: {row['status']} {told} {row.get('reason', '')}".rstrip(), flush=True)
+        outcome[stage.name] = row = stage.run(left, given.platform)
+        duration = f"{row['seconds']:g} s" if "seconds" in row else ""
+        print(
+            f"{stage.name}: {row['status']} {duration} {row.get('reason', '')}".rstrip(), flush=True
+        )
     seconds = round(time.perf_counter() - began, 1)
-    result = {"platform": given.platform, "seconds": seconds, "stages": found}
+    result = {"platform": given.platform, "seconds": seconds, "stages": outcome}
     save(f"gpu-{given.platform.lower()}", result, given.json)
     print(f"{seconds:.0f} s in all")
-    for name, row in found.items():
+    for name, row in outcome.items():
         if row["status"] != PASSED:
             print(f"{row['status']}: {name}: {row['reason']}")
-    sys.exit(any(row["status"] == FAILED for row in found.values()))
+    sys.exit(any(row["status"] == FAILED for row in outcome.values()))
 
 
 if __name__ == "__main__":

@@ -102,28 +102,28 @@ def label_of(model: Model, path: str, models: list[Model]) -> str:
 def all_futures(stretch: Stretch, models: dict[str, Model]) -> dict[str, np.ndarray]:
     """Futures (R, S, n, 3) in Å of every method, models first."""
     known = stretch.snapshots.ligand[: stretch.part.start].copy()
-    count, found = len(stretch.part), {}
+    count, forecast = len(stretch.part), {}
     with progress_bar("futures", len(models) + len(STILL) + 2, "methods") as advance:
         for label, model in models.items():
             model.check(stretch.snapshots.complex, stretch.snapshots.interval_ps)
-            found[label] = learned_samplers(model, stretch.snapshots, label)[label](known, count)
+            forecast[label] = learned_samplers(model, stretch.snapshots, label)[label](known, count)
             advance(1, label)
         forecasts = naive_forecasts(stretch.bonds, stretch.others)
         for name in STILL:
-            found[name] = forecasts[name](known, count)[None]
+            forecast[name] = forecasts[name](known, count)[None]
             advance(1, name)
         for name, sampler in naive_samplers(stretch.bonds, stretch.others).items():
-            found[DRAWN[name]] = sampler(known, count)
+            forecast[DRAWN[name]] = sampler(known, count)
             advance(1, name)
-    return found
+    return forecast
 
 
-def told(made: Oscillation) -> dict[str, Any]:
+def details(measured: Oscillation) -> dict[str, Any]:
     """Curves and counts for the result file."""
     return {
-        "curve": [round(value, 4) for value in made.curve.tolist()],
-        "torsion_shares": [[round(p, 4) for p in row] for row in made.histograms.tolist()],
-        "occupancy": listed(made.occupancy or {}),
+        "curve": [round(value, 4) for value in measured.curve.tolist()],
+        "torsion_shares": [[round(p, 4) for p in row] for row in measured.histograms.tolist()],
+        "occupancy": listed(measured.occupancy or {}),
     }
 
 
@@ -145,15 +145,15 @@ def measure(
     truth = stretch.snapshots.ligand[stretch.part.start : stretch.part.stop]
     futures = all_futures(stretch, models)
     quadruples = rotatable_torsions(stretch.bonds, truth.shape[1])
-    made = {}
+    measured = {}
     with progress_bar("interactions and torsions", len(futures) + 1, "methods") as advance:
         for name, x in {"truth": truth[None], **futures}.items():
-            made[name] = oscillation(x, quadruples, chemistry)
+            measured[name] = oscillation(x, quadruples, chemistry)
             advance(1, name)
     rows: dict[str, Any] = {
         name: {
-            **compare(made["truth"], made[name]),
-            "rmsf_difference": list(rmsf_difference(made["truth"], made[name])),
+            **compare(measured["truth"], measured[name]),
+            "rmsf_difference": list(rmsf_difference(measured["truth"], measured[name])),
         }
         for name in futures
     }
@@ -169,7 +169,7 @@ def measure(
         title=title,
         truth=truth,
         futures={name: futures[name] for name in drawn},
-        made={name: made[name] for name in ("truth", *drawn)},
+        measured={name: measured[name] for name in ("truth", *drawn)},
         quadruples=quadruples,
         names=names,
         first=stretch.part.start + 1,
@@ -178,7 +178,7 @@ def measure(
         "methods": {name: {k: _plain(v) for k, v in row.items()} for name, row in rows.items()},
         "torsions": [[names[i] for i in four] for four in quadruples.tolist()],
         "torsion_edges": TORSION_EDGES.tolist(),
-        "details": {name: told(found) for name, found in made.items()},
+        "details": {name: details(own) for name, own in measured.items()},
     }
 
 
@@ -209,7 +209,7 @@ def main() -> None:
     where.add_argument("--example", help="a packaged complex with a trajectory")
     where.add_argument("--set", type=Path, help="folder of a complex in a reference set")
     parser.add_argument(
-        "--share", type=float, default=0.8, help="of the snapshots, that may be known"
+        "--share", type=float, default=0.8, help="share of the snapshots that may be known"
     )
     parser.add_argument("--ahead", type=int, help="snapshots to forecast; default: to the end")
     parser.add_argument("--json", type=Path, help="result file, and the picture beside it")

@@ -86,10 +86,10 @@ def main() -> None:
     }
     save(f"platforms-{given.platform.lower()}", result, given.json)
     wrong = [
-        f"{name} on {place}: {found['deviation']} (limit {found['limit']:g})"
+        f"{name} on {place}: {deviation['deviation']} (limit {deviation['limit']:g})"
         for name, row in rows.items()
-        for place, found in row["places"].items()
-        if not found["within"]
+        for place, deviation in row["places"].items()
+        if not deviation["within"]
     ]
     for line in wrong:
         print(line)

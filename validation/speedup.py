@@ -59,7 +59,7 @@ HYBRID = "NeuralMD, hybrid: jump, relax, check, fall back"
 
 
 def folders_of(arguments: argparse.Namespace, platform: str) -> tuple[list[ComplexFolder], dict]:
-    """Those that were named, or T4 lysozyme; and which of it cannot be made, with the reason."""
+    """The named complexes, or T4 lysozyme; and which of them cannot be made, with the reason."""
     if arguments.complex:
         return [ComplexFolder.open(path) for path in arguments.complex], {}
     dry = implicit(arguments.work / "implicit")
@@ -95,11 +95,16 @@ def timed(
         parts = starting(learned, arguments.model, first, place, arguments.repeats)
     cutoff = None if first.record["periodic"] else CUTOFFS[0]
     md = MDSettings(mode=arguments.modes[0], cutoff=cutoff, **common)
-    found = jumps_of(arguments, first, md)
-    if isinstance(found, str):
-        return {"rows": rows, "parts": parts, "jumps": None, "left_out": {HYBRID: found} | left_out}
-    rows[HYBRID] = found.row(learned.platform)
-    return {"rows": rows, "parts": parts | found.parts, "jumps": found.told(), "left_out": left_out}
+    jumps = jumps_of(arguments, first, md)
+    if isinstance(jumps, str):
+        return {"rows": rows, "parts": parts, "jumps": None, "left_out": {HYBRID: jumps} | left_out}
+    rows[HYBRID] = jumps.row(learned.platform)
+    return {
+        "rows": rows,
+        "parts": parts | jumps.parts,
+        "jumps": jumps.counts(),
+        "left_out": left_out,
+    }
 
 
 def jumps_of(arguments: argparse.Namespace, folder: ComplexFolder, md: MDSettings) -> Hybrid | str:
@@ -124,19 +129,19 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
         run = open_run(model, complex, fine, arguments.reference)
         complex, known, memory = run.strided.complex, run.known, memories(model, run)
     learned = Learned(model, complex, known, platform, arguments.threads)
-    found = timed(learned, folders, arguments)
-    rows = with_samples(found["rows"], memory)
+    timings = timed(learned, folders, arguments)
+    rows = with_samples(timings["rows"], memory)
     result = {
         "complex": folders[0].name,
         "what": f"simulated ns/day, {folders[0].name}, {arguments.repeats} repeats in turn",
-        **found,
+        **timings,
         "rows": rows,
         "interval_ps": learned.interval_ps,
         "model": model.sha256,
         "ratio_to_fastest_all_atom": ratios(rows, learned.interval_ps),
         "memory": memory,
         "validity": validity,
-        "left_out": missing | found["left_out"],
+        "left_out": missing | timings["left_out"],
     }
     return {**result, "in_words": in_words(result, model)}
 
@@ -152,10 +157,10 @@ def report(result: dict[str, Any]) -> None:
         )
         if ratio is not None:
             per_sample = ratio["per_independent_sample"]
-            told = "not compared" if per_sample is None else f"{per_sample:,.3g} ×"
+            independent = "not compared" if per_sample is None else f"{per_sample:,.3g} ×"
             print(
                 f"    {ratio['at_model_interval']:,.3g} × the fastest all-atom MD, "
-                f"{ratio['at_80_ps']:,.3g} × at 80 ps; per independent sample {told}; "
+                f"{ratio['at_80_ps']:,.3g} × at 80 ps; per independent sample {independent}; "
                 f"validity card: {card}"
             )
     for part, seconds in result["parts"].items():
@@ -166,7 +171,7 @@ def report(result: dict[str, Any]) -> None:
 
 
 def words(text: str) -> list[str]:
-    """Of an option that is a list with commas."""
+    """Words of an option that is a list with commas."""
     return [word for word in text.split(",") if word]
 
 
@@ -181,12 +186,12 @@ def parsed() -> argparse.Namespace:
     add("--platform", help="OpenMM platform of everything; default: the fastest")
     add("--threads", type=int, default=len(os.sched_getaffinity(0)), help="on the CPU")
     add("--engines", type=words, default=list(ENGINES), help="default: openmm,gromacs")
-    add("--modes", type=words, default=["flexible"], help="of MD; default: flexible")
+    add("--modes", type=words, default=["flexible"], help="modes of MD; default: flexible")
     add("--backends", type=words, default=list(BACKENDS), help=f"default: {','.join(BACKENDS)}")
     add("--replicas", type=int, default=64, help="at once, in torch")
     add("--repeats", type=int, default=FEWEST)
-    add("--seconds", type=float, default=5.0, help="of a repeat, about")
-    add("--fallback-ps", type=float, default=2.0, help="of MD to time a fallback, at most")
+    add("--seconds", type=float, default=5.0, help="approximate length of a repeat")
+    add("--fallback-ps", type=float, default=2.0, help="longest MD to time a fallback")
     add("--work", type=Path, default=Path("runs/speedup"), help="for what is prepared")
     add("--json", type=Path, help="result file")
     add("--quick", action="store_true", help="smallest sizes, to see that it runs")

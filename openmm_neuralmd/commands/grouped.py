@@ -20,24 +20,6 @@ def grouped(command: Callable[..., None]) -> Callable[..., None]:
     ----------
     command : callable
         With every annotation importable at run time.
-
-    Examples
-    --------
-    >>> from dataclasses import dataclass
-    >>> from typing import Annotated
-    >>> import inspect
-    >>> import typer
-    >>> from openmm_neuralmd.commands.grouped import grouped
-    >>> @dataclass(frozen=True)
-    ... class Size:
-    ...     width: Annotated[int, typer.Option(help="Width.")] = 1
-    ...     height: Annotated[int, typer.Option(help="Height.")] = 2
-    >>> def area(size: Size) -> None:
-    ...     print(size.width * size.height)
-    >>> list(inspect.signature(grouped(area)).parameters)
-    ['width', 'height']
-    >>> grouped(area)(width=3, height=4)
-    12
     """
     hints = get_type_hints(command, include_extras=True)
     groups: dict[str, Any] = {name: kind for name, kind in hints.items() if is_dataclass(kind)}

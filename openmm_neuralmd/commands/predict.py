@@ -7,7 +7,6 @@ from typing import Annotated
 
 import typer
 
-from ..utils.progress import progress_bar
 from . import options
 from .command import say, set_aside
 
@@ -58,6 +57,7 @@ def predict(
     from ..prediction import predict as run
     from ..prediction.outputs import ranked, write
     from ..prediction.pose import molecules
+    from ..utils.progress import progress_bar
     from ..utils.resume import check_free
 
     if restart:

@@ -64,6 +64,12 @@ class NeuralODE(SecondOrder):
     Parameters
     ----------
     settings : NeuralODESettings
+
+    Examples
+    --------
+    >>> from openmm_neuralmd.dynamics import NeuralODE, NeuralODESettings
+    >>> NeuralODE(NeuralODESettings(step=0.5, solver="midpoint")).convergence_order
+    2
     """
 
     settings_class = NeuralODESettings

@@ -25,6 +25,12 @@ class Solver(NamedTuple):
         Convergence order; None for a solver that chooses its own steps.
     tableau : Tableau or None
         Its step, which is written out for OpenMM; None where it cannot run there.
+
+    Examples
+    --------
+    >>> from openmm_neuralmd.dynamics.solvers import SOLVERS
+    >>> SOLVERS["rk4"].order
+    4
     """
 
     stability_limit: float

@@ -81,6 +81,14 @@ def NeuralMDForce(
     ------
     ModelError, InputError
         Model and complex do not fit; unknown backend or precision; box too small.
+
+    Examples
+    --------
+    >>> from openmm_neuralmd import NeuralMDForce, example_complex, load_model
+    >>> complex, model = example_complex("gpcr-ergotamine"), load_model("gpcr-ergotamine")
+    >>> force = NeuralMDForce(model, complex, backend="PythonForce", forceGroup=3, scale=1e6)
+    >>> force.getForceGroup()
+    3
     """
     backend = choose_backend(backend)
     complex = model.fitted(complex)

@@ -51,6 +51,13 @@ class NeuralMDIntegrator(openmm.CustomIntegrator):
     ------
     ModelError
         Model of another kind, another temperature, or a solver that cannot run here.
+
+    Examples
+    --------
+    >>> from openmm_neuralmd import NeuralMDIntegrator, load_model
+    >>> integrator = NeuralMDIntegrator(load_model("gpcr-ergotamine"))
+    >>> integrator.getStepSize() * integrator.stepsPerSnapshot
+    6000.0 ps
     """
 
     def __init__(

@@ -122,6 +122,17 @@ def simulate(
     ------
     SimulationError
         Not a number, or the ligand left the pocket; the snapshots before it are kept.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from openmm_neuralmd import example, load_model, simulate
+    >>> known, model = example("gpcr-ergotamine")[:84], load_model("gpcr-ergotamine")
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     run = simulate(model, known.complex, known, 2, Path(folder) / "a.dcd")
+    >>> run.snapshots, run.trajectory.name
+    (2, 'a.dcd')
     """
     if snapshots < 1:
         raise InputError(f"{snapshots} snapshots were asked for; 1 is the least")

@@ -43,6 +43,19 @@ def initialise(
     ------
     InputError
         Another number of atoms, or values that are not numbers.
+
+    Examples
+    --------
+    >>> import openmm
+    >>> from openmm_neuralmd import NeuralMDIntegrator, create_system
+    >>> from openmm_neuralmd import example, initialise, load_model
+    >>> known, model = example("gpcr-ergotamine")[:84], load_model("gpcr-ergotamine")
+    >>> system = create_system(model, known.complex, known, backend="PythonForce")
+    >>> reference = openmm.Platform.getPlatformByName("Reference")
+    >>> context = openmm.Context(system, NeuralMDIntegrator(model), reference)
+    >>> initialise(context, model, known.complex, known)
+    >>> context.getTime()
+    0.0 ps
     """
     context, complex = getattr(context, "context", context), model.fitted(complex)
     integrator, least = context.getIntegrator(), model.dynamics.least_known

@@ -61,6 +61,14 @@ def create_system(
     ------
     ModelError, InputError
         Model and complex do not fit; a hydrogen without three heavy atoms to define its place.
+
+    Examples
+    --------
+    >>> from openmm_neuralmd import create_system, example, load_model
+    >>> known, model = example("gpcr-ergotamine")[:84], load_model("gpcr-ergotamine")
+    >>> system = create_system(model, known.complex, known, backend="PythonForce")
+    >>> system.getNumParticles() == len(known.complex.positions)
+    True
     """
     check_propagator(model)
     complex = model.fitted(complex)

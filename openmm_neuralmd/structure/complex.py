@@ -54,6 +54,13 @@ class Complex:
     molecule : rdkit.Chem.Mol or None
         The ligand's heavy atoms in order, with bond orders and charges; None where no SDF gives
         them.  Read it through `chemistry`.
+
+    Examples
+    --------
+    >>> from openmm_neuralmd import example_complex
+    >>> complex = example_complex("t4l-p-xylene")
+    >>> len(complex.ligand), len(complex.heavy), complex.n_residues
+    (18, 8, 162)
     """
 
     name: str

@@ -42,6 +42,15 @@ class Snapshots:
         Time between snapshots, Δ.
     breaks : tuple of int
         Index of the first snapshot of each later replica.  No window may cross one.
+
+    Examples
+    --------
+    >>> from openmm_neuralmd import example
+    >>> snapshots = example("gpcr-ergotamine")
+    >>> len(snapshots), snapshots.interval_ps, snapshots.segments[0]
+    (250, 6000.0, range(0, 84))
+    >>> snapshots[:10].ligand.shape
+    (10, 43, 3)
     """
 
     complex: Complex
@@ -114,6 +123,15 @@ def read_snapshots(
     InputError
         File missing, damaged or truncated; other atoms than the complex; fewer than two
         snapshots; NaN; time stamps that are not equally spaced; a ligand in pieces.
+
+    Examples
+    --------
+    >>> from openmm_neuralmd import example_complex, read_snapshots
+    >>> from openmm_neuralmd.examples import example_trajectory
+    >>> name = "gpcr-ergotamine"
+    >>> snapshots = read_snapshots(example_trajectory(name), example_complex(name), stride=2)
+    >>> snapshots.interval_ps
+    12000.0
     """
     frames = read_frames(Path(trajectory), complex)
     refuse_nan(frames, complex)
@@ -208,6 +226,17 @@ def write_trajectory(
     positions_nm : (T, N, 3) Quantity or nm
     interval_ps : Quantity or ps
         Time between snapshots.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from openmm_neuralmd import example_complex, write_trajectory
+    >>> complex = example_complex("t4l-p-xylene")
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = write_trajectory(Path(folder) / "a.dcd", complex, complex.positions[None], 1.0)
+    ...     path.stat().st_size > 12 * len(complex.positions)
+    True
     """
     path = Path(path)
     snapshots = nanometers(positions_nm)

@@ -137,7 +137,7 @@ def test_the_figure_can_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         title="A complex: 40 snapshots ahead",
         truth=TRUTH,
         futures=futures,
-        made=made,
+        measured=made,
         quadruples=QUADRUPLES,
         names=["C1", "C2", "C3", "C4", "C5"],
         first=81,

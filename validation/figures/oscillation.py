@@ -55,12 +55,12 @@ def oscillation(
     """What futures (R, S, n, 3) in Å do."""
     windows = ensemble_windows(futures)
     together = futures.reshape(-1, *futures.shape[2:])
-    made = None
+    contacts = None
     if chemistry.molecule is not None and chemistry.protein is not None:
         some = spaced(together, min(SEEN, len(together)))
-        made = occupancies(chemistry.protein, chemistry.molecule, some)
+        contacts = occupancies(chemistry.protein, chemistry.molecule, some)
     return Oscillation(
-        windows.mean(1), windows.mean(0), torsion_histograms(together, quadruples), made
+        windows.mean(1), windows.mean(0), torsion_histograms(together, quadruples), contacts
     )
 
 

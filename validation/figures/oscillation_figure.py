@@ -41,8 +41,8 @@ def draw_occupancies(
     rows = np.arange(len(shown))
     beside = np.linspace(-0.3, 0.3, len(others) + 1)  # marks of equal values side by side
     every = zip(line_styles(truth, others), MARKS, beside, strict=False)
-    for (name, made, style), mark, offset in every:
-        values = [100 * made.get(key, 0.0) for key in shown]
+    for (name, occupancy, style), mark, offset in every:
+        values = [100 * occupancy.get(key, 0.0) for key in shown]
         look = {"color": style["color"], "markersize": 3.5, "clip_on": False, "zorder": 3}
         axes.plot(values, rows + offset, mark, label=name, **look)
     axes.set_yticks(rows, [f"{residue} {kind}" for residue, kind in shown])
@@ -87,7 +87,7 @@ def oscillation_figure(
     title: str,
     truth: ArrayLike,
     futures: Mapping[str, ArrayLike],
-    made: Mapping[str, Oscillation],
+    measured: Mapping[str, Oscillation],
     quadruples: NDArray[np.int64],
     names: Sequence[str],
     first: int = 1,
@@ -103,7 +103,7 @@ def oscillation_figure(
         Å.
     futures : mapping of str to array (R, S, n, 3)
         At most six methods.
-    made : mapping of str to Oscillation
+    measured : mapping of str to Oscillation
         Of 'truth' and of every method.
     quadruples : array (K, 4)
         The torsions.
@@ -117,20 +117,20 @@ def oscillation_figure(
     grid = figure.add_gridspec(2, 2, height_ratios=[1, 1.15])
     above = figure.add_subplot(grid[0, :])
     draw_rmsf(above, truth, futures, first=first)
-    methods = {name: found for name, found in made.items() if name != "truth"}
+    methods = {name: own for name, own in measured.items() if name != "truth"}
     left = figure.add_subplot(grid[1, 0])
-    occupancy = made["truth"].occupancy
+    occupancy = measured["truth"].occupancy
     if occupancy is None:
         left.set_axis_off()
     else:
         draw_occupancies(left, occupancy, {k: m.occupancy or {} for k, m in methods.items()})
     right = grid[1, 1].subgridspec(2, 2)
-    chosen = most_spread(made["truth"].histograms)
+    chosen = most_spread(measured["truth"].histograms)
     for place, k in enumerate(chosen):
         axes = figure.add_subplot(right[place])
-        others = {name: found.histograms[k] for name, found in methods.items()}
-        told = "–".join(names[i] for i in quadruples[k])
-        draw_torsion(axes, made["truth"].histograms[k], others, told)
+        others = {name: own.histograms[k] for name, own in methods.items()}
+        label = "–".join(names[i] for i in quadruples[k])
+        draw_torsion(axes, measured["truth"].histograms[k], others, label)
         if place % 2 == 0:
             axes.set_ylabel("Snapshots (%)", fontsize=TEXT_SIZE)
         if place >= len(chosen) - 2:

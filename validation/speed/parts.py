@@ -29,7 +29,7 @@ class Hybrid(NamedTuple):
     ----------
     parts : dict of str to dict
         Seconds of each part as a `Spread`; a part that no jump came to is not there.
-    kept : int
+    accepted : int
         Jumps that passed every check.
     attempts : int
     reasons : list of str
@@ -43,7 +43,7 @@ class Hybrid(NamedTuple):
     """
 
     parts: dict[str, dict[str, float]]
-    kept: int
+    accepted: int
     attempts: int
     reasons: list[str]
     fallback_ps: float
@@ -51,7 +51,7 @@ class Hybrid(NamedTuple):
     ns_per_day: list[float]
 
     def row(self, platform: str) -> dict[str, Any]:
-        """Of the table of speeds; its trajectory is neither MD's nor the model's."""
+        """Row of the table of speeds; its trajectory is neither MD's nor the model's."""
         return {
             "learned": True,
             "ns_per_day": spread(self.ns_per_day)._asdict(),
@@ -60,10 +60,10 @@ class Hybrid(NamedTuple):
             "own_memory": True,
         }
 
-    def told(self) -> dict[str, Any]:
+    def counts(self) -> dict[str, Any]:
         """How many were kept, and what a fallback was measured by."""
-        counted = ("kept", "attempts", "reasons", "fallback_ps")
-        return {name: getattr(self, name) for name in counted}
+        counted = ("attempts", "reasons", "fallback_ps")
+        return {"kept": self.accepted, **{name: getattr(self, name) for name in counted}}
 
 
 def starting(
@@ -88,9 +88,9 @@ def starting(
         "featurising": lambda: elapsed(learned.featurise, learned.wait),
         "exporting": exporting,
     }
-    found = in_turn(measures, repeats + 1)
+    repeats_of = in_turn(measures, repeats + 1)
     dynamics.to("cpu")
-    return {name: spread(values[1:])._asdict() for name, values in found.items()}
+    return {name: spread(values[1:])._asdict() for name, values in repeats_of.items()}
 
 
 def hybrid(
@@ -129,15 +129,15 @@ def hybrid(
 
     jumps = [attempt(seed) for seed in range(1, repeats + 2)][1:]
     fallbacks = in_turn({"fallback": fall_back}, repeats + 1)["fallback"][1:]
-    kept = sum(jump.kind == JUMPED for jump in jumps)
-    dropped = 1.0 - kept / len(jumps)
+    accepted = sum(jump.kind == JUMPED for jump in jumps)
+    dropped = 1.0 - accepted / len(jumps)
     costs = [
         sum(jump.seconds.values()) + dropped * seconds
         for jump, seconds in zip(jumps, fallbacks, strict=True)
     ]
     return Hybrid(
         parts={**_by_part(jumps), "fallback": spread(fallbacks)._asdict()},
-        kept=kept,
+        accepted=accepted,
         attempts=len(jumps),
         reasons=sorted({jump.reason for jump in jumps if jump.reason}),
         fallback_ps=steps * md.timestep_fs / 1000,
@@ -147,9 +147,9 @@ def hybrid(
 
 
 def _by_part(jumps: list[Jump]) -> dict[str, dict[str, Any]]:
-    found = {}
+    parts = {}
     for part in PARTS:
         seconds = [jump.seconds[part] for jump in jumps if part in jump.seconds]
         if seconds:
-            found[part] = spread(seconds)._asdict()
-    return found
+            parts[part] = spread(seconds)._asdict()
+    return parts
