@@ -25,7 +25,7 @@ They give no warning, because who reads such a file can change nothing about it.
 
 MODULES: dict[str, tuple[str, ...]] = {
     **STORED,
-    "alternates": ("structure.readers",),
+    "alternates": ("structure.alternates",),
     "analysis.forces": ("training.energy",),
     "analysis.table": ("analysis.plots",),
     "bindingnet.frames": ("bindingnet.vector_frames",),

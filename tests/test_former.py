@@ -19,7 +19,7 @@ from openmm_neuralmd.simulation.force import NeuralMDForce
 from tests.helpers.mm_models import bare_system, energy_and_forces, make_model
 
 NAMES = {
-    "alternates.AlternateLocationWarning": "structure.readers",
+    "alternates.AlternateLocationWarning": "structure.alternates",
     "assessment.Stretch": "assessment.stretch",
     "assessment.learned_snapshots": "assessment.stretch",
     "checks.PocketWarning": "structure.checks",

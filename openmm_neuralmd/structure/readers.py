@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
-import warnings
 import zlib
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -16,7 +14,13 @@ from tempfile import TemporaryDirectory
 import numpy as np
 from openmm import app, unit
 
-from ..errors import InputError, NeuralMDError, one_line, shown
+from ..errors import InputError, NeuralMDError, one_line
+from .alternates import (
+    alternate_atoms,
+    choose,
+    mmcif_location,
+    pdb_location,
+)
 from .pdb_elements import is_atom, with_elements, without_unknown_atoms
 
 _FARTHEST = 1e5  # nm
@@ -243,84 +247,3 @@ def _read_inpcrd(source: Path) -> tuple[np.ndarray, object]:
 
 def _nm(positions: unit.Quantity) -> np.ndarray:
     return np.array(positions.value_in_unit(unit.nanometer), dtype=np.float64).reshape(-1, 3)
-
-
-class AlternateLocationWarning(UserWarning):
-    """Some atoms have alternate locations, and one of them was chosen."""
-
-
-@dataclass(frozen=True)
-class Location:
-    """One alternate location of one atom; a residue has several names where mmCIF has two ids."""
-
-    residue: str
-    names: tuple[str, ...]
-    atom: str
-    label: str
-    occupancy: float
-
-
-def pdb_location(line: str) -> Location | None:
-    """The alternate location an ATOM record stands for; None for every other record."""
-    if not is_atom(line) or not line[16:17].strip():
-        return None
-    return Location(
-        residue=f"{line[21].strip()}:{line[22:27].strip()}",
-        names=(f"{line[17:20].strip()} {line[21].strip()}:{line[22:27].strip()}",),
-        atom=line[12:16].strip(),
-        label=line[16],
-        occupancy=float(line[54:60].strip() or 1),
-    )
-
-
-def mmcif_location(row: list[str], column: dict[str, int]) -> Location | None:
-    """The alternate location a row of _atom_site stands for; None for an atom with one only."""
-
-    def value(*names: str) -> str:
-        cell = next((row[column[name]] for name in names if name in column), ".")
-        return "" if cell in (".", "?") else cell
-
-    label = value("label_alt_id")
-    if not label:
-        return None
-    number = value("auth_seq_id", "label_seq_id") + value("pdbx_PDB_ins_code")
-    name = value("auth_comp_id", "label_comp_id")
-    chains = (value("auth_asym_id", "label_asym_id"), value("label_asym_id"))
-    return Location(
-        residue=f"{chains[0]}:{number}",
-        names=tuple(f"{name} {chain}:{number}" for chain in chains),
-        atom=value("auth_atom_id", "label_atom_id"),
-        label=label,
-        occupancy=float(value("occupancy") or 1),
-    )
-
-
-def choose(file: str, found: list[Location]) -> dict[str, str]:
-    """One location per residue, so that its atoms fit each other: the highest mean occupancy."""
-    occupancies: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
-    for location in found:
-        occupancies[location.residue][location.label].append(location.occupancy)
-    chosen = {
-        residue: max(sorted(labels), key=lambda label: float(np.mean(labels[label])))
-        for residue, labels in occupancies.items()
-    }
-    if chosen:
-        warnings.warn(
-            f"{file}: alternate locations in {shown(chosen)}; "
-            "took the one of the highest occupancy in each residue",
-            AlternateLocationWarning,
-            stacklevel=2,
-        )
-    return chosen
-
-
-def alternate_atoms(found: Iterable[Location | None]) -> dict[str, list[str]]:
-    """Residue, as 'NAME CHAIN:NUMBER', to its atoms that have alternate locations."""
-    atoms: dict[str, list[str]] = defaultdict(list)
-    for location in found:
-        if location is None:
-            continue
-        for name in location.names:
-            if location.atom not in atoms[name]:
-                atoms[name].append(location.atom)
-    return dict(atoms)

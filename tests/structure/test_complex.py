@@ -17,10 +17,10 @@ from openmm import Vec3, app, unit
 from openmm_neuralmd.errors import InputError
 from openmm_neuralmd.examples import GPCR_FOLDER, example_complex
 from openmm_neuralmd.structure import imaging
+from openmm_neuralmd.structure.alternates import AlternateLocationWarning
 from openmm_neuralmd.structure.bonds import perceive_bonds
 from openmm_neuralmd.structure.checks import PocketWarning
 from openmm_neuralmd.structure.complex import RESIDUE_TYPES, Complex
-from openmm_neuralmd.structure.readers import AlternateLocationWarning
 from openmm_neuralmd.structure.residues import PARENT, residue_key
 
 AMBER = Path(openmmtools.__file__).parent / "data" / "T4-lysozyme-L99A-implicit"
