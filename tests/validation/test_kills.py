@@ -1,0 +1,45 @@
+"""A short run of the kill harness, and the harness itself on commands that do it wrong."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from robustness import kills
+
+
+@pytest.mark.parametrize("name", sorted(kills.TARGETS))
+def test_kill_9_leaves_nothing_incomplete_and_the_run_goes_on(name: str) -> None:
+    result = kills.attack(name, kills=7)
+    assert result["kills"] == 7 and not result["failures"], result
+
+
+@pytest.mark.parametrize("fault", ["half", "other"])
+def test_the_harness_sees_what_is_wrong(fault: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A program that writes in place, and one that goes on as if nothing had been."""
+
+    def begin(place: Path) -> int:
+        child = os.fork()
+        if child == 0:
+            write(place)
+        return child
+
+    def write(place: Path) -> None:
+        file = place / "x"
+        before = len(file.read_bytes()) if file.exists() and fault == "other" else 0
+        with file.open("ab" if fault == "other" else "wb", buffering=0) as out:
+            for _ in range(20 + before):
+                out.write(b"a")
+                time.sleep(0.01)
+        os._exit(0)
+
+    def begun(arguments: list[str]) -> int:
+        return begin(Path(arguments[0]))
+
+    target = kills.Target(lambda place: [str(place)], {"x": kills.whole})
+    monkeypatch.setattr(kills, "TARGETS", {"bad": target})
+    monkeypatch.setattr(kills, "begin", begun)
+    assert kills.attack("bad", kills=6)["failures"]
