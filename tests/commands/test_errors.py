@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import gzip
 import json
 import re
 import struct
@@ -51,6 +52,7 @@ from openmm_neuralmd.training.data import read_trajectories
 from openmm_neuralmd.training.forecasting import Trainer
 from openmm_neuralmd.training.settings import DataSettings, TrainingSettings, read_settings
 from openmm_neuralmd.training.windows import Trajectory
+from openmm_neuralmd.trajectory.history import History
 from openmm_neuralmd.trajectory.snapshots import Snapshots, read_snapshots, write_trajectory
 from openmm_neuralmd.utils.openmm_xml import deserialize
 from openmm_neuralmd.utils.resume import PartialRun
@@ -154,7 +156,59 @@ def _(b: Bench) -> object:
     return b.read([x.replace(" C2  TMP", " C1  TMP") for x in b.pdb])
 
 
+@case("compressed-too-large")
+def _(b: Bench) -> object:
+    path = b.folder / "x.pdb.gz"
+    path.write_bytes(gzip.compress(bytes(2**28 + 1), 1))
+    return Complex.from_files(path)
+
+
+@case("no-element-column")
+def _(b: Bench) -> object:
+    return b.read([x[:76] if "TMP" in x else x for x in b.pdb])
+
+
+@case("unknown-atoms")
+def _(b: Bench) -> object:
+    place = f"{90:8.3f}" * 3 + "  1.00  0.00           X  "
+    return b.read([*b.pdb, f"HETATM 9999 UNK  UNX X 900    {place}"])
+
+
 # --- ligand --------------------------------------------------------------------------------
+
+
+def _listed(b: Bench, bonds: np.ndarray, shift: int) -> Complex:
+    """CONECT records of some bonds, with serial numbers that are off by `shift`."""
+    lines = [x for x in b.pdb if not x.startswith(("CONECT", "END"))]
+    serials = np.roll([int(x[6:11]) for x in lines if x.startswith("HETATM")], shift)
+    return b.read([*lines, *(f"CONECT{serials[i]:5d}{serials[j]:5d}" for i, j in bonds)])
+
+
+@case("bonds-contradicted")
+def _(b: Bench) -> object:
+    return _listed(b, b.t4l.ligand_bonds, 1)
+
+
+@case("bonds-completed")
+def _(b: Bench) -> object:
+    return _listed(b, b.t4l.ligand_bonds[:5], 0)
+
+
+@case("no-bond-orders")
+def _(b: Bench) -> object:
+    return b.take(b.t4l.positions).chemistry
+
+
+@case("known-snapshots")
+def _(b: Bench) -> object:
+    return History.of(0.1 * b.gpcr.ligand[:5], b.gpcr.complex)
+
+
+@case("known-in-one-place")
+def _(b: Bench) -> object:
+    known = b.gpcr.ligand[:5].copy()
+    known[-1, 0] = known[-1, 1]
+    return History.of(known, b.gpcr.complex)
 
 
 @case("no-ligand")
