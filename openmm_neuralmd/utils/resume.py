@@ -6,6 +6,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from glob import escape
 from pathlib import Path
 
 import openmm
@@ -189,6 +190,7 @@ def complete_folder(path: Path) -> Iterator[Path]:
     """
     check_free(path)
     path.parent.mkdir(parents=True, exist_ok=True)
+    _remove_abandoned(path)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     temporary.mkdir()
     try:
@@ -197,3 +199,21 @@ def complete_folder(path: Path) -> Iterator[Path]:
         temporary.rename(path)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _remove_abandoned(path: Path) -> None:
+    """Remove temporary folders of `path` whose process was killed."""
+    for folder in path.parent.glob(f".{escape(path.name)}.*.part"):
+        process = folder.name.removesuffix(".part").rpartition(".")[2]
+        if process.isdigit() and not _is_running(int(process)):
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _is_running(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:  # another user's
+        return True
+    return True

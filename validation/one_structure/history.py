@@ -1,26 +1,27 @@
-"""Forecasts from 0, 1, 3, 10 and 30 known snapshots, by conditioning the one-structure model.
+"""Forecasts from 0, 1, 3, 10 and 30 known snapshots, by conditioning the bundled model.
 
-    python validation/one_structure/history.py --many FOLDER
+    python validation/one_structure/history.py
 
-Models are those of `table.py --protocol leave-out` with the same settings (read from its cache).
-Error: RMSD over atoms of the forecast mean from the true snapshot, root mean square over origins.
+No target of set 'pocket', which is forecast here, was seen by it in training.  Error: RMSD over
+atoms of the forecast mean from the true snapshot, root mean square over origins.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from models import fit, without_network
-from table import HERE, POCKET, machine, train_part
+from models import without_network
+from summary import machine
+from table import HERE, POCKET
 
-from openmm_neuralmd.dynamics.ou import NeuralOU, NeuralOUSettings
+from openmm_neuralmd.dynamics.ou import NeuralOU
 from openmm_neuralmd.dynamics.ou_prediction import predict_pose
-from openmm_neuralmd.training.ou_fit import OUFitSettings
+from openmm_neuralmd.model import bundled_models
+from openmm_neuralmd.prediction.run import MODEL
+from openmm_neuralmd.training.ou_files import load
 from openmm_neuralmd.training.run_statistics import RunStatistics, read_trajectory
 
 KNOWN = (0, 1, 3, 10, 30)
@@ -33,28 +34,13 @@ ORIGINS = 20
 
 def main() -> None:
     """Make the table over the length of the history."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--many", type=Path, help="folder of set 'many' (ID.npz, ...)")
-    parser.add_argument("--folds", type=int, default=4)
-    parser.add_argument("--epochs", type=int, default=30)
-    parser.add_argument("--frames", type=int, default=10)
-    parser.add_argument("--cache", type=Path, default=Path("runs/one_structure"))
-    parser.add_argument("--output", type=Path, default=HERE / "results" / "history.json")
-    a = parser.parse_args()
     torch.set_num_threads(1)
+    model = load(bundled_models()[MODEL])
     pocket = [read_trajectory(f) for f in sorted(POCKET.iterdir()) if f.is_dir()]
-    many = train_part(a.many)
-    how = OUFitSettings(epochs=a.epochs, frames=a.frames)
-    table: dict[str, Any] = {}
-    for fold in [pocket[k :: a.folds] for k in range(a.folds)]:
-        left_out = {c.target for c in fold}
-        train = [o for o in pocket if o.target not in left_out] + many
-        model = fit(train, NeuralOUSettings(members=1), how, a.cache, "network")
-        for c in fold:
-            table[c.name] = errors(c, model)
-    result = {"errors": table, "median": medians(table), "settings": vars(a), "machine": machine()}
-    a.output.parent.mkdir(parents=True, exist_ok=True)
-    a.output.write_text(json.dumps(result, indent=1, default=str) + "\n", encoding="utf-8")
+    table = {c.name: errors(c, model) for c in pocket}
+    result = {"errors": table, "median": medians(table), "machine": machine()}
+    text = json.dumps(result, indent=1) + "\n"
+    (HERE / "results" / "history.json").write_text(text, encoding="utf-8")
     for row, values in result["median"].items():
         print(row.ljust(24), values)
 
