@@ -200,9 +200,7 @@ def wrong(present: dict[str, Any], expected: dict[str, Any], when: str) -> list[
 def main() -> None:
     """Attack the commands and write the record."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument(
-        "--kills", type=int, default=300, help="number of kills, shared by the commands"
-    )
+    parser.add_argument("--kills", type=int, default=300, help="number of kills in all")
     parser.add_argument("--command", nargs="+", choices=sorted(TARGETS), default=sorted(TARGETS))
     a = parser.parse_args()
     import torch
