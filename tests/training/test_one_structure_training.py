@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from openmm_neuralmd.cli import app
 from openmm_neuralmd.errors import InputError
-from openmm_neuralmd.model import load_model
+from openmm_neuralmd.model import bundled_models, load_model, read_card
 from openmm_neuralmd.training.one_structure import (
     OneStructureSettings,
     OneStructureTrainer,
@@ -129,5 +129,6 @@ def test_complex_folders_and_splits_are_read() -> None:
 
 def test_the_bundled_settings_are_valid() -> None:
     how = read_one_structure(ROOT / "examples" / "neuralmd-ou.yaml", {})
-    assert how.model.displacement_share == 0.5
     assert how.runs == (MANY,)
+    card = read_card(bundled_models()["neuralmd-ou"])
+    assert card.settings == how.model.model_dump(mode="json")

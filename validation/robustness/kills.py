@@ -183,6 +183,7 @@ def attack(name: str, kills: int, seed: int = 0) -> dict[str, Any]:
                 end = not killed(begin(target.arguments(place)), after)
                 spent += not end
                 failures += wrong(contents(target, place), expected, f"after kill {spent}")
+            end = end or len(contents(target, place)) == len(expected)  # killed after its last file
             if not end and ended(begin(target.arguments(place))) != 0:
                 failures.append(f"after kill {spent}: the command cannot go on")
             runs += 1
