@@ -9,7 +9,7 @@ is its target and number, so that it can be made again:
 
     python validation/robustness/fuzz.py --target pdb --case 1234 --keep case.pdb
 
-The record goes to validation/results/robustness/fuzz.json.
+The record goes to validation/results/robustness/fuzz.json, and to docs/reliability.md.
 """
 
 from __future__ import annotations
@@ -37,30 +37,11 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from openmm_neuralmd.errors import NeuralMDError
 from openmm_neuralmd.utils.provenance import machine, package_versions
 from robustness.mutation import mutated
+from robustness.page import GOOD, render
 from robustness.targets import TARGETS, BadValueError, Target
 
 RESULT = Path(__file__).parents[1] / "results" / "robustness" / "fuzz.json"
-PAGE = Path(__file__).parents[2] / "docs" / "reliability.md"
-HEAD = """# How hard it is to break
-
-`python validation/robustness/fuzz.py` writes this page. It takes valid files of every kind that
-the package reads, changes bytes, numbers, words and lines in them, and opens them as the package
-does. A case is right where it ends in a value that can be, or in one line of a `NeuralMDError`. It
-fails where it ends in another exception, in a crash, after more than {seconds} s, with more than
-{gigabytes:g} GB, or with a value that cannot be.
-
-**{cases:,} cases, {failures:,} failures.**
-
-| kind of file | cases | refused in one line | read | failures |
-| --- | --- | --- | --- | --- |
-{rows}
-
-The numbers of single cases that failed are in `validation/results/robustness/fuzz.json`;
-`fuzz.py --target NAME --case NUMBER` makes one again. The tests run a short version of it
-(`tests/validation/test_fuzz.py`).
-"""
 SECONDS, BYTES = 10, 2 * 2**30
-GOOD = ("read", "refused")
 
 
 class Hang(BaseException):
@@ -203,26 +184,7 @@ def save(results: dict[str, dict], seconds: float) -> None:
         "versions": package_versions(),
     }
     RESULT.write_text(json.dumps(content, indent=1) + "\n")
-    PAGE.write_text(page(content), encoding="utf-8")
-
-
-def page(content: dict) -> str:
-    """docs/reliability.md: kinds of files, cases, outcomes."""
-    rows = []
-    for name, part in sorted(content["targets"].items()):
-        counts = part["verdicts"]
-        bad = {verdict: n for verdict, n in counts.items() if verdict not in GOOD}
-        words = ", ".join(f"{n} {verdict}" for verdict, n in bad.items()) or "none"
-        good = f"{counts.get('refused', 0):,} | {counts.get('read', 0):,}"
-        rows.append(f"| {name} | {part['cases']:,} | {good} | {words} |")
-    limits = content["limits"]
-    return HEAD.format(
-        cases=content["cases"],
-        failures=content["failures"],
-        rows="\n".join(rows),
-        seconds=limits["seconds"],
-        gigabytes=limits["bytes"] / 2**30,
-    )
+    render()
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -7,7 +7,7 @@ random time, within its last moments as often as anywhere, until the kills are s
 kill what stands under a final name must be the whole run's content; a run that is let end must
 give the whole run's files, byte for byte where the page says so.
 
-The record goes to validation/results/robustness/kills.json.
+The record goes to validation/results/robustness/kills.json, and to docs/reliability.md.
 """
 
 from __future__ import annotations
@@ -28,7 +28,8 @@ from typing import Any
 
 import yaml
 
-ROOT = Path(__file__).parents[2]
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
 RESULT = Path(__file__).parents[1] / "results" / "robustness" / "kills.json"
 DCD_DATE = slice(100, 276)
 """Bytes of a DCD file's titles, in which the date stands."""
@@ -207,6 +208,7 @@ def main() -> None:
     import torch
 
     from openmm_neuralmd.utils.provenance import machine, package_versions
+    from robustness.page import render
 
     torch.set_num_threads(1)
     results = {}
@@ -216,6 +218,7 @@ def main() -> None:
     record = {"commands": results, "machine": machine(), "versions": package_versions()}
     RESULT.parent.mkdir(parents=True, exist_ok=True)
     RESULT.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+    render()
     sys.exit(any(one["failures"] for one in results.values()))
 
 

@@ -1,0 +1,93 @@
+"""docs/reliability.md from the records of the fuzz and the kill harness.
+
+python validation/robustness/page.py
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+RESULTS = Path(__file__).parents[1] / "results" / "robustness"
+PAGE = Path(__file__).parents[2] / "docs" / "reliability.md"
+GOOD = ("read", "refused")
+HEAD = """# How hard it is to break
+
+`validation/robustness/page.py` writes this page from the records of two harnesses.
+
+## Damaged files
+
+`python validation/robustness/fuzz.py` takes valid files of every kind that the package reads,
+changes bytes, numbers, words and lines in them, and opens them as the package does. A case is right
+where it ends in a value that can be, or in one line of a `NeuralMDError`. It fails where it ends in
+another exception, in a crash, after more than {seconds} s, with more than {gigabytes:g} GB, or with
+a value that cannot be.
+
+**{cases:,} cases, {failures:,} failures.**
+
+| kind of file | cases | refused in one line | read | failures |
+| --- | --- | --- | --- | --- |
+{rows}
+
+The numbers of single cases that failed are in `validation/results/robustness/fuzz.json`;
+`fuzz.py --target NAME --case NUMBER` makes one again. The tests run a short version of it
+(`tests/validation/test_fuzz.py`).
+"""
+KILLS = """
+## kill -9
+
+`python validation/robustness/kills.py` runs a command whole, then begins it again and again and
+kills it after a random time, half of the times within its last moments. After each kill what stands
+under a final name must be the whole run's content; a run that is let end must leave the whole run's
+files. Compared are all bytes of models, CSV files and trajectories, without the titles of a DCD
+file, which have the date; records of a run have the same fields, and times of their own.
+
+| command | kills | runs that ended | whole run, s | failures |
+| --- | --- | --- | --- | --- |
+{rows}
+
+The tests kill each command seven times (`tests/validation/test_kills.py`).
+"""
+
+
+def render() -> None:
+    """Write the page."""
+    text = files(json.loads((RESULTS / "fuzz.json").read_text()))
+    record = RESULTS / "kills.json"
+    if record.is_file():
+        text += kills(json.loads(record.read_text()))
+    PAGE.write_text(text, encoding="utf-8")
+
+
+def files(content: dict[str, Any]) -> str:
+    """Kinds of files, cases, outcomes."""
+    rows = []
+    for name, part in sorted(content["targets"].items()):
+        counts = part["verdicts"]
+        bad = {verdict: n for verdict, n in counts.items() if verdict not in GOOD}
+        words = ", ".join(f"{n} {verdict}" for verdict, n in bad.items()) or "none"
+        good = f"{counts.get('refused', 0):,} | {counts.get('read', 0):,}"
+        rows.append(f"| {name} | {part['cases']:,} | {good} | {words} |")
+    limits = content["limits"]
+    return HEAD.format(
+        cases=content["cases"],
+        failures=content["failures"],
+        rows="\n".join(rows),
+        seconds=limits["seconds"],
+        gigabytes=limits["bytes"] / 2**30,
+    )
+
+
+def kills(content: dict[str, Any]) -> str:
+    """Commands, kills, outcomes."""
+    rows = [
+        f"| `{name}` | {one['kills']} | {one['runs']} | {one['seconds_whole']:.1f} | "
+        f"{len(one['failures']) or 'none'} |"
+        for name, one in content["commands"].items()
+    ]
+    return KILLS.format(rows="\n".join(rows))
+
+
+if __name__ == "__main__":
+    render()
