@@ -174,7 +174,10 @@ def check_free(path: Path) -> None:
         lock = Lock(left)
         shutil.rmtree(left, ignore_errors=True)
         lock.release()
-    raise InputError(f"{path}: exists; choose another name, or move it away (--restart does)")
+    raise InputError(
+        f"{path}: exists; choose another name, or move it away "
+        "(as --restart does in commands that have it)"
+    )
 
 
 @contextmanager

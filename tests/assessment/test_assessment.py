@@ -129,7 +129,7 @@ def test_the_command_writes_report_card_and_numbers(gpcr: Snapshots, tmp_path: P
     found = {row["metric"]: float(row["mean"]) for row in rows if row["method"] == "persistence"}
     assert found["rmse"] == pytest.approx(content["errors"]["persistence"]["rmse"][0])
     again = call(file, *options)
-    assert again.exit_code == 1 and "exists; choose another folder" in again.output
+    assert again.exit_code == 1 and "exists; choose another name" in again.output
     # whoever runs it again gets the same numbers
     assert call(file, *options[:-1], tmp_path / "again").exit_code == 0
     before, after = (
