@@ -145,6 +145,8 @@ class Loop(ABC):
         first = self.counters.update
         if first == 0:
             self.counters.untrained = self.validation_error()
+            # Before any other file: a folder of files without a state is not gone on from.
+            self._save()
         with self._board(first) as board:
             while self.counters.update < self.total and not self._patience_lost():
                 loss = self._update()

@@ -27,7 +27,7 @@ STAMPED = (".xtc", ".trr", ".nc", ".netcdf", ".ncdf")
 _UNSAFE = {".lh5"}  # read through PyTables, which unpickles
 _DENSEST = 250.0  # atoms per nm³; water has 100, and no cell can be smaller than its molecules
 _WIDEST = 1e4  # nm
-_DAMAGE = (ImportError, OSError, RuntimeError, ValueError, IndexError, TypeError, MemoryError)
+_DAMAGE = (ImportError, OSError, RuntimeError, ValueError, LookupError, TypeError, MemoryError)
 
 
 class TrajectoryWarning(UserWarning):
