@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import gzip
 import io
-import zlib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -15,6 +13,7 @@ import numpy as np
 from openmm import app, unit
 
 from ..errors import InputError, NeuralMDError, one_line
+from ..utils.files import unpacked
 from .alternates import (
     alternate_atoms,
     choose,
@@ -24,7 +23,6 @@ from .alternates import (
 from .pdb_elements import is_atom, with_elements, without_unknown_atoms
 
 _FARTHEST = 1e5  # nm
-_LARGEST = 256 * 2**20  # bytes of a compressed structure, once unpacked
 _PDB = {".pdb", ".ent"}
 _MMCIF = {".cif", ".mmcif", ".pdbx"}
 _AMBER = {".prmtop", ".parm7"}
@@ -104,14 +102,7 @@ def _decompressed(path: Path) -> Iterator[Path]:
     """The file inside a .gz, as the PDB serves its structures, under its own name."""
     with TemporaryDirectory() as place:
         inner = Path(place) / path.stem
-        try:
-            with gzip.open(path) as source:
-                data = source.read(_LARGEST + 1)
-        except (OSError, EOFError, zlib.error) as error:
-            raise InputError(f"cannot read {path.name}: {one_line(error)}") from error
-        if len(data) > _LARGEST:
-            raise InputError(f"{path.name} holds more than {_LARGEST // 2**20} MB; unpack it first")
-        inner.write_bytes(data)
+        inner.write_bytes(unpacked(path))
         yield inner
 
 

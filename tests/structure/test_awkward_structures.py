@@ -196,8 +196,8 @@ def test_compressed_structures_are_read(t4l: Complex, pdb: list[str], tmp_path: 
     assert np.allclose(read.positions, t4l.positions, atol=1e-4)
     for name, data in (("cut", gzip.compress(b"ATOM" * 99)[:-9]), ("text", b"ATOM")):
         (tmp_path / f"{name}.pdb.gz").write_bytes(data)
-        with pytest.raises(InputError, match=f"cannot read {name}.pdb.gz: "):
+        with pytest.raises(InputError, match=f"cannot read .*{name}.pdb.gz: "):
             read_structure(tmp_path / f"{name}.pdb.gz")
     (tmp_path / "bomb.pdb.gz").write_bytes(gzip.compress(bytes(2**28 + 1), 1))
-    with pytest.raises(InputError, match=r"bomb.pdb.gz holds more than 256 MB; unpack it first"):
+    with pytest.raises(InputError, match=r"bomb.pdb.gz: unpacked it is more than \d+ times larger"):
         read_structure(tmp_path / "bomb.pdb.gz")
