@@ -143,7 +143,7 @@ class Loop(ABC):
 
     def _run(self, advance: Advance) -> Model:
         first = self.counters.update
-        if first == 0:
+        if math.isinf(self.counters.untrained):
             self.counters.untrained = self.validation_error()
             # Before any other file: a folder of files without a state is not gone on from.
             self._save()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -80,6 +81,14 @@ class Opened:
         shot = self.page.locator("#view").screenshot()
         return np.asarray(Image.open(io.BytesIO(shot)).convert("RGB"), dtype=int)
 
+    def draws_anew(self, before: np.ndarray, seconds: float = 60.0) -> bool:
+        """Whether the 3D view comes to differ from `before`; it is drawn after the click returns."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            if (before != self.picture()).any():
+                return True
+        return False
+
     def slider(self) -> int:
         return int(self.page.input_value("#slider"))
 
@@ -105,13 +114,13 @@ def test_it_plays_and_steps(opened: Opened) -> None:
     before = opened.picture()
     play.click()
     assert play.inner_text() == "Pause"
+    assert opened.draws_anew(before)
     expect(page.locator("#slider")).not_to_have_value("0")
     play.click()
     assert play.inner_text() == "Play"
     stopped = opened.slider()
     page.wait_for_timeout(500)
     assert opened.slider() == stopped
-    assert (before != opened.picture()).any()
     page.click("#forward")
     page.click("#back")
     page.click("#back")
