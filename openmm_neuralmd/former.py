@@ -27,7 +27,6 @@ MODULES: dict[str, tuple[str, ...]] = {
     **STORED,
     "alternates": ("structure.alternates",),
     "analysis.forces": ("training.energy",),
-    "analysis.table": ("analysis.plots",),
     "bindingnet.frames": ("bindingnet.vector_frames",),
     "bonded": ("structure.pairs",),
     "bonds": ("structure.bonds",),

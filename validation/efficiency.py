@@ -11,8 +11,8 @@ import openmm
 from openmm import unit
 from openmmtools import cache, states
 
-from openmm_neuralmd.analysis.memory import effective_samples, memory_clusters
-from openmm_neuralmd.analysis.statistics import Interval, bootstrap_mean, mean_difference
+from intervals import effective_samples, mean_difference, memory_clusters
+from openmm_neuralmd.analysis.statistics import Interval, bootstrap_mean
 from openmm_neuralmd.hybrid.contexts import kilojoules
 from openmm_neuralmd.hybrid.hmc import NeuralMDHMCMove
 from openmm_neuralmd.units import nanometers, to_angstrom

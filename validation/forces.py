@@ -20,8 +20,8 @@ import numpy as np
 import torch
 
 from force_baselines import force_baselines
-from openmm_neuralmd.analysis.memory import memory_clusters
-from openmm_neuralmd.analysis.statistics import bootstrap_mean, paired_difference
+from intervals import memory_clusters, paired_difference
+from openmm_neuralmd.analysis.statistics import bootstrap_mean
 from openmm_neuralmd.errors import InputError
 from openmm_neuralmd.model import Model
 from openmm_neuralmd.training.energy import LabelParts, force_errors, predicted, read_parts

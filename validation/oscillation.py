@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from figures.curves import COLOURS
 from figures.oscillation import (
     Oscillation,
     compare,
@@ -29,7 +30,6 @@ from figures.oscillation_figure import oscillation_figure
 from openmm_neuralmd.analysis.ensemble import TORSION_EDGES, rotatable_torsions
 from openmm_neuralmd.analysis.evaluation import NO_CHEMISTRY, Chemistry
 from openmm_neuralmd.analysis.interactions import Occupancies, pocket_molecule
-from openmm_neuralmd.analysis.plots import COLOURS
 from openmm_neuralmd.analysis.poses import heavy_molecule
 from openmm_neuralmd.assessment.chemistry import find_chemistry
 from openmm_neuralmd.assessment.contestants import (

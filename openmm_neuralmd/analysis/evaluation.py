@@ -98,7 +98,7 @@ def score(
     ligand : array (T, n, 3)
         The trajectory, Å.
     origins : sequence of (range, range)
-        Known snapshots and those to forecast, see `statistics.rolling_origins`.
+        Known snapshots and those to forecast.
     bonds : array (b, 2)
         Bonds of the ligand, for the validity.
     advance : callable, optional

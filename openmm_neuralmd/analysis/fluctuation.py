@@ -49,23 +49,6 @@ def rmsf_curve(x: ArrayLike, window: int = WINDOW) -> Array:
     return rmsf_windows(x, window).mean(-1)
 
 
-def ensemble_windows(x: ArrayLike, window: int = WINDOW) -> Array:
-    """RMSF of each atom in sliding windows, (S − window + 1, n), Å; the mean over futures.
-
-    Each future fluctuates about its own mean: what differs between futures does not count.
-
-    Parameters
-    ----------
-    x : array (S, n, 3) or (R, S, n, 3)
-        One stretch of snapshots, or several futures, Å.
-    window : int
-        See `rmsf_windows`.
-    """
-    futures = np.asarray(x)
-    every = futures if futures.ndim == 4 else futures[None]
-    return np.mean([rmsf_windows(future, window) for future in every], axis=0)
-
-
 def rmsf_agreement(
     truth: ArrayLike, prediction: ArrayLike, window: int = WINDOW
 ) -> dict[str, float]:

@@ -7,16 +7,16 @@ that remembers ten times as long needs ten times as much of it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from ..errors import InputError
 from .coordinates import Array, checked
 from .ensemble import correlation_time
-from .statistics import consecutive_clusters, integrated_time
+from .statistics import integrated_time
 
 FEW = 10.0
 """Independent samples: a trajectory with fewer is too short to tell its autocorrelation time."""
@@ -53,26 +53,6 @@ def memory(series: ArrayLike) -> float:
     columns = array.reshape(len(array), -1)
     moving = columns[:, np.ptp(columns, axis=0) > 0]
     return integrated_time(autocorrelations(moving).mean(axis=1))
-
-
-def effective_samples(series: ArrayLike) -> float:
-    """How many independent values tell as much as this series (S,) or (S, K): S / 2τ."""
-    return len(np.asarray(series)) / (2.0 * max(memory(series), 0.5))
-
-
-def memory_clusters(segments: Iterable[ArrayLike]) -> NDArray[np.int64]:
-    """Labels for a bootstrap: blocks four autocorrelation times long, inside each segment.
-
-    Parameters
-    ----------
-    segments : iterable of array (S,)
-        Series; where one is too short for four such blocks it is cut into four.
-    """
-    series = [np.asarray(segment, dtype=np.float64) for segment in segments]
-    longest = max(memory(segment) if np.ptp(segment) else 0.5 for segment in series)
-    shortest = min(len(segment) for segment in series)
-    length = max(1, min(round(4 * longest), shortest // 4))
-    return consecutive_clusters([len(segment) for segment in series], length)
 
 
 class Memory(NamedTuple):

@@ -1,4 +1,4 @@
-"""How sure a mean is, which origins to forecast from, and how long a trajectory remembers."""
+"""How sure a mean is, and how long a trajectory remembers."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def bootstrap_mean(
     """
     if not 0.0 < confidence < 1.0:
         raise InputError(f"Confidence is a share between 0 and 1, not {confidence}.")
-    means = _drawn_means(values, clusters, resamples, np.random.default_rng(seed))
+    means = resampled_means(values, clusters, resamples, np.random.default_rng(seed))
     low, high = np.percentile(means, _tails(confidence))
     return Interval(_mean(values), float(low), float(high))
 
@@ -67,7 +67,7 @@ def _tails(confidence: float) -> list[float]:
     return [tail, 100.0 - tail]
 
 
-def _drawn_means(
+def resampled_means(
     values: ArrayLike, clusters: ArrayLike | None, resamples: int, generator: np.random.Generator
 ) -> Array:
     """Means (resamples,) of values whose clusters are drawn with replacement."""
@@ -84,53 +84,6 @@ def _drawn_means(
     drawn = generator.multinomial(len(sums), np.full(len(sums), 1.0 / len(sums)), size=resamples)
     means: Array = (drawn @ sums) / (drawn @ counts)
     return means
-
-
-def mean_difference(
-    values: ArrayLike,
-    baseline: ArrayLike,
-    *,
-    clusters: ArrayLike,
-    baseline_clusters: ArrayLike,
-    resamples: int = 10_000,
-    seed: int = 0,
-) -> Interval:
-    """95 % interval of the mean of `values` less that of `baseline`, which are independent.
-
-    Parameters
-    ----------
-    values, baseline : array (N,), (M,)
-    clusters, baseline_clusters : array (N,), (M,)
-        See `bootstrap_mean`.
-    """
-    generator = np.random.default_rng(seed)
-    gaps = _drawn_means(values, clusters, resamples, generator) - _drawn_means(
-        baseline, baseline_clusters, resamples, generator
-    )
-    low, high = np.percentile(gaps, _tails(0.95))
-    return Interval(_mean(values) - _mean(baseline), float(low), float(high))
-
-
-def paired_difference(
-    values: ArrayLike,
-    baseline: ArrayLike,
-    *,
-    clusters: ArrayLike | None = None,
-    confidence: float = 0.95,
-    resamples: int = 10_000,
-    seed: int | np.random.Generator = 0,
-) -> Interval:
-    """Interval of the mean of `values` − `baseline` over the same origins.
-
-    What all origins share cancels, so this can tell two methods apart whose own intervals
-    overlap.  Parameters are those of `bootstrap_mean`.
-    """
-    a, b = np.asarray(values, dtype=np.float64), np.asarray(baseline, dtype=np.float64)
-    if a.shape != b.shape:
-        raise InputError(f"A paired difference needs equal origins; got {a.shape} and {b.shape}.")
-    return bootstrap_mean(
-        a - b, clusters=clusters, confidence=confidence, resamples=resamples, seed=seed
-    )
 
 
 def consecutive_clusters(segments: Iterable[int], length: int) -> NDArray[np.int64]:
@@ -150,31 +103,6 @@ def consecutive_clusters(segments: Iterable[int], length: int) -> NDArray[np.int
         start = labels[-1] + 1 if labels else 0
         labels.extend(start + k // length for k in range(size))
     return np.array(labels, dtype=np.int64)
-
-
-def rolling_origins(
-    segments: Iterable[range], horizon: int, *, first: int = 30, stride: int = 4
-) -> list[tuple[range, range]]:
-    """Forecasts to make inside each segment: (known snapshots, snapshots to forecast).
-
-    Parameters
-    ----------
-    segments : iterable of range
-        Stretches of snapshots without a replica break.
-    horizon : int
-        Snapshots to forecast.
-    first : int
-        Snapshots of its segment that the first origin knows.
-    stride : int
-        Snapshots from one origin to the next.
-    """
-    if horizon < 1 or first < 1 or stride < 1:
-        raise InputError("horizon, first and stride of rolling origins must be at least 1.")
-    return [
-        (range(segment.start, origin), range(origin, origin + horizon))
-        for segment in segments
-        for origin in range(segment.start + first, segment.stop - horizon + 1, stride)
-    ]
 
 
 def autocorrelation(x: ArrayLike, lag: int, segments: Sequence[range] | None = None) -> float:

@@ -1,4 +1,4 @@
-"""Memory and effective samples of processes whose memory is known."""
+"""Memory of processes whose memory is known."""
 
 from __future__ import annotations
 
@@ -8,11 +8,8 @@ from scipy.signal import lfilter
 
 from openmm_neuralmd.analysis.memory import (
     autocorrelations,
-    effective_samples,
     memory,
-    memory_clusters,
 )
-from openmm_neuralmd.analysis.statistics import bootstrap_mean, mean_difference
 from openmm_neuralmd.errors import InputError
 
 
@@ -35,11 +32,10 @@ def test_correlations_are_those_of_the_definition() -> None:
 
 
 @pytest.mark.parametrize("phi", [0.0, 0.8, 0.95])
-def test_memory_and_effective_samples_of_an_autoregressive_process(phi: float) -> None:
+def test_memory_of_an_autoregressive_process(phi: float) -> None:
     exact = (1 + phi) / (1 - phi) / 2
     x = process(phi, 40_000, 1, width=4)
     assert memory(x) == pytest.approx(exact, rel=0.12)
-    assert effective_samples(x) == pytest.approx(len(x) / (2 * exact), rel=0.12)
     # What effective samples are for: the variance of a mean.
     means = [process(phi, 1000, seed)[:, 0].mean() for seed in range(200)]
     assert 1000 / (2 * exact) == pytest.approx(1 / np.var(means), rel=0.3)
@@ -51,34 +47,3 @@ def test_what_does_not_vary_is_left_out_or_refused() -> None:
     assert memory(held) == memory(x)
     with pytest.raises(InputError, match="not all the same"):
         memory(np.ones(10))
-
-
-def test_blocks_make_an_interval_of_a_remembering_series_honest() -> None:
-    def covered(clustered: bool) -> float:
-        hits = 0
-        for seed in range(120):
-            x = process(0.9, 1000, seed)[:, 0]
-            labels = memory_clusters([x]) if clustered else None
-            _, low, high = bootstrap_mean(x, clusters=labels, resamples=200, seed=seed)
-            hits += low <= 0 <= high
-        return hits / 120
-
-    assert covered(clustered=False) < 0.6 < 0.85 < covered(clustered=True)
-
-
-def test_blocks_end_with_their_segment_and_are_four_at_least() -> None:
-    labels = memory_clusters([process(0.999, 40, 0)[:, 0], process(0.999, 44, 1)[:, 0]])
-    assert len(set(labels[:40])) == 4 and not set(labels[:40]) & set(labels[40:])
-
-
-def test_the_difference_of_independent_means_is_covered() -> None:
-    hits = 0
-    for seed in range(150):
-        random = np.random.default_rng(seed)
-        a, b = random.normal(1.0, 2.0, size=80), random.normal(0.5, 1.0, size=40)
-        clusters = np.arange(80), np.arange(40)
-        options = {"clusters": clusters[0], "baseline_clusters": clusters[1]}
-        found = mean_difference(a, b, resamples=400, seed=seed, **options)
-        assert found.mean == pytest.approx(a.mean() - b.mean())
-        hits += found.low <= 0.5 <= found.high
-    assert hits / 150 == pytest.approx(0.94, abs=0.055)

@@ -12,8 +12,6 @@ from openmm_neuralmd.analysis.statistics import (
     bootstrap_mean,
     consecutive_clusters,
     integrated_time,
-    paired_difference,
-    rolling_origins,
 )
 from openmm_neuralmd.errors import InputError
 
@@ -70,15 +68,6 @@ def test_clusters_of_unequal_size_keep_the_weight_of_their_values() -> None:
     assert (mean, low, high) == (0.75, 0.0, 1.0)
 
 
-def test_a_paired_difference_sees_through_what_both_share() -> None:
-    generator = np.random.default_rng(0)
-    shared = generator.normal(size=50, scale=10.0)
-    better, worse = shared, shared + 0.2 + 0.1 * generator.normal(size=50)
-    difference = paired_difference(better, worse)
-    assert difference.high < 0.0 < bootstrap_mean(worse).high - bootstrap_mean(better).low
-    assert difference.mean == pytest.approx(-0.2, abs=0.06)
-
-
 @given(st.lists(st.integers(0, 9), max_size=5), st.integers(1, 5))
 def test_clusters_are_short_and_cross_no_segment(sizes: list[int], length: int) -> None:
     labels = consecutive_clusters(sizes, length)
@@ -89,16 +78,6 @@ def test_clusters_are_short_and_cross_no_segment(sizes: list[int], length: int) 
         assert len(held) <= length
         assert len(set(segment[held])) == 1
     assert (np.diff(labels) >= 0).all()
-
-
-def test_rolling_origins_stay_inside_their_segment() -> None:
-    origins = rolling_origins([range(0, 84), range(84, 167), range(167, 250)], 20)
-    assert len(origins) == 27  # as in the table of naive baselines on the GPCR set
-    assert origins[0] == (range(0, 30), range(30, 50))
-    assert origins[9] == (range(84, 114), range(114, 134))
-    assert max(future.stop for _, future in origins) <= 250
-    assert rolling_origins([range(0, 49)], 20) == []
-    assert rolling_origins([range(0, 50)], 20) == [(range(0, 30), range(30, 50))]
 
 
 @pytest.mark.parametrize("phi", [0.0, 0.5, 0.9])
@@ -149,9 +128,7 @@ def test_integrated_time_of_an_exponential() -> None:
         (lambda: bootstrap_mean([1.0, 2.0], clusters=[0, 0]), "at least two clusters"),
         (lambda: bootstrap_mean([1.0, 2.0], clusters=[0]), "one for each"),
         (lambda: bootstrap_mean([1.0, 2.0], confidence=95), "between 0 and 1"),
-        (lambda: paired_difference([1.0], [1.0, 2.0]), "equal origins"),
         (lambda: consecutive_clusters([3], 0), "length ≥ 1"),
-        (lambda: rolling_origins([range(9)], 0), "at least 1"),
         (lambda: autocorrelation(np.zeros((5, 2, 3)), -1), "No segment"),
     ],
 )

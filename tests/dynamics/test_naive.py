@@ -11,7 +11,6 @@ from torch import Tensor
 
 from openmm_neuralmd.analysis.geometry import bond_angle_validity
 from openmm_neuralmd.analysis.metrics import matching, rmse, stability
-from openmm_neuralmd.analysis.statistics import rolling_origins
 from openmm_neuralmd.dynamics.naive import (
     AR1,
     NAIVE,
@@ -258,13 +257,13 @@ def test_on_real_dynamics(name: str, gpcr: tuple[Tensor, Tensor, list[range]]) -
     forecaster = forecaster or ProjectedRecentMean(
         10, torch.from_numpy(bonded_pairs(bonds, x.shape[1]))
     )
-    origins = rolling_origins(segments, 20)
-    assert len(origins) == 27
+    starts = [(s, k) for s in segments for k in range(s.start + 30, s.stop - 19, 4)]
+    assert len(starts) == 27
     rows, valid = [], []
-    for known, future in origins:
-        seen = x[known.start : known.stop]
+    for segment, start in starts:
+        seen = x[segment.start : start]
         forecast = forecaster.forecast(seen, 20).numpy()
-        truth = x[future.start : future.stop].numpy()
+        truth = x[start : start + 20].numpy()
         rows.append([measure(truth, forecast) for measure in (rmse, stability, matching)])
         valid.append(bond_angle_validity(forecast, bonds.numpy(), seen.numpy()))
     error, stable, matched = np.mean(rows, axis=0)

@@ -11,7 +11,7 @@ from openmm import unit
 from openmmtools import cache, states
 from scipy import stats
 
-from openmm_neuralmd.analysis.memory import effective_samples
+from intervals import effective_samples
 from openmm_neuralmd.errors import InputError
 from openmm_neuralmd.hybrid import PreconditionedHMCMove, metric, without_constraints
 from openmm_neuralmd.hybrid.preconditioned import Trajectory

@@ -82,7 +82,7 @@ class Opened:
         return np.asarray(Image.open(io.BytesIO(shot)).convert("RGB"), dtype=int)
 
     def draws_anew(self, before: np.ndarray, seconds: float = 60.0) -> bool:
-        """Whether the 3D view comes to differ from `before`; it is drawn after the click returns."""
+        """Whether the 3D view comes to differ from `before`: drawing ends after the click."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             if (before != self.picture()).any():

@@ -10,6 +10,8 @@ import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from figures import curves
+from figures.curves import ensemble_windows
 from figures.oscillation import (
     Oscillation,
     compare,
@@ -23,14 +25,14 @@ from figures.oscillation_figure import (
     most_spread,
     oscillation_figure,
 )
-from openmm_neuralmd.analysis import plots
 from openmm_neuralmd.analysis.ensemble import (
     TORSION_BINS,
     rotatable_torsions,
     torsion_histograms,
     torsions,
 )
-from openmm_neuralmd.analysis.fluctuation import ensemble_windows, rmsf_windows
+from openmm_neuralmd.analysis.fluctuation import rmsf_curve, rmsf_windows
+from openmm_neuralmd.errors import InputError
 
 CHAIN = np.array([[0, 1], [1, 2], [2, 3], [3, 4]])
 RANDOM = np.random.default_rng(0)
@@ -47,6 +49,12 @@ def chain(angles: np.ndarray) -> np.ndarray:
 
 QUADRUPLES = rotatable_torsions(CHAIN, 5)
 TRUTH = chain(RANDOM.uniform(-180, 180, 40))
+
+WALK = np.cumsum(np.random.default_rng(1).normal(size=(20, 7, 3), scale=0.3), axis=0)
+FORECASTS = {
+    "NeuralMD-ODE": np.random.default_rng(2).normal(size=(20, 7, 3), scale=0.4),
+    "persistence": np.repeat(WALK[:1], 20, axis=0),
+}
 
 
 def test_histograms_count_the_torsions() -> None:
@@ -122,7 +130,9 @@ def test_a_spike_does_not_hide_the_truth() -> None:
 
 def test_the_figure_can_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     figures: list[Figure] = []
-    monkeypatch.setattr(plots, "FigureCanvasAgg", lambda f: figures.append(f) or FigureCanvasAgg(f))
+    monkeypatch.setattr(
+        curves, "FigureCanvasAgg", lambda f: figures.append(f) or FigureCanvasAgg(f)
+    )
     futures = {
         "a-model-with-a-name, of-seed-123": np.stack([TRUTH + 0.1, TRUTH - 0.1]),
         "persistence": np.repeat(TRUTH[:1], 40, axis=0)[None],
@@ -157,3 +167,37 @@ def test_the_figure_can_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         assert box.x0 >= 0 and box.x1 <= figure.bbox.x1 and box.y0 >= 0, text
     for (one, a), (other, b) in combinations(boxes, 2):
         assert not a.overlaps(b), f"{one!r} lies over {other!r}"
+
+
+def test_rmsf_panel_shows_the_curves() -> None:
+    panel = Figure().subplots()
+    curves.draw_rmsf(panel, WALK, FORECASTS, first=81)
+    lines = {line.get_label(): line for line in panel.lines}
+    for name, x in {"truth": WALK, **FORECASTS}.items():
+        assert lines[name].get_ydata() == pytest.approx(rmsf_curve(x))
+    assert lines["truth"].get_xdata()[[0, -1]].tolist() == [83.0, 98.0]  # [81, 85] … [96, 100]
+    assert "Å" in panel.get_ylabel()
+    assert len({(line.get_color(), line.get_linestyle()) for line in panel.lines}) == 3
+
+
+def test_a_failed_figure_leaves_nothing_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def disk_full(self: FigureCanvasAgg, path: Path) -> None:
+        Path(path).write_bytes(b"half a file")
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr(FigureCanvasAgg, "print_png", disk_full)
+    old = tmp_path / "figure.png"
+    old.write_text("the last figure")
+    with pytest.raises(OSError, match="No space"):
+        curves.save_png(Figure(), old)
+    assert [path.name for path in tmp_path.iterdir()] == ["figure.png"]
+    assert old.read_text() == "the last figure"
+
+
+def test_figures_say_what_is_wrong(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="cannot be told apart"):
+        curves.draw_rmsf(Figure().subplots(), WALK, {str(k): WALK for k in range(7)})
+    with pytest.raises(InputError, match="does not exist"):
+        curves.save_png(Figure(), tmp_path / "no" / "figure.png")

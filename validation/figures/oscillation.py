@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from figures.curves import ensemble_windows
+from intervals import paired_difference
 from openmm_neuralmd.analysis.coordinates import Array
 from openmm_neuralmd.analysis.ensemble import (
     rotatable_torsions,
@@ -15,9 +17,9 @@ from openmm_neuralmd.analysis.ensemble import (
     torsion_histograms,
 )
 from openmm_neuralmd.analysis.evaluation import NO_CHEMISTRY, Chemistry, spaced
-from openmm_neuralmd.analysis.fluctuation import WINDOW, correlation, ensemble_windows
+from openmm_neuralmd.analysis.fluctuation import WINDOW, correlation
 from openmm_neuralmd.analysis.interactions import Occupancies, occupancies, recovery
-from openmm_neuralmd.analysis.statistics import Interval, consecutive_clusters, paired_difference
+from openmm_neuralmd.analysis.statistics import Interval, consecutive_clusters
 
 SEEN = 50
 """Snapshots of each method that ProLIF looks at, evenly spaced; all of a shorter stretch."""

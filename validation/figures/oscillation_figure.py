@@ -14,17 +14,11 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
 from numpy.typing import ArrayLike, NDArray
 
+from figures.curves import TEXT_SIZE, draw_rmsf, finish, line_styles, save_png
 from figures.oscillation import Oscillation
 from openmm_neuralmd.analysis.coordinates import Array
 from openmm_neuralmd.analysis.ensemble import TORSION_EDGES
 from openmm_neuralmd.analysis.interactions import Occupancies
-from openmm_neuralmd.analysis.plots import (
-    TEXT_SIZE,
-    draw_rmsf,
-    finish,
-    line_styles,
-    save_png,
-)
 
 INTERACTIONS = 10
 """Drawn: those that the truth makes most."""
