@@ -30,13 +30,11 @@ from openmm_neuralmd.assessment.speed.all_atom import (
 from openmm_neuralmd.assessment.speed.comparison import (
     in_words,
     ratios,
-    read_validity,
-    verdict,
     with_samples,
 )
 from openmm_neuralmd.assessment.speed.learned import Learned
 from openmm_neuralmd.assessment.speed.race import makers, raced
-from openmm_neuralmd.assessment.speed.samples import memories, open_run
+from openmm_neuralmd.assessment.speed.samples import memories
 from openmm_neuralmd.assessment.speed.variants import CUTOFFS, variants
 from openmm_neuralmd.errors import NeuralMDError, one_line
 from openmm_neuralmd.hybrid.settings import JumpSettings
@@ -50,6 +48,8 @@ from openmm_neuralmd.utils.progress import progress_bar
 from result_files import save
 from runs import read_run
 from speed.parts import Hybrid, hybrid, starting
+from speed.reference_run import open_run
+from speed.validity import read_validity, verdict
 from t4_lysozyme import explicit, implicit
 
 FEWEST = 5

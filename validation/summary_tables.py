@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 from accuracy_tables import COMMAND, LEARNED, NAIVE, result_of
 from openmm_neuralmd.analysis.markdown import interval, rounded, table
-from openmm_neuralmd.assessment.speed.comparison import counts
 from openmm_neuralmd.utils.times import show_time
 from result_files import missing, read
+from speed.validity import counts
 
 SETS = {"gpcr": "5-HT1B, 6 ns", "flexible": "flexible, 1 ps"}
 """Comparisons in the table of accuracy, with their column titles."""

@@ -15,15 +15,8 @@ from mm_models import make_model
 from openmm_neuralmd.analysis.memory import independent_per_day, trajectory_memory
 from openmm_neuralmd.assessment.speed import timing
 from openmm_neuralmd.assessment.speed.all_atom import Pace, Variant, ready, surroundings
-from openmm_neuralmd.assessment.speed.comparison import (
-    counts,
-    in_words,
-    ratios,
-    read_validity,
-    verdict,
-    with_samples,
-)
-from openmm_neuralmd.assessment.speed.samples import memories, open_run
+from openmm_neuralmd.assessment.speed.comparison import in_words, ratios, with_samples
+from openmm_neuralmd.assessment.speed.samples import memories
 from openmm_neuralmd.assessment.speed.variants import variants
 from openmm_neuralmd.errors import InputError
 from openmm_neuralmd.examples import example_complex
@@ -35,7 +28,9 @@ from openmm_neuralmd.report.speed import read_speed
 from openmm_neuralmd.trajectory.snapshots import Snapshots
 from openmm_neuralmd.utils.progress import Stopwatch
 from reference_cases import INPCRD, PRMTOP, small_water_box
+from speed.reference_run import open_run
 from speed.tables import speed as speed_table
+from speed.validity import counts, read_validity, verdict
 
 ROOT = Path(__file__).parents[2]
 MD = "all-atom, OpenMM: flexible"

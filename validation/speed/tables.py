@@ -6,9 +6,9 @@ from collections.abc import Callable
 from functools import partial
 
 from openmm_neuralmd.analysis.markdown import rounded, table
-from openmm_neuralmd.assessment.speed.comparison import counts, verdict
 from openmm_neuralmd.utils.times import show_time
 from result_files import machine, measured, missing, read
+from speed.validity import counts, verdict
 
 ENGINES = {"openmm": "OpenMM", "gromacs": "GROMACS"}
 

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from ...bindingnet.inputs import complex_tensors
 from ...md.field import ON_CPU
 from ...model import Model
 from ...rollouts import rollout
@@ -100,12 +99,6 @@ class Learned:
         )
         copies = 1 if self.model.dynamics.stochastic else replicas
         return self._contestant(measure, f"torch, {self.device}", copies)
-
-    def featurise(self) -> None:
-        """The tensors of the complex, and the rigid protein through its network."""
-        c = complex_tensors(self.complex, device=self.device)
-        with torch.no_grad():
-            self.model.dynamics.to(self.device).encode(c)
 
     def wait(self) -> None:
         """Until the device has done all it was given."""
