@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike
 
 from .coordinates import Array, both, checked
 from .fluctuation import WINDOW, rmsf_agreement
-from .geometry import bond_angle_validity, collisions
+from .geometry import bond_angle_validity
 
 
 def mae(truth: ArrayLike, prediction: ArrayLike) -> float:
@@ -114,9 +114,6 @@ def metrics_table(
     *,
     bonds: ArrayLike | None = None,
     reference: ArrayLike | None = None,
-    radii: ArrayLike | None = None,
-    protein: ArrayLike | None = None,
-    protein_radii: ArrayLike | None = None,
 ) -> dict[str, float]:
     """All metrics of a prediction, by the names that tables use.
 
@@ -125,21 +122,16 @@ def metrics_table(
     truth, prediction : array (S, n, 3)
         The same snapshots of the same atoms, Å.
     bonds : array (b, 2), optional
-        Bonds of the ligand.  With `reference` they give the validity, with `radii` the
-        collisions.
+        Bonds of the ligand.  With `reference` they give the validity.
     reference : array (T, n, 3), optional
         Known snapshots whose mean 1–2 and 1–3 distances are right, Å.
-    radii : array (n,), optional
-        Covalent radii, Å, see `openmm_neuralmd.analysis.geometry.covalent_radii`.
-    protein, protein_radii : array (P, 3) or (S, P, 3), and (P,), optional
-        Protein atoms in the frame of the snapshots, Å.
 
     Returns
     -------
     dict
         ``mae``, ``mae_xyz_sum``, ``rmse``, ``mean_distance``, ``matching`` in Å,
         ``matching_mse`` in Å², ``stability`` in %; from five snapshots on those of
-        `rmsf_agreement`; ``bond_angle_validity`` and ``collisions`` in % where asked for.
+        `rmsf_agreement`; ``bond_angle_validity`` in % with bonds and reference.
     """
     a, b = both(truth, prediction, atoms=2)
     table = {name: metric.measure(a, b) for name, metric in METRICS.items()}
@@ -147,6 +139,4 @@ def metrics_table(
         table |= rmsf_agreement(a, b, WINDOW)
     if bonds is not None and reference is not None:
         table["bond_angle_validity"] = bond_angle_validity(b, bonds, reference)
-    if bonds is not None and radii is not None:
-        table["collisions"] = collisions(b, bonds, radii, protein, protein_radii)
     return table

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
@@ -176,51 +176,12 @@ def test_validity_of_a_scaled_molecule(scale: float) -> None:
         assert geometry.bond_angle_validity([scale * CHAIN], BONDS, [CHAIN, CHAIN]) == expected
 
 
-def test_collisions_by_hand() -> None:
-    radii = geometry.covalent_radii([6] * 4)
-    assert radii == pytest.approx(np.full(4, 0.76))
-    folded = CHAIN.copy()
-    folded[3] = [0.0, 1.0, 0.0]  # 1 Å from atom 0
-    # three pairs are not bonded: 0–2, 0–3, 1–3
-    assert geometry.collisions([CHAIN], BONDS, radii) == 0.0
-    assert geometry.collisions([CHAIN, folded], BONDS, radii) == pytest.approx(100 / 6)
-    protein = np.array([[0, 0, 1.4], [0, 0, 9]])
-    inside = geometry.collisions([CHAIN], BONDS, radii, protein, [0.76, 0.76])
-    assert inside == pytest.approx(100 * 1 / (3 + 8))
-    away = np.stack([protein, protein + 20])
-    twice = geometry.collisions([CHAIN, CHAIN], BONDS, radii, away, [0.76, 0.76])
-    assert twice == pytest.approx(100 * 1 / 22)
-
-
-@settings(max_examples=40)
-@given(st.integers(0, 2**32 - 1), st.integers(3, 7), st.integers(1, 4))
-def test_collisions_agree_with_plain_loops(seed: int, n: int, snapshots: int) -> None:
-    generator = np.random.default_rng(seed)
-    x = generator.normal(size=(snapshots, n, 3), scale=1.5)
-    protein = generator.normal(size=(5, 3), scale=2.0)
-    radii, other = generator.uniform(0.3, 1.2, n), generator.uniform(0.3, 1.2, 5)
-    bonds = [(1, 0), (1, 2)]
-    close = pairs = 0
-    for s in range(snapshots):
-        for i in range(n):
-            for j in range(i):
-                if (j, i) not in ((0, 1), (1, 2)):
-                    pairs += 1
-                    close += math.dist(x[s, i], x[s, j]) < radii[i] + radii[j]
-            for k in range(5):
-                pairs += 1
-                close += math.dist(x[s, i], protein[k]) < radii[i] + other[k]
-    result = geometry.collisions(x, bonds, radii, protein, other)
-    assert result == pytest.approx(100 * close / pairs)
-
-
 def test_table_adds_validity_where_it_can() -> None:
     x = np.stack([CHAIN + 0.01 * k for k in range(6)])
     plain = metrics.metrics_table(x, x)
-    full = metrics.metrics_table(x, x, bonds=BONDS, reference=x, radii=[0.76] * 4)
+    full = metrics.metrics_table(x, x, bonds=BONDS, reference=x)
     assert full["bond_angle_validity"] == 100.0
-    assert full["collisions"] == 0.0
-    assert {"bond_angle_validity", "collisions"} == set(full) - set(plain)
+    assert {"bond_angle_validity"} == set(full) - set(plain)
     assert full["rmsf_ratio"] == pytest.approx(1.0)
 
 
@@ -230,16 +191,6 @@ def test_table_adds_validity_where_it_can() -> None:
         (lambda: bonded_pairs([[0, 4]], 4), "Bonds name atoms 0 to 4"),
         (lambda: bonded_pairs([[1, 1]], 4), "joins an atom to itself"),
         (lambda: geometry.bond_angle_validity([CHAIN], BONDS, [CHAIN[:3]]), "reference has 3"),
-        (lambda: geometry.collisions([CHAIN], BONDS, [0.7] * 3), "radii must be 4 positive"),
-        (lambda: geometry.collisions([CHAIN], BONDS, [0.7] * 4, CHAIN), "protein_radii must be 4"),
-        (
-            lambda: geometry.collisions([CHAIN], BONDS, [0.7] * 4, [CHAIN] * 2, [0.7] * 4),
-            "protein has 2 snapshots and the ligand 1",
-        ),
-        (
-            lambda: geometry.collisions([CHAIN[:2]], [[0, 1]], [0.7] * 2),
-            "no pair of atoms that could collide",
-        ),
     ],
 )
 def test_geometry_says_what_is_wrong(call: object, says: str) -> None:

@@ -44,6 +44,7 @@ def copy(tmp_path: Path) -> Path:
         "validation/mechanics_tables.py",
         "validation/speed/__init__.py",
         "validation/speed/tables.py",
+        "validation/speed/validity.py",
         "validation/result_files.py",
         "validation/summary_tables.py",
         "validation/training_tables.py",
