@@ -57,6 +57,8 @@ HERE = Path(__file__).parent
 POCKET = HERE.parent / "reference_sets" / "pocket"
 THIN = 5
 """Every fifth snapshot of the truth is used."""
+PERMUTATIONS = 5
+"""Of a pocket's chemistry; the row 'shuffled pocket' is the mean of their columns."""
 
 
 def main() -> None:
@@ -114,7 +116,10 @@ def one_fold(
     for c in fold:
         judge = truth(c, model)
         for row, forecast in forecasts(c, train, model, ligand, how.seed).items():
-            table.setdefault(row, {})[c.name] = columns(forecast, judge)
+            every = [columns(one, judge) for one in forecast]
+            table.setdefault(row, {})[c.name] = {
+                key: float(np.mean([one[key] for one in every])) for key in every[0]
+            }
         nll = {row: round(v[c.name].get("nll", np.nan), 3) for row, v in table.items()}
         print(how.seed, c.name, nll, flush=True)
 
@@ -147,10 +152,10 @@ def forecasts(
     model: NeuralOU,
     ligand: NeuralOU,
     seed: int,
-) -> dict[str, Forecast]:
-    """Every row for one complex."""
+) -> dict[str, list[Forecast]]:
+    """Every row for one complex; columns are the mean over a row's forecasts."""
     window = 0.5 * c.interval_ps * len(c.runs[0])
-    out = naive(c, train, seed)
+    out = {name: [one] for name, one in naive(c, train, seed).items()}
     bare = without_network(model)
     # The factor that makes the class constants' Gaussian of the training set's size.
     size = [predict_pose(bare, o.chemistry, o.start, o.pocket).process for o in train]
@@ -159,15 +164,18 @@ def forecasts(
     ]
     _, _, factor = fit_scale(squared, [len(p.values) for p in size])
     variants = {
-        "20-number H (F = 0)": (bare, c),
-        "u = 0": (without_displacement(model), c),
-        "shuffled pocket": (model, shuffled_pocket(c, seed)),
-        "ligand only": (ligand, without_pocket(c)),
-        "network": (model, c),
+        "20-number H (F = 0)": (bare, [c]),
+        "u = 0": (without_displacement(model), [c]),
+        "shuffled pocket": (
+            model,
+            [shuffled_pocket(c, PERMUTATIONS * seed + k) for k in range(PERMUTATIONS)],
+        ),
+        "ligand only": (ligand, [without_pocket(c)]),
+        "network": (model, [c]),
     }
-    for name, (one, complex) in variants.items():
-        out[name] = of_model(one, complex, factor, window, seed)
-    out.update(molecular_dynamics(c))
+    for name, (one, seen) in variants.items():
+        out[name] = [of_model(one, complex, factor, window, seed) for complex in seen]
+    out.update({name: [one] for name, one in molecular_dynamics(c).items()})
     return out
 
 

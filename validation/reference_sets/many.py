@@ -119,6 +119,7 @@ def attempt(row: dict[str, str], structures: Path) -> None:
     manifest["cpu_seconds"] = used
     manifest["files"] = {path.name: sha256(path) for path in sorted(SET.glob(f"{row['id']}.*"))}
     enter(SET / "manifest.json", row["id"], manifest)
+    enter(SET / "failures.json", row["id"], None)
     wall, cpu = time.monotonic() - began, cpu_seconds() - cpu
     print(f"{row['id']}: {wall:.0f} s ({cpu:.0f} s of CPU) {manifest['motion']}", flush=True)
 
@@ -177,7 +178,7 @@ def cpu_seconds() -> float:
 
 
 def enter(path: Path, key: str, value: Any) -> None:
-    """Add an entry to a JSON file that other processes write too."""
+    """Add an entry to a JSON file that other processes write too; None takes it out."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with (RUNS / f"{path.name}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -186,6 +187,8 @@ def enter(path: Path, key: str, value: Any) -> None:
             content = {"set": "many", "about": ABOUT, "complexes": {}}
         entries = content.get("complexes", content)
         entries[key] = value
+        if value is None:
+            del entries[key]
         if "complexes" in content:
             content["complexes"] = dict(sorted(entries.items()))
         with complete(path) as temporary:
