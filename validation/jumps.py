@@ -19,7 +19,7 @@ import torch
 import yaml
 
 from openmm_neuralmd.errors import InputError
-from openmm_neuralmd.hybrid.jump import FELL_BACK, JUMPED
+from openmm_neuralmd.hybrid.jumped import FELL_BACK, JUMPED
 from openmm_neuralmd.hybrid.run import MD, run_hybrid
 from openmm_neuralmd.hybrid.settings import HybridSettings, read_hybrid
 from openmm_neuralmd.md.folder import ComplexFolder

@@ -11,7 +11,7 @@ from rdkit import Chem
 
 from openmm_neuralmd.analysis.poses import heavy_molecule, pose_checks
 from openmm_neuralmd.analysis.statistics import bootstrap_mean
-from openmm_neuralmd.hybrid.jump import JUMPED
+from openmm_neuralmd.hybrid.jumped import JUMPED
 from openmm_neuralmd.hybrid.run import LOG, MD
 from openmm_neuralmd.hybrid.sdf import POSES, STAGES, read_poses
 from openmm_neuralmd.md.folder import LIGAND

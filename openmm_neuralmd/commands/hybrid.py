@@ -69,3 +69,4 @@ def hybrid(
     for reason, count in run.reasons.most_common():
         typer.echo(f"dropped, {reason}: {count}")
     typer.echo(f"next: vmd {run.topology} {run.trajectory}")
+    typer.echo(run.use)

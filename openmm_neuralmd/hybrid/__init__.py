@@ -2,12 +2,15 @@
 
 from ..utils import quiet as _quiet  # noqa: F401  before openmmtools is imported
 from .hmc import NeuralMDHMCMove
-from .jump import Jump, NeuralMDJumpMove
+from .jump import NeuralMDJumpMove
+from .jumped import Jump
 from .preconditioned import PreconditionedHMCMove
 from .run import HybridRun, run_hybrid
 from .sdf import JumpedPose, read_poses
 from .settings import HybridSettings, JumpSettings, read_hybrid
 from .stiffness import metric, without_constraints
+from .torsion_moves import TorsionMove, TorsionNCMCMove
+from .torsions import Torsion, ligand_torsions, well_density
 
 __all__ = [
     "HybridRun",
@@ -18,9 +21,14 @@ __all__ = [
     "NeuralMDHMCMove",
     "NeuralMDJumpMove",
     "PreconditionedHMCMove",
+    "Torsion",
+    "TorsionMove",
+    "TorsionNCMCMove",
+    "ligand_torsions",
     "metric",
     "read_hybrid",
     "read_poses",
     "run_hybrid",
+    "well_density",
     "without_constraints",
 ]

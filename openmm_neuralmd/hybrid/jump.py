@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -28,41 +27,9 @@ from ..utils.progress import Stopwatch
 from .checks import Pose, fault
 from .contexts import langevin, shared_cache
 from .history import RunHistory
-from .relaxation import Quench
+from .jumped import FAILED, FELL_BACK, JUMPED, Jump
 from .settings import JumpSettings
-
-JUMPED, FELL_BACK = "jump", "fallback"
-FAILED = "failed"
-"""Reason of a fallback: OpenMM could not go on."""
-PARTS = ("jump", "hydrogens", "relaxation", "check")
-"""Of a jump: forecast, placing it with its hydrogens, minimisation and MD after it, checks."""
-
-
-@dataclass(frozen=True, eq=False)
-class Jump:
-    """What became of one jump.
-
-    Attributes
-    ----------
-    kind : 'jump' or 'fallback'
-    reason, message : str
-        Of a fallback: the check that failed (`pose.CHECKS`, or 'failed'), and its finding.
-    energy : float
-        Of the minimised pose after less that before, kJ/mol; nan where there is none.
-    raw, relaxed : (N, 3) float64, nm
-        Positions as the model and the rebuilt hydrogens had them, and after the minimisation
-        (None where that failed).
-    seconds : mapping of str to float
-        Wall time of `PARTS`, of those that were come to.
-    """
-
-    kind: str
-    reason: str
-    message: str
-    energy: float
-    raw: np.ndarray
-    relaxed: np.ndarray | None
-    seconds: Mapping[str, float]
+from .settling import SETTLING, Drawn
 
 
 class NeuralMDJumpMove(MCMCMove):
@@ -70,10 +37,10 @@ class NeuralMDJumpMove(MCMCMove):
 
     With `draw` 'independent' the pose is one of the learned ensemble, whatever came before.
 
-    The model moves the ligand's heavy atoms; hydrogens follow; ligand and surroundings are
-    minimised with the heavy atoms held at the jumped pose; its energy is set against that of the
-    pose before, minimised in the same way; everything then moves for `relax_ps`.  A pose that fails
-    a check (`pose.CHECKS`) is dropped, and Δ of MD is run from where the jump began.
+    The model moves the ligand's heavy atoms and hydrogens follow.  The pose is then minimised with
+    its surroundings, or the ligand is dragged to it (`settling`); everything then moves for
+    `relax_ps`.  A pose that fails a check (`checks.CHECKS`) is dropped, and Δ of MD is run from
+    where the jump began.
 
     **This is no unbiased sampler.**  A jump has no known probability, so nothing corrects for it:
     averages over its snapshots are the model's as much as the force field's.  `NeuralMDHMCMove` is
@@ -133,6 +100,9 @@ class NeuralMDJumpMove(MCMCMove):
         complex = complex.with_molecule(self.ligand) if known_bonds else complex
         self.complex: Complex = self.model.fitted(complex)
         self.steps = self._whole_steps(self.model.card.interval_ps)
+        self.settle = SETTLING[self.settings.relaxation](
+            self.setup.system, self.complex, self.settings, self.md.timestep_fs / 1000
+        )
         nothing = np.zeros((0, len(self.complex.ligand_sites), 3))
         self.history = RunHistory(self.complex, nothing if known is None else known)
         self.n_proposed = self.n_accepted = 0
@@ -262,16 +232,17 @@ class NeuralMDJumpMove(MCMCMove):
         energy, relaxed = float("nan"), None
         try:
             with part("relaxation"):
-                relaxed, energy = self._relaxed(target, whole, raw, box)
+                relaxed, energy = self.settle(
+                    Drawn(whole, raw, box), target, thermodynamic_state, sampler_state, seed
+                )
             with part("check"):
                 fault = self._fault(whole, relaxed, energy, box)
             if fault is None:
-                sampler_state.positions = relaxed * unit.nanometer
                 steps = min(self.steps, self._whole_steps(self.settings.relax_ps))
                 with part("relaxation"):
-                    self.run(target, thermodynamic_state, sampler_state, steps, seed, fresh=True)
+                    self.run(target, thermodynamic_state, sampler_state, steps, seed)
                 moved, box = self.present(sampler_state)
-                # the window is for minimised poses: an energy at 300 K is none
+                # the window is for the way to the pose: an energy at 300 K is none
                 with part("check"):
                     fault = self._fault(whole, self.history.whole(moved, box), 0.0, box)
         except openmm.OpenMMException as error:
@@ -279,19 +250,6 @@ class NeuralMDJumpMove(MCMCMove):
         reason, message = fault or ("", "")
         kind = FELL_BACK if fault else JUMPED
         return Jump(kind, reason, message, energy, raw, relaxed, part.seconds)
-
-    def _relaxed(
-        self, target: openmm.Context, whole: np.ndarray, raw: np.ndarray, box: np.ndarray | None
-    ) -> tuple[np.ndarray, float]:
-        """The jumped pose minimised, and its energy less that of the pose before."""
-        chosen = self.settings
-        poses = whole, raw
-        quench = Quench(
-            self.setup.system, self.complex, poses, chosen.radius, chosen.stiffness, target
-        )
-        _, reference = quench(whole, box, chosen.iterations)
-        relaxed, reached = quench(raw, box, chosen.iterations)
-        return relaxed, reached - reference
 
     def _fault(
         self, before: np.ndarray, after: np.ndarray, energy: float, box: np.ndarray | None

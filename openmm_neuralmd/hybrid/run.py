@@ -35,6 +35,7 @@ from .contexts import context_cache, kilojoules, put
 from .jump import NeuralMDJumpMove
 from .sdf import POSES, pose_blocks
 from .settings import HybridSettings
+from .use import use_of_averages
 
 LOG = "hybrid.csv"
 COLUMNS = ("snapshot", "time_ps", "kind", "reason", "jump_kj_mol", "potential_kj_mol", "message")
@@ -56,6 +57,8 @@ class HybridRun:
         Why jumps were dropped.
     seconds : float
         Wall time of the snapshots made now.
+    use : str
+        What averages over the run may be used for; the last entry of run.yaml, too.
     """
 
     path: Path
@@ -68,6 +71,7 @@ class HybridRun:
     kinds: Counter[str]
     reasons: Counter[str]
     seconds: float
+    use: str
 
 
 def run_hybrid(
@@ -267,6 +271,7 @@ def _published(
         rows = list(csv.DictReader(file))
     kinds = Counter(row["kind"] for row in rows)
     reasons = Counter(row["reason"] for row in rows if row["reason"])
+    use = use_of_averages(kinds, settings.jump.draw)
     content = {
         "model": {"name": move.model.card.name, "sha256": move.model.sha256},
         "complex": {"name": folder.name, "files": folder.record["files"]},
@@ -280,10 +285,11 @@ def _published(
         "reasons": dict(reasons),
         "unbiased": False,
         **provenance(),
+        "use": use,
     }
     topology = part_of_topology(move.setup.topology, chain.written)
     publish(partial, move.setup, topology, chain.written, content, folder)
     place = partial.output
     trajectory = place / f"trajectory.{settings.md.format}"
     names = (place, trajectory, place / TOPOLOGY, place / LOG, place / POSES)
-    return HybridRun(*names, total, first, kinds, reasons, seconds)
+    return HybridRun(*names, total, first, kinds, reasons, seconds, use)

@@ -15,7 +15,7 @@ from ..errors import InputError
 from ..units import to_angstrom
 
 if TYPE_CHECKING:
-    from .jump import Jump
+    from .jumped import Jump
 
 POSES = "jumps.sdf"
 STAGES = ("raw", "relaxed")

@@ -27,10 +27,17 @@ class JumpSettings:
         kJ/mol/nm², holds the ligand's heavy atoms at the jumped pose meanwhile.
     iterations : int
         Of the minimiser, at most.
+    relaxation : {'minimise', 'drag'}
+        How the pose is reached: ligand and surroundings are minimised there, or restraints drag
+        the ligand there in damped dynamics of everything, which stays at its temperature.
+    drag_ps : float
+        Time of that dragging.
     relax_ps : float
-        MD of everything after it, from fresh velocities; not more than the stride.
+        MD of everything after it, from fresh velocities where it was minimised; not more than
+        the stride.
     energy_window : float
-        kJ/mol by which the minimised pose may be worse than the one before.
+        kJ/mol by which the minimised pose may be worse than the one before, or that the dragging
+        may cost.
     pocket_limit : float
         nm from the ligand to the nearest Cα.
     draw : {'forecast', 'independent'}
@@ -43,6 +50,8 @@ class JumpSettings:
     radius: float = 0.5
     stiffness: float = 1000.0
     iterations: int = 200
+    relaxation: Literal["minimise", "drag"] = "minimise"
+    drag_ps: float = 0.4
     relax_ps: float = 1.0
     energy_window: float = 60.0
     pocket_limit: float = 1.0
@@ -73,7 +82,7 @@ class JumpSettings:
         ------
         InputError
         """
-        for name in ("radius", "stiffness", "iterations", "pocket_limit"):
+        for name in ("radius", "stiffness", "iterations", "drag_ps", "pocket_limit"):
             if not 0 < getattr(self, name) < 1e9:
                 raise InputError(f"{name} must be positive, not {getattr(self, name):g}")
         if self.interval_ps is not None and not 0 < self.interval_ps < 1e9:

@@ -23,7 +23,8 @@ from mm_models import make_model
 from openmm_neuralmd.errors import InputError, ModelError
 from openmm_neuralmd.hybrid.checks import CHECKS, Pose, fault
 from openmm_neuralmd.hybrid.hmc import NeuralMDHMCMove, VelocityVerletIntegrator, proposal_system
-from openmm_neuralmd.hybrid.jump import PARTS, NeuralMDJumpMove
+from openmm_neuralmd.hybrid.jump import NeuralMDJumpMove
+from openmm_neuralmd.hybrid.jumped import PARTS
 from openmm_neuralmd.hybrid.run import run_hybrid
 from openmm_neuralmd.hybrid.sdf import read_poses
 from openmm_neuralmd.hybrid.settings import HybridSettings, JumpSettings, read_hybrid

@@ -3,22 +3,32 @@
 from __future__ import annotations
 
 import csv
+import pickle
+from collections import Counter
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import openmm
 import pytest
-from openmmtools import cache
+import yaml
+from openmm import unit
+from openmmtools import cache, states
 
 from mm_models import make_model
+from one_structure_cases import case
+from openmm_neuralmd.dynamics.rigid_torsion import displace, rotatable_bonds
 from openmm_neuralmd.errors import ModelError
 from openmm_neuralmd.hybrid import JumpSettings, NeuralMDJumpMove
+from openmm_neuralmd.hybrid.drag import FRICTION, STAGE_STEPS, drag, pose_path
 from openmm_neuralmd.hybrid.run import run_hybrid
 from openmm_neuralmd.hybrid.settings import HybridSettings, read_hybrid
+from openmm_neuralmd.hybrid.use import use_of_averages
 from openmm_neuralmd.md import MDSettings
 from openmm_neuralmd.md.folder import ComplexFolder
 from openmm_neuralmd.prepare.imports import import_amber
+from openmm_neuralmd.units import BOLTZMANN
 from reference_cases import INPCRD, PRMTOP
 
 MD_SETTINGS = MDSettings(
@@ -69,15 +79,89 @@ def test_a_pose_is_drawn_whatever_is_known(folder: ComplexFolder) -> None:
     np.testing.assert_allclose(other.last.raw[first.complex.ligand_heavy], poses[0], atol=1e-6)
 
 
+def test_a_pose_is_dragged_to_without_losing_the_heat(folder: ComplexFolder) -> None:
+    settings = replace(DRAW, relaxation="drag", drag_ps=0.2)
+    dragged = NeuralMDJumpMove(
+        "neuralmd-ou", folder.path, md=MD_SETTINGS, settings=settings, seed=2
+    )
+    thermodynamic, sampler = dragged.thermodynamic_state(), dragged.sampler_state()
+    heavy = dragged.complex.ligand_heavy
+    for _ in range(3):
+        before = sampler.positions[heavy]._value
+        dragged.apply(thermodynamic, sampler, contexts())
+        last = dragged.last
+        assert last is not None and last.relaxed is not None and np.isfinite(last.energy)
+        away, arrived = (np.abs(x - last.raw[heavy]) for x in (before, last.relaxed[heavy]))
+        assert arrived.mean() < 0.06 and away.max() > 0.02  # nm; kT of the restraints is 0.05
+    assert dragged.n_accepted >= 1 and set(dragged.reasons) <= {"energy"}
+    again = pickle.loads(pickle.dumps(dragged))
+    assert again.settings == settings
+
+
+def test_the_work_of_dragging_is_the_energy_of_a_spring() -> None:
+    """A free atom dragged slowly costs friction alone: W = mγv²t, within its thermal noise."""
+    system = openmm.System()
+    system.addParticle(12.0)
+    still = openmm.CustomExternalForce("0")
+    still.addParticle(0, [])
+    system.addForce(still)
+    thermodynamic = states.ThermodynamicState(system, 300 * unit.kelvin)
+    target = openmm.Context(
+        system, openmm.VerletIntegrator(0.001), openmm.Platform.getPlatformByName("Reference")
+    )
+    stages, step = 400, 0.002
+    path = np.zeros((stages, 1, 3))
+    path[:, 0, 0] = np.linspace(0.0, 1.0, stages)
+    time = stages * STAGE_STEPS * step
+    works = []
+    for seed in range(1, 31):
+        sampler = states.SamplerState(np.zeros((1, 3)) * unit.nanometer)
+        work = drag(
+            target, thermodynamic, sampler, path, np.array([0]),
+            stiffness=5000.0, timestep=step, seed=seed,
+        )  # fmt: skip
+        arrived = sampler.positions._value[0, 0]
+        assert abs(arrived - 1.0) < 0.15
+        works.append(work)
+    # letting go gives back, on average, 3 kT/2 that the thermal motion put into the spring
+    expected = 12.0 * FRICTION * (1.0 / time) ** 2 * time - 1.5 * BOLTZMANN * 300.0
+    error = np.std(works, ddof=1) / np.sqrt(len(works))
+    assert abs(np.mean(works) - expected) < 4 * error
+
+
+def test_a_path_turns_torsions_and_keeps_bonds() -> None:
+    chemistry, pose, _ = case()
+    rotatable = rotatable_bonds(chemistry)
+    q = np.zeros(6 + len(rotatable.bonds))
+    q[:6], q[6] = (1.0, -0.5, 0.3, 0.4, -0.3, 0.2), 2.5
+    target = displace(pose, rotatable, q[None])[0]
+    path = pose_path(pose, target, rotatable, 12)
+    np.testing.assert_allclose(path[-1], target, atol=1e-9)
+    i, j = chemistry.bonds.T
+    lengths = np.linalg.norm(path[:, i] - path[:, j], axis=-1)
+    np.testing.assert_allclose(lengths, np.broadcast_to(lengths[0], lengths.shape), rtol=0.01)
+    steps = np.linalg.norm(np.diff(path, axis=0), axis=-1).max()
+    assert steps < 1.5  # Å: no atom is torn along
+
+
 def test_a_run_keeps_or_falls_back(folder: ComplexFolder, tmp_path: Path) -> None:
     settings = HybridSettings(before=0, md=MD_SETTINGS, jump=DRAW)
     run = run_hybrid("neuralmd-ou", folder.path, tmp_path / "run", 1.6, settings=settings)
     assert run.snapshots == 4 and run.kinds["md"] == 2
     assert run.kinds["jump"] + run.kinds["fallback"] == 2
+    record = yaml.safe_load((run.path / "run.yaml").read_text())
+    assert list(record)[-1] == "use" and record["use"] == run.use
+    assert ("not as equilibrium averages" in run.use) == (run.kinds["jump"] > 0)
     with run.log.open() as file:
         rows = list(csv.DictReader(file))
     assert [row["kind"] == "md" for row in rows] == [False, True, False, True]
     assert [float(row["time_ps"]) for row in rows] == pytest.approx([0.4, 0.8, 1.2, 1.6])
+
+
+def test_a_run_without_a_kept_jump_is_md() -> None:
+    assert "may be used as those of MD" in use_of_averages(Counter(fallback=3, md=2), "forecast")
+    said = use_of_averages(Counter(jump=1, fallback=3, md=2), "independent")
+    assert "1 of 6 snapshots follow poses drawn from the learned ensemble" in said
 
 
 def test_other_models_have_no_ensemble_to_draw_from(folder: ComplexFolder, tmp_path: Path) -> None:

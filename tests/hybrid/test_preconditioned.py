@@ -62,11 +62,15 @@ WRONG = np.diag([4e4, 2e4, 1e5, 1e4, 6e4, 4e5]) + 8e3 * np.eye(6)[::-1]
 """Tens of times too stiff where the well is soft, with couplings that are not there."""
 
 
-@pytest.mark.parametrize(("stiffness", "timestep"), [(RIGHT, 0.6), (WRONG, 1.0)])
+@pytest.mark.parametrize(
+    ("stiffness", "steps", "timestep"),
+    [(RIGHT, 6, 0.6), (WRONG, 6, 1.0), (RIGHT, 1, 1.0), (WRONG, 1, 1.4)],
+    ids=["hmc-right", "hmc-wrong", "mala-right", "mala-wrong"],
+)
 def test_the_distribution_does_not_depend_on_the_stiffness(
-    stiffness: np.ndarray, timestep: float
+    stiffness: np.ndarray, steps: int, timestep: float
 ) -> None:
-    move = PreconditionedHMCMove(stiffness, [0, 1], n_steps=6, timestep=timestep, seed=3)
+    move = PreconditionedHMCMove(stiffness, [0, 1], n_steps=steps, timestep=timestep, seed=3)
     x = sampled(move, 6000)[500:]
     assert 0.3 < move.fraction_accepted <= 1.0
     grid = np.linspace(-0.3, 0.3, 20001)

@@ -18,7 +18,7 @@ from efficiency import (
     md_chain,
 )
 from openmm_neuralmd.hybrid.hmc import NeuralMDHMCMove
-from openmm_neuralmd.hybrid.jump import Jump
+from openmm_neuralmd.hybrid.jumped import Jump
 from openmm_neuralmd.hybrid.sdf import pose_blocks, read_poses
 from openmm_neuralmd.hybrid.settings import HybridSettings
 from openmm_neuralmd.units import BOLTZMANN

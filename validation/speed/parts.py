@@ -17,7 +17,8 @@ from openmm_neuralmd.assessment.speed.timing import (
 )
 from openmm_neuralmd.bindingnet import complex_tensors
 from openmm_neuralmd.hybrid.contexts import context_cache
-from openmm_neuralmd.hybrid.jump import JUMPED, PARTS, Jump, NeuralMDJumpMove
+from openmm_neuralmd.hybrid.jump import NeuralMDJumpMove
+from openmm_neuralmd.hybrid.jumped import JUMPED, PARTS, Jump
 from openmm_neuralmd.hybrid.settings import JumpSettings
 from openmm_neuralmd.md.folder import ComplexFolder
 from openmm_neuralmd.md.settings import MDSettings

@@ -1,0 +1,120 @@
+"""How a drawn pose gets into its surroundings: minimised there, or dragged there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+import openmm
+from openmm import unit
+
+from ..structure.complex import Complex
+from ..units import to_angstrom, to_nm
+from .drag import STAGE_STEPS, drag, ligand_bonds_that_turn, pose_path
+from .relaxation import Quench
+from .settings import JumpSettings
+
+
+class Drawn(NamedTuple):
+    """A pose that is to be settled; positions (N, 3) in nm.
+
+    Attributes
+    ----------
+    whole : (N, 3) float64
+        Everything as it is, in one image.
+    raw : (N, 3) float64
+        The same with the ligand at the drawn pose.
+    box : (3, 3) float64, nm, or None
+    """
+
+    whole: np.ndarray
+    raw: np.ndarray
+    box: np.ndarray | None
+
+
+class Settling(Protocol):
+    """Puts a sampler state to a drawn pose."""
+
+    def __call__(
+        self,
+        drawn: Drawn,
+        target: openmm.Context,
+        thermodynamic_state: Any,
+        sampler_state: Any,
+        seed: int,
+    ) -> tuple[np.ndarray, float]:
+        """Positions (N, 3) in nm, which the sampler state then has, and the energy of the way.
+
+        The energy in kJ/mol is what `JumpSettings.energy_window` is compared with.
+        """
+
+
+class Minimising:
+    """The pose minimised with the heavy atoms held; its energy less that of the pose before.
+
+    The pose before is minimised in the same surroundings.  Velocities are forgotten.
+    """
+
+    def __init__(
+        self, system: openmm.System, complex: Complex, settings: JumpSettings, timestep: float
+    ) -> None:
+        self.system, self.complex, self.settings = system, complex, settings
+
+    def __call__(
+        self,
+        drawn: Drawn,
+        target: openmm.Context,
+        thermodynamic_state: Any,
+        sampler_state: Any,
+        seed: int,
+    ) -> tuple[np.ndarray, float]:
+        """See `Settling`."""
+        chosen, poses = self.settings, (drawn.whole, drawn.raw)
+        quench = Quench(self.system, self.complex, poses, chosen.radius, chosen.stiffness, target)
+        _, reference = quench(drawn.whole, drawn.box, chosen.iterations)
+        relaxed, reached = quench(drawn.raw, drawn.box, chosen.iterations)
+        sampler_state.positions = relaxed * unit.nanometer
+        sampler_state.velocities = None
+        return relaxed, reached - reference
+
+
+class Dragging:
+    """The ligand dragged from where it is; the energy is the work of the restraints."""
+
+    def __init__(
+        self, system: openmm.System, complex: Complex, settings: JumpSettings, timestep: float
+    ) -> None:
+        self.heavy, self.rotatable = complex.ligand_heavy, ligand_bonds_that_turn(complex)
+        self.settings, self.timestep = settings, timestep
+
+    def __call__(
+        self,
+        drawn: Drawn,
+        target: openmm.Context,
+        thermodynamic_state: Any,
+        sampler_state: Any,
+        seed: int,
+    ) -> tuple[np.ndarray, float]:
+        """See `Settling`."""
+        present, pose = (to_angstrom(x[self.heavy]) for x in (drawn.whole, drawn.raw))
+        stages = max(1, round(self.settings.drag_ps / (STAGE_STEPS * self.timestep)))
+        sampler_state.positions = drawn.whole * unit.nanometer
+        work = drag(
+            target,
+            thermodynamic_state,
+            sampler_state,
+            to_nm(pose_path(present, pose, self.rotatable, stages)),
+            self.heavy,
+            stiffness=self.settings.stiffness,
+            timestep=self.timestep,
+            seed=seed + 2,  # the MD after it takes seed + 1
+        )
+        return np.asarray(sampler_state.positions.value_in_unit(unit.nanometer)), work
+
+
+SETTLING: dict[str, Callable[[openmm.System, Complex, JumpSettings, float], Settling]] = {
+    "minimise": Minimising,
+    "drag": Dragging,
+}
+"""By the setting `relaxation` of jumps."""
