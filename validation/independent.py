@@ -31,11 +31,11 @@ from openmm import unit
 from openmmtools import cache
 
 from efficiency import THREAD, single_thread
+from intervals import mean_difference, memory_clusters
 from kept import Part, kept
 from openmm_neuralmd.analysis.ensemble import rotatable_torsions, torsion_divergence, torsions
 from openmm_neuralmd.analysis.fluctuation import rmsf
-from openmm_neuralmd.analysis.memory import memory, memory_clusters
-from openmm_neuralmd.analysis.statistics import mean_difference
+from openmm_neuralmd.analysis.memory import memory
 from openmm_neuralmd.dynamics.ou_prediction import predict_complex
 from openmm_neuralmd.errors import InputError
 from openmm_neuralmd.hybrid import JumpSettings, NeuralMDJumpMove, TorsionMove, ligand_torsions

@@ -12,7 +12,7 @@ from openmm import unit
 from openmmtools import cache, states
 from openmmtools.utils import deserialize, serialize
 
-from openmm_neuralmd.analysis.memory import effective_samples
+from intervals import effective_samples
 from openmm_neuralmd.errors import InputError
 from openmm_neuralmd.hybrid import (
     Torsion,
