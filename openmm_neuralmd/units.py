@@ -61,3 +61,13 @@ def velocity_factor(interval_ps: float) -> float:
 def acceleration_factor(interval_ps: float) -> float:
     """What turns Å per Δ² into nm/ps², and so amu Å/Δ² into kJ/mol/nm."""
     return NM_PER_ANGSTROM / interval_ps**2
+
+
+def per_ps(rate: float, interval_ps: float) -> float:
+    """A rate in 1/Δ as one in 1/ps."""
+    return rate / interval_ps
+
+
+def per_ps2(stiffness: float, interval_ps: float) -> float:
+    """A stiffness by mass in 1/Δ² as one in 1/ps²."""
+    return stiffness / interval_ps**2

@@ -87,20 +87,18 @@ def _only_our_warnings() -> Iterator[None]:
         logging.disable(before)
 
 
-def set_aside(files: Iterable[Path], folder: Path) -> Path | None:
-    """Move what exists of `files` into the first unused of `folder`-1, `folder`-2, ...
+def set_aside(files: Iterable[Path], folder: Path) -> None:
+    """Move what exists of `files` into the first unused of `folder`-1, `folder`-2, ... and say so.
 
-    Returns
-    -------
-    Path or None
-        The new folder; None if there was nothing to move.
+    This is what --restart does with earlier output.
     """
     present = [file for file in files if file.exists()]
     if not present:
-        return None
+        say("nothing to set aside")
+        return
     names = (folder.with_name(f"{folder.name}-{number}") for number in count(1))
     unused = next(name for name in names if not name.exists())
     unused.mkdir(parents=True)
     for file in present:
         file.rename(unused / file.name)
-    return unused
+    say(f"the earlier output is now in {unused}")

@@ -61,8 +61,7 @@ def predict(
     from ..utils.resume import check_free
 
     if restart:
-        moved = set_aside([output], output.with_name(f"{output.name}.previous"))
-        say(f"the earlier folder is now in {moved}" if moved else "nothing to set aside")
+        set_aside([output], output.with_name(f"{output.name}.previous"))
     check_free(output)
     count = 1 if molecule is not None else len(molecules(ligand))
     with progress_bar("predicting", count, "ligand") as advance:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from . import options
-from .command import say, set_aside
+from .command import set_aside
 from .grouped import grouped
 
 if TYPE_CHECKING:
@@ -186,8 +186,7 @@ def prepare(
     _refuse_stray(kind, given, files)
     options.warn_of_platform(preparation.platform)
     if restart:
-        moved = set_aside([output], output.with_name(f"{output.name}.previous"))
-        say(f"the earlier folder is now in {moved}" if moved else "nothing to set aside")
+        set_aside([output], output.with_name(f"{output.name}.previous"))
     if kind is None:
         folder = _prepare(structure, partner, output, ligand, name, given)
     else:

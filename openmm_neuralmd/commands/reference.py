@@ -188,16 +188,11 @@ def reference(
     settings.check()
     target = output or folder / settings.mode
     if restart:
-        _set_aside(target)
+        from ..utils.resume import partial_folder
+
+        previous = target.with_name(f"{target.name}.previous")
+        set_aside([target, partial_folder(target)], previous)
     _run(engine, folder, target, time, settings, checkpoint)
-
-
-def _set_aside(target: Path) -> None:
-    from ..utils.resume import partial_folder
-
-    previous = target.with_name(f"{target.name}.previous")
-    moved = set_aside([target, partial_folder(target)], previous)
-    say(f"the earlier run is now in {moved}" if moved else "nothing to set aside")
 
 
 def _run(

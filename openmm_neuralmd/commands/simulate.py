@@ -124,10 +124,8 @@ def _make_room(output: Path, inputs: Iterable[Path | None], restart: bool) -> No
                 "output"
             )
     if restart:
-        moved = set_aside(
-            [*written, partial_folder(output)], output.with_name(f"{output.stem}.previous")
-        )
-        say(f"the earlier run is now in {moved}" if moved else "nothing to set aside")
+        previous = output.with_name(f"{output.stem}.previous")
+        set_aside([*written, partial_folder(output)], previous)
     else:
         check_free(output)
 

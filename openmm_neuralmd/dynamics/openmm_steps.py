@@ -12,6 +12,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from ..errors import ModelError
+from ..units import per_ps, per_ps2
 from .solvers import SOLVERS, Tableau
 
 if TYPE_CHECKING:
@@ -46,9 +47,9 @@ def write_ode_step(
     """
     tableau = _tableau(solver or dynamics.settings.solver)
     coupling, memory = dynamics.coupling.tolist(), dynamics.memory.tolist()
-    integrator.addGlobalVariable("gamma", dynamics.friction.item() / interval)
+    integrator.addGlobalVariable("gamma", per_ps(dynamics.friction.item(), interval))
     for p, (k, tau) in enumerate(zip(coupling, memory, strict=True)):
-        integrator.addGlobalVariable(f"k{p}", k / interval**2)
+        integrator.addGlobalVariable(f"k{p}", per_ps2(k, interval))
         integrator.addGlobalVariable(f"tau{p}", tau * interval)
         integrator.addPerDofVariable(f"y{p}", 0.0)
     refinement = f"+{fields['refinement']}" if "refinement" in fields else ""
@@ -132,7 +133,7 @@ def write_sde_step(
         raise ModelError(f"NeuralMD-SDE has a splitting of its own; leave solver='{solver}' out")
     settings, amplitude = dynamics.settings, dynamics.amplitude.item()
     decay = math.exp(-dynamics.friction.item() * settings.step)
-    stiffness = dynamics.coupling.item() / interval**2
+    stiffness = per_ps2(dynamics.coupling.item(), interval)
     modes = [f"mode{k}" for k in range(settings.modes)]
     poses = [f"pose{m}" for m in range(settings.poses)]
     integrator.addGlobalVariable("k", stiffness)

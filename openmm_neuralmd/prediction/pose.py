@@ -14,6 +14,7 @@ from ..prepare.chemistry import RESIDUE, Ligand
 from ..structure.complex import Complex
 from ..structure.readers import Structure, read_structure
 from ..structure.residues import WATER
+from ..units import to_angstrom
 
 FARTHEST = 6.0
 """Å from the nearest heavy atom of the protein; a pose farther away is in no pocket."""
@@ -59,9 +60,10 @@ def posed(protein: Structure, ligand: Ligand, name: str) -> Complex:
     modeller.add(ligand_topology(ligand), ligand.positions * unit.nanometer)
     heavy = [symbol != "H" for symbol in ligand.elements]
     gaps = np.linalg.norm(ligand.positions[heavy][:, None] - protein.positions, axis=-1)
-    if 10.0 * gaps.min() > FARTHEST:
+    gap = to_angstrom(gaps.min())
+    if gap > FARTHEST:
         raise InputError(
-            f"ligand {ligand.name!r} is {10.0 * gaps.min():.1f} Å from the protein: give a pose in "
+            f"ligand {ligand.name!r} is {gap:.1f} Å from the protein: give a pose in "
             "the protein's frame"
         )
     positions = np.concatenate([protein.positions, ligand.positions])

@@ -23,6 +23,7 @@ from ..bindingnet.chemistry import LigandChemistry, ligand_chemistry
 from ..bindingnet.pocket import PocketAtoms, pocket_atoms
 from ..bindingnet.structure import POCKET_CUTOFF
 from ..errors import InputError
+from ..units import to_angstrom
 
 Array = NDArray[np.float64]
 
@@ -116,7 +117,7 @@ def read_trajectory(folder: Path, name: str | None = None) -> RunStatistics:
     if ligand is None:
         raise InputError(f"{path}: topology.pdb has no residue with the atoms of ligand.sdf")
     atoms = np.array([atom.index for atom in ligand.atoms])[heavy]
-    frames = 10.0 * trajectory.xyz[:, atoms].astype(np.float64)
+    frames = to_angstrom(trajectory.xyz[:, atoms].astype(np.float64))
     interval = float(trajectory.time[1] - trajectory.time[0])
     files = (path / "ligand.sdf", path / "start.pdb.gz")
     return _complex(name or path.name, *files, [frames], interval)
