@@ -8,14 +8,18 @@ from typing import Annotated
 import typer
 
 from . import options
-from .command import say, set_aside
+from .command import resumable, say, set_aside
 
 HELP = """Predict how a ligand moves in its pocket, from its pose alone.
 
 No molecular dynamics and no force-field parameters are needed. The command writes a trajectory
 (DCD and PDB), RMSF, contacts, torsion wells, the probability that the pose stays within 2 Å, and
-report.html. Every molecule of the SDF is predicted, and they are ranked.
+report.html. Every molecule of the SDF is predicted, and they are ranked; one that cannot be
+predicted is listed with the reason, and the command then ends with exit code 1. After an
+interruption the same command goes on with the ligands that are left.
 """
+LISTED = 20
+"""Ligands that the terminal shows."""
 EXAMPLE = "Example: neuralmd predict protein.pdb ligand.sdf -o prediction"
 
 
@@ -51,36 +55,51 @@ def predict(
         ),
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Seed of all draws.")] = 0,
+    workers: Annotated[
+        int,
+        typer.Option(min=1, max=1024, metavar="N", help="Processes that share the ligands."),
+    ] = 1,
     restart: options.Restart = False,
 ) -> None:
     """Predict, write and show the ranking."""
-    from ..prediction import predict as run
-    from ..prediction.outputs import ranked, write
-    from ..prediction.pose import molecules
+    from ..campaign.settings import ClusterSettings
+    from ..prediction.many import predict_many
+    from ..prediction.run import Request
     from ..utils.progress import progress_bar
     from ..utils.resume import check_free
 
     if restart:
         set_aside([output], output.with_name(f"{output.name}.previous"))
     check_free(output)
-    count = 1 if molecule is not None else len(molecules(ligand))
-    with progress_bar("predicting", count, "ligand") as advance:
-        predictions = run(
+    length = 200.0 if time is None else time
+    step = 1.0 if interval is None else interval
+    request = Request.of(protein, ligand, model=model, time=length, interval=step, seed=seed)
+    count = len(request.wanted(molecule))
+    hint = "run the same command again to go on with the ligands that are left"
+    with resumable(hint), progress_bar("predicting", count, "ligands") as advance:
+        done = predict_many(
             protein,
             ligand,
+            output,
             model=model,
             molecule=molecule,
-            time=200.0 if time is None else time,
-            interval=1.0 if interval is None else interval,
+            time=length,
+            interval=step,
             seed=seed,
+            cluster=ClusterSettings(workers=workers) if workers > 1 else None,
             progress=advance,
         )
-    write(predictions, output)
-    for rank, one in enumerate(ranked(predictions), 1):
+    for rank, one in enumerate(done.ranking[:LISTED], 1):
         typer.echo(
             f"{rank}. {one.name}: stays within 2 Å {one.stays:.0%} "
-            f"({one.stays_low:.0%} to {one.stays_high:.0%}), RMSF {one.rmsf.mean():.2f} Å"
+            f"({one.stays_low:.0%} to {one.stays_high:.0%}), RMSF {one.rmsf:.2f} Å"
         )
-        for reason in one.unlike:
+        for reason in done.unlike.get(one.name, ()):
             say(f"note: {one.name} is unlike the training set: {reason}")
+    if len(done.ranking) > LISTED:
+        typer.echo(f"and {len(done.ranking) - LISTED} more in {output / 'ranking.csv'}")
     typer.echo(f"wrote {output}; open {output / 'report.html'}")
+    for name, reason in done.failed.items():
+        say(f"failed: {name}: {reason}")
+    if done.failed:
+        raise typer.Exit(1)

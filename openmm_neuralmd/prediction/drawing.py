@@ -17,11 +17,6 @@ COLOURS = "viridis"
 SIZE = (520, 400)
 
 
-def largest(predictions: list[LigandPrediction]) -> float:
-    """RMSF in Å at the end of the colour scale, one for all ligands."""
-    return max(float(np.max(one.rmsf)) for one in predictions)
-
-
 def drawing(one: LigandPrediction, top: float, size: tuple[int, int] = SIZE) -> str:
     """The ligand's 2D structure as SVG, each heavy atom coloured from 0 to `top` Å of RMSF."""
     molecule = Chem.RemoveHs(one.molecule)

@@ -6,7 +6,8 @@ import csv
 import io
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from ..trajectory.snapshots import write_trajectory
 from ..utils.files import complete
 from ..utils.provenance import provenance
 from ..utils.resume import complete_folder
-from .drawing import chart, drawing, largest
+from .drawing import chart, drawing
 from .ensemble import WELLS, LigandPrediction
 from .page import render
 
@@ -26,9 +27,53 @@ RECORD = "prediction.json"
 TABLE_COLUMNS = ("rank", "name", "stays", "stays_low", "stays_high", "rmsf", "displacement")
 
 
-def ranked(predictions: Sequence[LigandPrediction]) -> list[LigandPrediction]:
+SHOWN = 100
+"""Ligands on the page, the best ones; the table has all."""
+
+
+@dataclass(frozen=True)
+class Summary:
+    """A line of the ranking.
+
+    Attributes
+    ----------
+    number : int
+        Place in the SDF, from 0.
+    name : str
+    stays, stays_low, stays_high : float
+    rmsf, displacement : float
+        Means over the heavy atoms, Å.
+    largest : float
+        Largest RMSF, Å.
+    """
+
+    number: int
+    name: str
+    stays: float
+    stays_low: float
+    stays_high: float
+    rmsf: float
+    displacement: float
+    largest: float
+
+    @classmethod
+    def of(cls, number: int, one: LigandPrediction) -> Summary:
+        """The line of a prediction."""
+        return cls(
+            number=number,
+            name=one.name,
+            stays=one.stays,
+            stays_low=one.stays_low,
+            stays_high=one.stays_high,
+            rmsf=float(one.rmsf.mean()),
+            displacement=float(np.linalg.norm(one.displacement, axis=1).mean()),
+            largest=float(one.rmsf.max()),
+        )
+
+
+def ranked(summaries: Iterable[Summary]) -> list[Summary]:
     """The poses that are likeliest to stay first; among equals those that move less."""
-    return sorted(predictions, key=lambda one: (-round(one.stays, 2), float(one.rmsf.mean())))
+    return sorted(summaries, key=lambda one: (-round(one.stays, 2), one.rmsf, one.number))
 
 
 def write(predictions: Sequence[LigandPrediction], output: str | Path) -> Path:
@@ -38,9 +83,7 @@ def write(predictions: Sequence[LigandPrediction], output: str | Path) -> Path:
     ----------
     predictions : sequence of LigandPrediction
     output : path
-        Gets `report.html`, `ranking.csv`, `prediction.json` and a subfolder for each ligand with
-        `trajectory.dcd`, `topology.pdb` (B-factors are RMSF in Å), `rmsf.csv`, `contacts.csv`,
-        `rmsf.svg`, `rmsf.png`.  With one ligand its files are in `output` itself.
+        See `write_files`.
 
     Raises
     ------
@@ -48,28 +91,61 @@ def write(predictions: Sequence[LigandPrediction], output: str | Path) -> Path:
         The folder exists.
     """
     output = Path(output)
-    order = ranked(predictions)
-    names = folder_names(order)
-    record = {
-        "ligands": [as_json(one) for one in order],
-        "folders": ["." if len(order) == 1 else name for name in names],
-        "provenance": provenance(),
-    }
+    summaries = ranked(Summary.of(k, one) for k, one in enumerate(predictions))
     with complete_folder(output) as partial:
-        for one, name in zip(order, names):
-            folder = partial if len(order) == 1 else partial / name
-            folder.mkdir(exist_ok=True)
-            write_ligand(one, folder, largest(order))
-        (partial / "ranking.csv").write_text(_table(order), encoding="utf-8")
-        (partial / RECORD).write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
-        (partial / "report.html").write_text(render(order, names), encoding="utf-8")
+        write_files(partial, summaries, lambda number: predictions[number])
     return output
 
 
-def folder_names(predictions: Sequence[LigandPrediction]) -> list[str]:
+def write_files(
+    folder: Path,
+    order: Sequence[Summary],
+    load: Callable[[int], LigandPrediction],
+    failed: Mapping[str, str] | None = None,
+) -> None:
+    """Write the table, the report and the files of each ligand; one ligand is in memory at a time.
+
+    Parameters
+    ----------
+    folder : path
+        Gets `report.html`, `ranking.csv`, `prediction.json` and a subfolder for each ligand with
+        `trajectory.dcd`, `topology.pdb` (B-factors are RMSF in Å), `rmsf.csv`, `contacts.csv`,
+        `rmsf.svg`, `rmsf.png`.  With one ligand its files are in `folder` itself.
+    order : sequence of Summary
+        Every ligand, as `ranked`.
+    load : callable
+        The prediction of a number of the summaries.
+    failed : mapping of str to str, optional
+        Name of each ligand without a prediction, and why.
+    """
+    alone = len(order) == 1 and not failed
+    names = ["." if alone else name for name in folder_names(order)]
+    top = max(one.largest for one in order)
+    entries: list[dict[str, Any]] = []
+    shown: list[LigandPrediction] = []
+    for summary, name in zip(order, names, strict=True):
+        one = load(summary.number)
+        (folder / name).mkdir(exist_ok=True)
+        write_ligand(one, folder / name, top)
+        entries.append(as_json(one))
+        if len(shown) < SHOWN:
+            shown.append(one)
+    record = {
+        "ligands": entries,
+        "folders": names,
+        "failed": dict(failed or {}),
+        "provenance": provenance(),
+    }
+    (folder / "ranking.csv").write_text(_table(order), encoding="utf-8")
+    (folder / RECORD).write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+    page = render(shown, names, top=top, predicted=len(order), failed=failed or {})
+    (folder / "report.html").write_text(page, encoding="utf-8")
+
+
+def folder_names(order: Sequence[Summary]) -> list[str]:
     """A folder name for each ligand, in their order: safe characters, unique."""
     names: list[str] = []
-    for number, one in enumerate(predictions, 1):
+    for number, one in enumerate(order, 1):
         safe = re.sub(r"[^\w.-]+", "_", one.name).strip("._")[:60] or "ligand"
         names.append(f"{number:03d}_{safe}")
     return names
@@ -171,14 +247,14 @@ def _or_none(value: float) -> float | None:
     return None if np.isnan(value) else round(value, 4)
 
 
-def _table(order: Sequence[LigandPrediction]) -> str:
+def _table(order: Sequence[Summary]) -> str:
     rows = [
         (
             str(rank),
             one.name,
             *(f"{v:.3f}" for v in (one.stays, one.stays_low, one.stays_high)),
-            f"{one.rmsf.mean():.3f}",
-            f"{np.linalg.norm(one.displacement, axis=1).mean():.3f}",
+            f"{one.rmsf:.3f}",
+            f"{one.displacement:.3f}",
         )
         for rank, one in enumerate(order, 1)
     ]

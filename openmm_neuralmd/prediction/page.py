@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib import resources
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from .drawing import chart, drawing, largest
+from .drawing import chart, drawing
 from .ensemble import WELLS, LigandPrediction
 from .scene import scene
 
@@ -24,13 +24,33 @@ ENVIRONMENT = Environment(
 )
 
 
-def render(predictions: Sequence[LigandPrediction], folders: Sequence[str]) -> str:
-    """The page as HTML; predictions in their ranked order."""
-    top = largest(list(predictions))
+def render(
+    predictions: Sequence[LigandPrediction],
+    folders: Sequence[str],
+    *,
+    top: float,
+    predicted: int,
+    failed: Mapping[str, str],
+) -> str:
+    """The page as HTML.
+
+    Parameters
+    ----------
+    predictions : sequence of LigandPrediction
+        The ligands to show, in their ranked order.
+    folders : sequence of str
+        Of each, '.' for the page's own.
+    top : float
+        RMSF in Å at the end of the colour scale, one for all ligands.
+    predicted : int
+        Number of ligands in the table.
+    failed : mapping of str to str
+        Ligands without a prediction, and why.
+    """
     ligands = [
         {
             "one": one,
-            "folder": "" if len(predictions) == 1 else f"{folder}/",
+            "folder": "" if folder == "." else f"{folder}/",
             "drawing": Markup(drawing(one, top)),
             "small": Markup(drawing(one, top, (240, 180))),
             "chart": base64.b64encode(chart(one)).decode(),
@@ -42,6 +62,8 @@ def render(predictions: Sequence[LigandPrediction], folders: Sequence[str]) -> s
         wells=WELLS,
         contacts=CONTACTS,
         top=top,
+        predicted=predicted,
+        failed=failed,
         scenes=[scene(one) for one in predictions],
         viewer=_asset("report", "assets", "3Dmol-min.js"),
         licence=str(_asset("report", "assets", "3Dmol.LICENSE")),

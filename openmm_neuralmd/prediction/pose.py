@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 from openmm import app, unit
-from rdkit import Chem
 
 from ..errors import InputError
 from ..prepare.assembly import ligand_topology
@@ -69,20 +68,3 @@ def posed(protein: Structure, ligand: Ligand, name: str) -> Complex:
     positions = np.concatenate([protein.positions, ligand.positions])
     complex = Complex.from_openmm(modeller.topology, positions, ligand=RESIDUE, name=name)
     return complex.with_molecule(ligand.molecule)
-
-
-def molecules(sdf: str | Path) -> list[str]:
-    """Numbers, from 1, of the molecules in an SDF; `prepare.chemistry.read_ligand` takes them.
-
-    Raises
-    ------
-    InputError
-        There is no such file, or it holds none.
-    """
-    path = Path(sdf)
-    if not path.is_file():
-        raise InputError(f"no such file: {path}")
-    count = len(Chem.SDMolSupplier(str(path), sanitize=False))
-    if not count:
-        raise InputError(f"cannot read {path.name}: it holds no molecule; is it an SDF file?")
-    return [str(number) for number in range(1, count + 1)]

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from rdkit import Chem
+
+from ..dynamics.ou import NeuralOU
 from ..errors import InputError
 from ..model import ModelCard, bundled_models, read_card
-from ..prepare.chemistry import read_ligand
+from ..prepare.chemistry import Ligand, checked, chosen, titled
+from ..structure.complex import Complex
+from ..structure.readers import Structure, existing
 from ..training import ou_files
 from ..units import picoseconds
+from ..utils.files import sha256
 from ..utils.progress import Advance, silent
 from .ensemble import LigandPrediction, predicted
-from .pose import molecules, posed, read_protein
+from .pose import posed, read_protein
 
 MODEL = "neuralmd-ou"
 """The bundled model."""
@@ -63,6 +70,10 @@ def predict(
     ModelError
         The model file is missing, damaged or of another kind.
 
+    See Also
+    --------
+    openmm_neuralmd.prediction.many.predict_many : many ligands, to files, in several processes.
+
     Examples
     --------
     >>> from openmm_neuralmd import predict
@@ -72,41 +83,120 @@ def predict(
     >>> results.snapshots.shape == (5, len(results.pose), 3)
     True
     """
-    length, step = picoseconds(time), picoseconds(interval)
-    if not 0 < step <= length or not length / step <= MOST_SNAPSHOTS:
-        raise InputError(
-            f"{length:g} ps in intervals of {step:g} ps is no trajectory of 1 to "
-            f"{MOST_SNAPSHOTS:,} snapshots; change the time or the interval"
-        )
-    path = bundled_models().get(str(model), Path(model))
-    wanted = [molecule] if molecule is not None else molecules(ligand)
+    request = Request.of(protein, ligand, model=model, time=time, interval=interval, seed=seed)
     results = []
-    for one in predictions(protein, ligand, path, wanted, round(length / step), step, seed):
-        results.append(one)
-        progress(1, one.name)
+    for number in request.wanted(molecule):
+        results.append(request.predict(request.ligand(number)))
+        progress(1, results[-1].name)
     return results
 
 
-def predictions(
-    protein: str | Path,
-    ligand: str | Path,
-    model: Path,
-    wanted: list[str],
-    snapshots: int,
-    interval_ps: float,
-    seed: int,
-) -> Iterator[LigandPrediction]:
-    """The predictions of some molecules, one after the other; see `predict`."""
-    network, card = load(model)
-    structure = read_protein(protein)
-    for name in wanted:
-        small = read_ligand(ligand, name)
-        complex = posed(structure, small, small.name)
-        yield predicted(
-            network, card, complex, small, snapshots=snapshots, interval_ps=interval_ps, seed=seed
+@dataclass(frozen=True)
+class Request:
+    """What is to be predicted; its files are read when they are needed, and once.
+
+    Attributes
+    ----------
+    protein, sdf, model : Path
+    snapshots : int
+    interval_ps : float
+    seed : int
+    """
+
+    protein: Path
+    sdf: Path
+    model: Path
+    snapshots: int
+    interval_ps: float
+    seed: int
+
+    @classmethod
+    def of(
+        cls,
+        protein: str | Path,
+        sdf: str | Path,
+        *,
+        model: str | Path = MODEL,
+        time: Any = 200.0,
+        interval: Any = 1.0,
+        seed: int = 0,
+    ) -> Request:
+        """Check the arguments of `predict`.
+
+        Raises
+        ------
+        InputError
+        """
+        length, step = picoseconds(time), picoseconds(interval)
+        if not 0 < step <= length or not length / step <= MOST_SNAPSHOTS:
+            raise InputError(
+                f"{length:g} ps in intervals of {step:g} ps is no trajectory of 1 to "
+                f"{MOST_SNAPSHOTS:,} snapshots; change the time or the interval"
+            )
+        path = bundled_models().get(str(model), Path(model))
+        return cls(existing(protein), existing(sdf), path, round(length / step), step, seed)
+
+    @cached_property
+    def structure(self) -> Structure:
+        """The protein."""
+        return read_protein(self.protein)
+
+    @cached_property
+    def network(self) -> tuple[NeuralOU, ModelCard]:
+        """The network of the model file and its card."""
+        return ou_files.load(self.model), read_card(self.model)
+
+    @cached_property
+    def molecules(self) -> list[tuple[Chem.Mol | None, str]]:
+        """The molecules of the SDF, not checked yet, and their titles."""
+        return titled(self.sdf)
+
+    def wanted(self, molecule: str | None) -> list[int]:
+        """Numbers, from 0, of all molecules, or of the one with this title or number from 1.
+
+        Raises
+        ------
+        InputError
+            The SDF holds no molecule, none of that name, or several.
+        """
+        titles = [title for _, title in self.molecules]
+        if molecule is None and len(titles) > 1:
+            return list(range(len(titles)))
+        return [chosen(self.sdf, titles, molecule)]
+
+    def title(self, number: int) -> str:
+        """Name of a molecule, counted from 0."""
+        return self.molecules[number][1] or self.sdf.stem
+
+    def ligand(self, number: int) -> Ligand:
+        """A molecule of the SDF, counted from 0.
+
+        Raises
+        ------
+        InputError
+            See `prepare.chemistry.read_ligand`.
+        """
+        title = self.title(number)
+        return checked(self.molecules[number][0], title, f"{self.sdf.name}: molecule {title!r}")
+
+    def complex(self, ligand: Ligand) -> Complex:
+        """The ligand in the protein."""
+        return posed(self.structure, ligand, ligand.name)
+
+    def predict(self, ligand: Ligand) -> LigandPrediction:
+        """Predict one ligand."""
+        network, card = self.network
+        return predicted(
+            network,
+            card,
+            self.complex(ligand),
+            ligand,
+            snapshots=self.snapshots,
+            interval_ps=self.interval_ps,
+            seed=self.seed,
         )
 
-
-def load(path: Path) -> tuple[Any, ModelCard]:
-    """The network of a model file and its card."""
-    return ou_files.load(path), read_card(path)
+    def identity(self) -> str:
+        """Hashes and settings that decide the prediction."""
+        files = [sha256(path) for path in (self.protein, self.sdf, self.model)]
+        return " ".join([*files, str(self.snapshots), f"{self.interval_ps:.17g}", str(self.seed)])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -111,8 +112,32 @@ def read_ligand(sdf: str | Path, name: str | None = None) -> Ligand:
         parameters; several pieces; no three-dimensional coordinates.
     """
     path = existing(sdf)
-    molecule, title = _choose(path, _titled(path), name)
-    where = f"{path.name}: molecule {title!r}"
+    found = titled(path)
+    molecule, title = found[chosen(path, [title for _, title in found], name)]
+    title = title or path.stem
+    return checked(molecule, title, f"{path.name}: molecule {title!r}")
+
+
+def checked(molecule: Chem.Mol | None, title: str, where: str) -> Ligand:
+    """The ligand that an unsanitised molecule of a file stands for, see `read_ligand`.
+
+    Parameters
+    ----------
+    molecule : rdkit Mol or None
+        None, as RDKit gives it, is a molecule that it cannot read.
+    title : str
+    where : str
+        File and molecule, for messages.
+
+    Raises
+    ------
+    InputError
+    """
+    if molecule is None:
+        raise InputError(
+            f"{where} cannot be read: a line of it is damaged, or has an element that does "
+            "not exist"
+        )
     _check_atoms(molecule, where)
     _sanitise(molecule, where)
     hydrogens = molecule.GetNumAtoms()
@@ -130,7 +155,8 @@ def write_sdf(ligand: Ligand, path: Path) -> None:
         writer.write(molecule)
 
 
-def _titled(path: Path) -> list[tuple[Chem.Mol | None, str]]:
+def titled(path: Path) -> list[tuple[Chem.Mol | None, str]]:
+    """Every molecule of an SDF, not sanitised, and its title; None for one that is damaged."""
     with rdBase.BlockLogs():
         supplier = Chem.SDMolSupplier()
         supplier.SetData(read_text(path), sanitize=False, removeHs=False)
@@ -140,14 +166,18 @@ def _titled(path: Path) -> list[tuple[Chem.Mol | None, str]]:
     return [(m, (t.splitlines() or [""])[0].strip()) for m, t in pairs if t.strip(" \t\r\n$")]
 
 
-def _choose(
-    path: Path, found: list[tuple[Chem.Mol | None, str]], name: str | None
-) -> tuple[Chem.Mol, str]:
-    if not found:
+def chosen(path: Path, titles: Sequence[str], name: str | None) -> int:
+    """Which molecule of a file a title, or a number counted from 1, means; counted from 0.
+
+    Raises
+    ------
+    InputError
+        None or several fit.
+    """
+    if not titles:
         raise InputError(f"cannot read {path.name}: it holds no molecule; is it an SDF file?")
-    titles = [title for _, title in found]
     fits = [i for i, title in enumerate(titles) if name in (None, title)]
-    if not fits and name is not None and name.isdecimal() and 0 < int(name) <= len(found):
+    if not fits and name is not None and name.isdecimal() and 0 < int(name) <= len(titles):
         fits = [int(name) - 1]
     if not fits:
         raise InputError(f"{path.name} holds no molecule {name!r}; it holds {shown(titles)}")
@@ -156,13 +186,7 @@ def _choose(
             f"{path.name} holds {len(fits)} molecules that fit: "
             f"{shown(titles[i] for i in fits)}; choose one by name or number (--ligand)"
         )
-    molecule, title = found[fits[0]]
-    if molecule is None:
-        raise InputError(
-            f"{path.name}: molecule {title!r} cannot be read: a line of it is damaged, or has an "
-            "element that does not exist"
-        )
-    return molecule, title or path.stem
+    return fits[0]
 
 
 def _check_atoms(molecule: Chem.Mol, where: str) -> None:

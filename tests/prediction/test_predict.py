@@ -10,44 +10,20 @@ from pathlib import Path
 import mdtraj
 import numpy as np
 import pytest
-import torch
 from rdkit import Chem
 from typer.testing import CliRunner
 
 from openmm_neuralmd import NeuralMDForce
 from openmm_neuralmd.cli import app
-from openmm_neuralmd.dynamics.ou import NeuralOU, NeuralOUSettings
 from openmm_neuralmd.errors import InputError, ModelError
-from openmm_neuralmd.examples import predict_example
-from openmm_neuralmd.model import ModelCard, load_model
+from openmm_neuralmd.model import load_model
 from openmm_neuralmd.prediction import LigandPrediction, predict
 from openmm_neuralmd.prediction.domain import unlike
 from openmm_neuralmd.prediction.ensemble import scaled
-from openmm_neuralmd.prediction.outputs import folder_names, ranked, write
-from openmm_neuralmd.training import ou_files
+from openmm_neuralmd.prediction.outputs import Summary, folder_names, ranked, write
 from openmm_neuralmd.training.ou_domain import descriptors, ranges
 from openmm_neuralmd.trajectory.snapshots import Snapshots
-
-PROTEIN, LIGAND = predict_example()
-
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A model file with class constants and two untrained members."""
-    torch.manual_seed(0)
-    network = NeuralOU(NeuralOUSettings(members=2))
-    card = ModelCard(
-        name="small",
-        kind="neuralmd-ou",
-        settings=network.settings.model_dump(mode="json"),
-        interval_ps=1.0,
-        elements=[6, 7, 8],
-        residue_types=list(range(20)),
-        metrics={"log_rmsf_error": 0.2},
-    )
-    path = tmp_path_factory.mktemp("model") / "small.safetensors"
-    ou_files.save(path, network, card)
-    return path
+from posed_ligands import LIGAND, PROTEIN, write_poses
 
 
 @pytest.fixture(scope="module")
@@ -59,21 +35,6 @@ def one(model: Path) -> LigandPrediction:
 @pytest.fixture(scope="module")
 def folder(one: LigandPrediction, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write([one], tmp_path_factory.mktemp("out") / "prediction")
-
-
-def two_poses(path: Path) -> Path:
-    """The example ligand, and the same molecule displaced by 1 Å under another name."""
-    molecule = Chem.MolFromMolFile(str(LIGAND), removeHs=False)
-    with Chem.SDWriter(str(path)) as writer:
-        for name, shift in (("given", 0.0), ("a/b: moved", 0.3)):
-            copy = Chem.Mol(molecule)
-            copy.SetProp("_Name", name)
-            conformer = copy.GetConformer()
-            positions = conformer.GetPositions()
-            positions[:, 0] += shift
-            conformer.SetPositions(positions)
-            writer.write(copy)
-    return path
 
 
 def test_the_trajectory_is_read_by_other_programs_and_its_molecules_are_whole(
@@ -146,11 +107,11 @@ def test_the_same_seed_gives_the_same_bytes(model: Path, tmp_path: Path) -> None
 
 
 def test_every_molecule_is_predicted_and_ranked(model: Path, tmp_path: Path) -> None:
-    sdf = two_poses(tmp_path / "two.sdf")
+    sdf = write_poses(tmp_path / "two.sdf", {"given": 0.0, "a/b: moved": 0.3})
     found = predict(PROTEIN, sdf, model=model, time=2.0)
     assert [one.name for one in found] == ["given", "a/b: moved"]
     folder = write(found, tmp_path / "out")
-    order = ranked(found)
+    order = ranked(Summary.of(k, one) for k, one in enumerate(found))
     assert {p.name for p in folder.iterdir() if p.is_dir()} == set(folder_names(order))
     with (folder / "ranking.csv").open() as file:
         assert [row["name"] for row in csv.DictReader(file)] == [one.name for one in order]
@@ -176,7 +137,7 @@ def test_the_command(model: Path, tmp_path: Path) -> None:
 def test_a_broken_write_leaves_nothing_under_the_final_name(
     one: LigandPrediction, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def broken(*_: object) -> str:
+    def broken(*_: object, **__: object) -> str:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("openmm_neuralmd.prediction.outputs.render", broken)

@@ -35,7 +35,7 @@ import os, signal, sys
 import openmm_neuralmd.prediction.outputs as outputs
 from openmm_neuralmd.prediction import predict
 
-def die(*_):
+def die(*_, **__):
     os.kill(os.getpid(), signal.SIGKILL)
 
 outputs.render = die

@@ -1,0 +1,168 @@
+"""Predictions of many ligands, to files: each is kept at once, and one that fails stops none."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from ..campaign.cluster import connected, dask
+from ..campaign.settings import ClusterSettings
+from ..errors import InputError, NeuralMDError, one_line
+from ..utils.progress import Advance, silent
+from ..utils.resume import PartialRun
+from .outputs import Summary, ranked, write_files
+from .run import MODEL, Request
+from .stored import restore, store
+
+BATCH = 16
+"""Ligands that a process takes at once."""
+
+
+@dataclass
+class Predicted:
+    """What `predict_many` has done.
+
+    Attributes
+    ----------
+    output : Path
+    ranking : list of Summary
+        Every predicted ligand, the likeliest to stay first.
+    unlike : dict of str to tuple of str
+        Why a ligand's complex is unlike the training set.
+    failed : dict of str to str
+        Ligands without a prediction, and why.
+    """
+
+    output: Path
+    ranking: list[Summary] = field(default_factory=list)
+    unlike: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    failed: dict[str, str] = field(default_factory=dict)
+
+
+def predict_many(
+    protein: str | Path,
+    ligand: str | Path,
+    output: str | Path,
+    *,
+    model: str | Path = MODEL,
+    molecule: str | None = None,
+    time: Any = 200.0,
+    interval: Any = 1.0,
+    seed: int = 0,
+    cluster: ClusterSettings | None = None,
+    progress: Advance = silent,
+) -> Predicted:
+    """Predict every ligand of an SDF and write the folder; see `predict` for what is not here.
+
+    Each prediction is kept beside the output until all are done: after an interruption the same
+    call goes on.  The result does not depend on the number of processes.
+
+    Parameters
+    ----------
+    output : path
+        See `outputs.write_files`.
+    cluster : ClusterSettings, optional
+        Processes of this machine or jobs of SLURM that share the work; this process by default.
+    progress : callable, optional
+        See `utils.progress.Advance`; counts ligands.
+
+    Raises
+    ------
+    InputError
+        As `predict`, the first reason where no ligand can be predicted; the output exists.
+    ModelError
+        The model file is missing, damaged or of another kind.
+    """
+    request = Request.of(protein, ligand, model=model, time=time, interval=interval, seed=seed)
+    wanted = request.wanted(molecule)
+    # What concerns every ligand is said once, before any is tried.
+    _ = request.network, request.structure
+    partial = PartialRun(Path(output), f"{request.identity()} {molecule}")
+    kept = partial.folder / "ligands"
+    kept.mkdir(exist_ok=True)
+    missing = [number for number in wanted if not _file(kept, number).is_file()]
+    progress(len(wanted) - len(missing), "")
+    done = Predicted(Path(output))
+    for reasons in _in_batches(request, missing, kept, cluster):
+        for number, reason in reasons.items():
+            progress(1, request.title(number))
+            if reason:
+                done.failed[f"{number + 1}. {request.title(number)}"] = reason
+    summaries = []
+    for number in wanted:
+        if _file(kept, number).is_file():
+            one = _restored(request, kept, number)
+            summaries.append(Summary.of(number, one))
+            if one.unlike:
+                done.unlike[one.name] = one.unlike
+    if not summaries:
+        raise InputError(next(iter(done.failed.values())))
+    done.ranking = ranked(summaries)
+    write_files(
+        partial.run,
+        done.ranking,
+        lambda number: _restored(request, kept, number),
+        done.failed,
+    )
+    partial.publish()
+    return done
+
+
+def _in_batches(
+    request: Request, numbers: Sequence[int], kept: Path, cluster: ClusterSettings | None
+) -> Iterator[dict[int, str]]:
+    """Predict and keep these ligands; yield what `_predict_batch` says of each batch as it ends."""
+    size = 1 if cluster is None else BATCH
+    batches = [tuple(numbers[k : k + size]) for k in range(0, len(numbers), size)]
+    with nullcontext() if cluster is None else connected(cluster) as client:
+        if client is None:
+            yield from (_predict_batch(request, batch, kept) for batch in batches)
+            return
+        files = (request.protein.resolve(), request.sdf.resolve(), request.model.resolve())
+        plain = (*files, request.snapshots, request.interval_ps, request.seed)
+        futures = {
+            client.submit(_predict_there, plain, batch, kept.resolve(), pure=False): batch
+            for batch in batches
+        }
+        for future in dask().as_completed(futures):
+            error = future.exception()
+            if error is None:
+                yield future.result()
+            else:
+                reason = f"its process ended: {one_line(error)}"
+                yield dict.fromkeys(futures[future], reason)
+
+
+def _predict_there(plain: tuple[Any, ...], batch: Sequence[int], kept: Path) -> dict[int, str]:
+    """Work for a process, which reads the protein, the SDF and the model once."""
+    return _predict_batch(_request(*plain), batch, kept)
+
+
+@lru_cache(maxsize=1)
+def _request(*plain: Any) -> Request:
+    return Request(*plain)
+
+
+def _predict_batch(request: Request, batch: Sequence[int], kept: Path) -> dict[int, str]:
+    """Predict and keep some ligands; why each failed, empty where it did not."""
+    reasons = {}
+    for number in batch:
+        try:
+            store(request.predict(request.ligand(number)), _file(kept, number))
+            reasons[number] = ""
+        except NeuralMDError as error:
+            reasons[number] = one_line(error)
+    return reasons
+
+
+def _restored(request: Request, kept: Path, number: int) -> Any:
+    ligand = request.ligand(number)
+    return restore(_file(kept, number), request.complex(ligand), ligand)
+
+
+def _file(kept: Path, number: int) -> Path:
+    return kept / f"{number + 1}.npz"
