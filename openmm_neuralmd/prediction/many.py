@@ -82,20 +82,20 @@ def predict_many(
     # What concerns every ligand is said once, before any is tried.
     _ = request.network, request.structure
     partial = PartialRun(Path(output), f"{request.identity()} {molecule}")
-    kept = partial.folder / "ligands"
-    kept.mkdir(exist_ok=True)
-    missing = [number for number in wanted if not _file(kept, number).is_file()]
+    store_folder = partial.folder / "ligands"
+    store_folder.mkdir(exist_ok=True)
+    missing = [number for number in wanted if not _file(store_folder, number).is_file()]
     progress(len(wanted) - len(missing), "")
     done = Predicted(Path(output))
-    for reasons in _in_batches(request, missing, kept, cluster):
+    for reasons in _in_batches(request, missing, store_folder, cluster):
         for number, reason in reasons.items():
             progress(1, request.title(number))
             if reason:
                 done.failed[f"{number + 1}. {request.title(number)}"] = reason
     summaries = []
     for number in wanted:
-        if _file(kept, number).is_file():
-            one = _restored(request, kept, number)
+        if _file(store_folder, number).is_file():
+            one = _restored(request, store_folder, number)
             summaries.append(Summary.of(number, one))
             if one.unlike:
                 done.unlike[one.name] = one.unlike
@@ -105,7 +105,7 @@ def predict_many(
     write_files(
         partial.run,
         done.ranking,
-        lambda number: _restored(request, kept, number),
+        lambda number: _restored(request, store_folder, number),
         done.failed,
     )
     partial.publish()
@@ -113,19 +113,19 @@ def predict_many(
 
 
 def _in_batches(
-    request: Request, numbers: Sequence[int], kept: Path, cluster: ClusterSettings | None
+    request: Request, numbers: Sequence[int], store_folder: Path, cluster: ClusterSettings | None
 ) -> Iterator[dict[int, str]]:
     """Predict and keep these ligands; yield what `_predict_batch` says of each batch as it ends."""
     size = 1 if cluster is None else BATCH
     batches = [tuple(numbers[k : k + size]) for k in range(0, len(numbers), size)]
     with nullcontext() if cluster is None else connected(cluster) as client:
         if client is None:
-            yield from (_predict_batch(request, batch, kept) for batch in batches)
+            yield from (_predict_batch(request, batch, store_folder) for batch in batches)
             return
         files = (request.protein.resolve(), request.sdf.resolve(), request.model.resolve())
         plain = (*files, request.snapshots, request.interval_ps, request.seed)
         futures = {
-            client.submit(_predict_there, plain, batch, kept.resolve(), pure=False): batch
+            client.submit(_predict_there, plain, batch, store_folder.resolve(), pure=False): batch
             for batch in batches
         }
         for future in dask().as_completed(futures):
@@ -137,9 +137,11 @@ def _in_batches(
                 yield dict.fromkeys(futures[future], reason)
 
 
-def _predict_there(plain: tuple[Any, ...], batch: Sequence[int], kept: Path) -> dict[int, str]:
+def _predict_there(
+    plain: tuple[Any, ...], batch: Sequence[int], store_folder: Path
+) -> dict[int, str]:
     """Work for a process, which reads the protein, the SDF and the model once."""
-    return _predict_batch(_request(*plain), batch, kept)
+    return _predict_batch(_request(*plain), batch, store_folder)
 
 
 @lru_cache(maxsize=1)
@@ -147,22 +149,22 @@ def _request(*plain: Any) -> Request:
     return Request(*plain)
 
 
-def _predict_batch(request: Request, batch: Sequence[int], kept: Path) -> dict[int, str]:
+def _predict_batch(request: Request, batch: Sequence[int], store_folder: Path) -> dict[int, str]:
     """Predict and keep some ligands; why each failed, empty where it did not."""
     reasons = {}
     for number in batch:
         try:
-            store(request.predict(request.ligand(number)), _file(kept, number))
+            store(request.predict(request.ligand(number)), _file(store_folder, number))
             reasons[number] = ""
         except NeuralMDError as error:
             reasons[number] = one_line(error)
     return reasons
 
 
-def _restored(request: Request, kept: Path, number: int) -> Any:
+def _restored(request: Request, store_folder: Path, number: int) -> Any:
     ligand = request.ligand(number)
-    return restore(_file(kept, number), request.complex(ligand), ligand)
+    return restore(_file(store_folder, number), request.complex(ligand), ligand)
 
 
-def _file(kept: Path, number: int) -> Path:
-    return kept / f"{number + 1}.npz"
+def _file(store_folder: Path, number: int) -> Path:
+    return store_folder / f"{number + 1}.npz"
