@@ -112,8 +112,8 @@ def read_ligand(sdf: str | Path, name: str | None = None) -> Ligand:
         parameters; several pieces; no three-dimensional coordinates.
     """
     path = existing(sdf)
-    found = titled(path)
-    molecule, title = found[chosen(path, [title for _, title in found], name)]
+    molecules = titled(path)
+    molecule, title = molecules[chosen(path, [title for _, title in molecules], name)]
     title = title or path.stem
     return checked(molecule, title, f"{path.name}: molecule {title!r}")
 
