@@ -2,6 +2,7 @@
 
 from ..utils import quiet as _quiet  # noqa: F401  before openmmtools is imported
 from .hmc import NeuralMDHMCMove
+from .importance import WeightedPoses, weighted_poses
 from .jump import NeuralMDJumpMove
 from .jumped import Jump
 from .preconditioned import PreconditionedHMCMove
@@ -24,11 +25,13 @@ __all__ = [
     "Torsion",
     "TorsionMove",
     "TorsionNCMCMove",
+    "WeightedPoses",
     "ligand_torsions",
     "metric",
     "read_hybrid",
     "read_poses",
     "run_hybrid",
+    "weighted_poses",
     "well_density",
     "without_constraints",
 ]

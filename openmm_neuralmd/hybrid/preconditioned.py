@@ -187,6 +187,12 @@ class Trajectory:
         energy = kilojoules(state.getPotentialEnergy()) / self.thermal
         return _Point(self._all[self.atoms].copy(), force, energy)
 
+    def at(self, x: Array) -> _Point:
+        """Force and energy with the atoms at x (k, 3) nm."""
+        self._all[self.atoms] = x
+        self.context.setPositions(self._all)
+        return self.point()
+
     def run(
         self, start: _Point, momentum: Array, step: float, count: int
     ) -> tuple[_Point, Array] | None:
@@ -197,10 +203,8 @@ class Trajectory:
             shift = solve_triangular(
                 self.factor, step * p, lower=True, trans="T", check_finite=False
             )
-            self._all[self.atoms] = point.x + shift.reshape(-1, 3)
             try:
-                self.context.setPositions(self._all)
-                point = self.point()
+                point = self.at(point.x + shift.reshape(-1, 3))
             except openmm.OpenMMException:  # a coordinate is not a number
                 return None
             if not np.isfinite(point.energy) or not np.abs(point.force).max() < ESCAPED:

@@ -59,8 +59,9 @@ class TorsionMove(_TurningMove):
     The angle is drawn from the torsion's own density p whatever the present one is.  The turn has
     the Jacobian 1 (see `torsions`), the way back the probability p(φ), so that a proposal is kept
     with the probability min(1, exp(−ΔU/kT) p(φ)/p(φ')): detailed balance holds for the all-atom
-    System, with or without constraints.  All other atoms stand still; alternate the move with
-    one of everything.
+    System, with or without constraints.  Poses with atoms upon each other (`torsions.CLOSEST`) are
+    refused without an energy.  All other atoms stand still; alternate the move with one of
+    everything.
 
     Parameters
     ----------
@@ -114,9 +115,11 @@ class TorsionMove(_TurningMove):
             torsion = self.torsions[random.integers(len(self.torsions))]
             present, angle = torsion.angle(positions), torsion.draw(random)
             proposal = torsion.turned(positions, angle - present)
+            self.n_proposed += 1
+            if torsion.clashes(proposal):
+                continue
             context.setPositions(proposal)
             reached = _energy(context)
-            self.n_proposed += 1
             self.n_failed += not np.isfinite(reached)
             gain = torsion.log_density(present) - torsion.log_density(angle)
             if np.log(random.random()) < gain - (reached - energy) / thermal:  # NaN is refused
@@ -156,7 +159,8 @@ class TorsionNCMCMove(_TurningMove):
     Attributes
     ----------
     n_proposed, n_accepted, n_failed : int
-        Failed: not a number on the way; refused.
+        Failed: not a number on the way, or an end with atoms upon each other (`torsions.CLOSEST`);
+        refused.
     last_work : float
         ΔH of the last proposal in kJ/mol; NaN where it failed.
 
@@ -217,7 +221,8 @@ class TorsionNCMCMove(_TurningMove):
         try:
             self._drive(context, torsion, angle)
             end = context.getState(positions=True, velocities=True, energy=True)
-            self.last_work = _total(end) - _total(start)
+            if not torsion.clashes(np.asarray(end.getPositions(asNumpy=True)._value)):
+                self.last_work = _total(end) - _total(start)
         except openmm.OpenMMException:  # a coordinate is not a number
             pass
         self.n_failed += not np.isfinite(self.last_work)

@@ -24,6 +24,10 @@ Array = NDArray[np.float64]
 BINS = 72
 WIDTH = 0.35
 """Standard deviation, rad, of an angle about the centre of its well."""
+CLOSEST = 0.1
+"""nm; atoms that turn come no nearer to others.  Hydrogens without a Lennard-Jones radius, as in
+hydroxyl groups, have an energy without a lower bound there, which MD never meets; the moves
+sample the distribution outside of it."""
 BACKGROUND = 0.05
 """Share of the proposals that are uniform: every angle can be reached and left."""
 
@@ -82,6 +86,14 @@ class Torsion:
         arms = (out[self.moving] - pivot)[None]
         out[self.moving] = pivot + turn(arms, axis[None], np.array([angle]))[0]
         return out
+
+    def clashes(self, positions: Array) -> bool:
+        """Whether an atom that turns is nearer than `CLOSEST` to one that does not."""
+        others = np.delete(positions, self.moving, axis=0)
+        low, high = positions[self.moving].min(axis=0), positions[self.moving].max(axis=0)
+        near = ((others > low - CLOSEST) & (others < high + CLOSEST)).all(axis=1)
+        apart = positions[self.moving][:, None] - others[near]
+        return bool(((apart**2).sum(-1) < CLOSEST**2).any())
 
     def draw(self, random: np.random.Generator) -> float:
         """An angle from the density, rad."""

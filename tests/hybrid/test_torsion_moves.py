@@ -178,6 +178,24 @@ def test_turning_keeps_lengths_and_kinetic_energy() -> None:
     np.testing.assert_array_equal(with_them[:2], velocities[:2])
 
 
+def test_atoms_are_not_turned_onto_others() -> None:
+    """A fifth atom attracts without a lower bound where the fourth would come to lie."""
+    system = chain_system()
+    system.addParticle(14.0)
+    hole = openmm.CustomBondForce("-50/r^2")
+    hole.addBond(3, 4)
+    system.addForce(hole)
+    thermodynamic, shared = state(system), cache.ContextCache(REFERENCE)
+    one = torsion()
+    there = one.turned(CHAIN, 2.0)[3]
+    sampler = states.SamplerState(np.vstack([CHAIN, there]) * unit.nanometer)
+    move = TorsionMove([one], n_proposals=400, seed=7)
+    move.apply(thermodynamic, sampler, shared)
+    positions = sampler.positions.value_in_unit(unit.nanometer)
+    assert move.n_accepted > 0 and move.n_failed == 0
+    assert np.linalg.norm(positions[3] - positions[4]) >= 0.1
+
+
 def test_torsions_of_a_ligand_take_their_hydrogens_along(
     ergotamine_torsions: list[Torsion],
 ) -> None:
