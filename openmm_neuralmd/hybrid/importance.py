@@ -135,7 +135,7 @@ def weighted_poses(
         raise InputError("weighted poses need one draw and one stage or more")
     check_free(context.getSystem(), atoms)
     thermal = BOLTZMANN * temperature
-    factor = np.linalg.cholesky(matrix / thermal)
+    factor: Array = np.asarray(np.linalg.cholesky(matrix / thermal), dtype=np.float64)
     bridge = _Bridge(Trajectory(context, list(atoms), factor, thermal), centre, factor)
     # Close stages at the Gaussian's end, where clashes make the energy huge
     shares = (np.arange(stages + 1) / stages) ** 4
@@ -171,7 +171,7 @@ class _Bridge:
 
     def draw(self, shares: Array, steps: int, random: np.random.Generator) -> tuple[Array, float]:
         """One draw (k, 3) and the logarithm of its weight."""
-        z = random.standard_normal(self.factor.shape[0])
+        z: Array = random.standard_normal(len(self.factor))
         energy, force = self.look(z)
         log_weight = 0.0
         for before, share in pairwise(shares.tolist()):
@@ -192,7 +192,7 @@ class _Bridge:
         random: np.random.Generator,
     ) -> tuple[Array, float, Array]:
         """Hybrid Monte Carlo at one stage, which leaves its distribution as it is."""
-        momentum = random.standard_normal(len(z))
+        momentum: Array = random.standard_normal(len(z))
         step = STEP * random.uniform(0.8, 1.2)
         start = (1.0 - share) * (z @ z) / 2.0 + share * energy + momentum @ momentum / 2.0
         y, reached, pull, p = z, energy, force, momentum
