@@ -184,14 +184,14 @@ def slowest(angles: np.ndarray) -> float:
 def measure(name: str, arguments: argparse.Namespace) -> dict[str, Any]:
     """All samplers of one complex."""
     samplers = Samplers(name, arguments)
-    made = samplers.rounds()
+    parts = samplers.rounds()
     quadruples = samplers.quadruples
     truth = samplers.run.labels.x[:, samplers.heavy]
     of_truth = torsions(truth, quadruples)
     rows = {}
-    first = {key: round(BURN_IN * len(part["energies"])) for key, part in made.items()}
-    of_md = made[MD]["energies"][first[MD] :]
-    for key, part in made.items():
+    first = {key: round(BURN_IN * len(part["energies"])) for key, part in parts.items()}
+    of_md = parts[MD]["energies"][first[MD] :]
+    for key, part in parts.items():
         x, seconds = part["x"][:, samplers.heavy], float(part["seconds"].sum())
         angles, energies = torsions(x, quadruples), part["energies"][first[key] :]
         difference = mean_difference(
