@@ -70,7 +70,7 @@ MODULES: dict[str, tuple[str, ...]] = {
     "reference.labelled": ("training.labelled",),
     "reference.md": ("md",),
     "reference.md.partial": ("utils.resume",),
-    "reference.prepare": ("prepare.pipeline",),
+    "reference.prepare": ("prepare.pipeline", "prepare.settings"),
     "reference.relax": ("md.minimise",),
     "residues": ("structure.residues",),
     "settings_files": ("utils.settings",),

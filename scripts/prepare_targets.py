@@ -30,7 +30,8 @@ from openmm_neuralmd.errors import NeuralMDError
 from openmm_neuralmd.md.folder import ComplexFolder
 from openmm_neuralmd.md.masses import repartition
 from openmm_neuralmd.md.minimise import with_cutoff
-from openmm_neuralmd.prepare.pipeline import PrepareSettings, prepare
+from openmm_neuralmd.prepare.pipeline import prepare
+from openmm_neuralmd.prepare.settings import PrepareSettings
 from openmm_neuralmd.prepare.soundness import ligand_shift
 from openmm_neuralmd.utils.files import complete
 from openmm_neuralmd.utils.platforms import choose_platform

@@ -32,13 +32,8 @@ import torch
 
 from folds import CompareSettings, Fold, divided
 from kept import Part, kept
-from openmm_neuralmd.analysis.evaluation import (
-    Scores,
-    average,
-    differences,
-    summary,
-)
 from openmm_neuralmd.analysis.statistics import autocorrelation
+from openmm_neuralmd.analysis.summaries import Scores, average, differences, summary
 from openmm_neuralmd.assessment.contestants import ABLATED, without_network
 from openmm_neuralmd.assessment.stretch import assess
 from openmm_neuralmd.model import Model

@@ -18,7 +18,8 @@ from openmm_neuralmd.assessment.speed.timing import in_turn, spread
 from openmm_neuralmd.md.folder import ComplexFolder
 from openmm_neuralmd.md.gromacs.program import find_gmx
 from openmm_neuralmd.md.settings import MDSettings
-from openmm_neuralmd.prepare.pipeline import PrepareSettings, prepare
+from openmm_neuralmd.prepare.pipeline import prepare
+from openmm_neuralmd.prepare.settings import PrepareSettings
 from openmm_neuralmd.utils.progress import progress_bar
 from result_files import save
 

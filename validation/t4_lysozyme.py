@@ -14,7 +14,8 @@ from openmm import app
 
 from openmm_neuralmd.md.folder import LIGAND, TOPOLOGY, ComplexFolder
 from openmm_neuralmd.prepare.imports import import_openmm
-from openmm_neuralmd.prepare.pipeline import PrepareSettings, prepare
+from openmm_neuralmd.prepare.pipeline import prepare
+from openmm_neuralmd.prepare.settings import PrepareSettings
 from openmm_neuralmd.structure.residues import WATER
 
 NAME = "t4l-p-xylene"

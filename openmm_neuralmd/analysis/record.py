@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .coordinates import Array
-from .evaluation import Made, mean_interval
+from .evaluation import Made
+from .summaries import mean_interval
 
 
 class Origin(NamedTuple):

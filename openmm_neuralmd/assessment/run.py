@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from ..analysis.evaluation import Scores, differences, summary
 from ..analysis.metrics import error_columns
 from ..analysis.record import Record
 from ..analysis.statistics import consecutive_clusters
+from ..analysis.summaries import Scores, differences, summary
 from ..model import Model
 from ..utils.progress import Advance, silent
 from .contestants import ABLATED, has_ablation, without_network

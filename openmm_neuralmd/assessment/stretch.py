@@ -19,11 +19,11 @@ from ..analysis.evaluation import (
     Forecast,
     Made,
     Sampler,
-    Scores,
     score,
     score_ensembles,
     score_halves,
 )
+from ..analysis.summaries import Scores
 from ..model import Model
 from ..trajectory.snapshots import Snapshots
 from ..utils.files import sha256

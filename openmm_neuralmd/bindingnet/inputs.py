@@ -52,7 +52,16 @@ class ComplexTensors(NamedTuple):
 def complex_tensors(
     complex: Complex, dtype: torch.dtype = torch.float32, device: torch.device | str = "cpu"
 ) -> ComplexTensors:
-    """The tensors (B = 1) of a Complex at its own positions."""
+    """The tensors (B = 1) of a Complex at its own positions.
+
+    Examples
+    --------
+    >>> from openmm_neuralmd import example_complex
+    >>> from openmm_neuralmd.bindingnet import complex_tensors
+    >>> c = complex_tensors(example_complex("t4l-p-xylene"))
+    >>> tuple(c.z.shape), tuple(c.backbone.shape)
+    ((1, 8), (1, 162, 3, 3))
+    """
 
     def tensor(array: object, kind: torch.dtype) -> Tensor:
         return torch.as_tensor(array, dtype=kind, device=device).unsqueeze(0)
@@ -87,7 +96,17 @@ def species(items: Iterable[ComplexTensors]) -> tuple[set[int], set[int]]:
 
 
 def collate(items: list[ComplexTensors]) -> ComplexTensors:
-    """Pad complexes to a common size and stack them along the batch dimension."""
+    """Pad complexes to a common size and stack them along the batch dimension.
+
+    Examples
+    --------
+    >>> from openmm_neuralmd import example_complex
+    >>> from openmm_neuralmd.bindingnet import collate, complex_tensors
+    >>> names = "t4l-p-xylene", "gpcr-ergotamine"
+    >>> c = collate([complex_tensors(example_complex(name)) for name in names])
+    >>> tuple(c.z.shape), c.mask.sum(1).tolist()
+    ((2, 43), [8, 43])
+    """
     fill = ComplexTensors(0, 1.0, False, 20, 0.0, 0, True, False, -1)  # type: ignore[arg-type]
     columns = zip(fill, *items, strict=True)
     return ComplexTensors(

@@ -100,6 +100,16 @@ def frame_atoms(linked: Tensor) -> tuple[Tensor, Tensor]:
     atoms : Tensor (..., R, 3), int64
         Indices into the backbone atoms in the order N, Cα, C of residue 0, 1, ...
     isolated : Tensor (..., R), bool
+
+    Examples
+    --------
+    Three residues in a chain: both ends borrow the frame of the middle.
+
+    >>> import torch
+    >>> from openmm_neuralmd.bindingnet import frame_atoms
+    >>> atoms, isolated = frame_atoms(torch.tensor([True, True, False]))
+    >>> atoms.tolist(), isolated.tolist()
+    ([[1, 4, 7], [1, 4, 7], [1, 4, 7]], [False, False, False])
     """
     residues = linked.shape[-1]
     after = linked.clone()

@@ -140,7 +140,14 @@ def _write_report(
 
 
 def failures(outcomes: tuple[Outcome, ...]) -> list[str]:
-    """A line for every task that did not end well."""
+    """A line for every task that did not end well.
+
+    Examples
+    --------
+    >>> from openmm_neuralmd.campaign import Outcome, failures
+    >>> failures((Outcome("t4l/complex", "done"), Outcome("t4l/pocket", "failed", "no gmx")))
+    ['t4l/pocket: failed: no gmx']
+    """
     return [f"{o.task}: {o.state}: {o.why}" for o in outcomes if not o.ok]
 
 

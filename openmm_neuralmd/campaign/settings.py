@@ -12,7 +12,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_valida
 from ..errors import InputError
 from ..md.engines import ENGINES
 from ..md.settings import MDSettings
-from ..prepare.pipeline import PrepareSettings
+from ..prepare.settings import PrepareSettings
 from ..utils.settings import made, read_mapping, validated
 from ..utils.times import parse_time
 
@@ -206,12 +206,26 @@ class CampaignSettings(_Settings):
 
 
 def read_campaign(path: str | Path) -> CampaignSettings:
-    """Read and check a whole campaign, before any work.
+    r"""Read and check a whole campaign, before any work.
 
     Raises
     ------
     InputError
         With the file, the setting and what is wrong with it.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from tempfile import TemporaryDirectory
+    >>> from openmm_neuralmd.campaign import count_snapshots, read_campaign, report_path
+    >>> runs = "runs: {short: {time: 10ps, settings: {interval_ps: 1.0}}}\n"
+    >>> targets = "targets: {t4l: {protein: protein.pdb, ligand: ligand.sdf}}\n"
+    >>> with TemporaryDirectory() as folder:
+    ...     file = Path(folder) / "campaign.yaml"
+    ...     _ = file.write_text("output: out\n" + runs + targets)
+    ...     campaign = read_campaign(file)
+    >>> list(campaign.targets), count_snapshots(campaign), report_path(campaign).parent.name
+    (['t4l'], 10, 'out')
     """
     path = Path(path)
     content = read_mapping(path, "examples/campaign.yaml")

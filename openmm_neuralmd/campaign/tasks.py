@@ -13,7 +13,8 @@ from ..md.engines import ENGINES
 from ..md.folder import ComplexFolder
 from ..md.outcome import RECORD
 from ..md.settings import MDSettings
-from ..prepare.pipeline import PrepareSettings, prepare
+from ..prepare.pipeline import prepare
+from ..prepare.settings import PrepareSettings
 from ..utils.files import complete
 from .cluster import dask
 

@@ -214,8 +214,8 @@ def _prepare(
     name: str | None,
     given: dict[str, Any],
 ) -> ComplexFolder:
-    from ..prepare.pipeline import PrepareSettings
     from ..prepare.pipeline import prepare as run
+    from ..prepare.settings import PrepareSettings
 
     settings = PrepareSettings(**given)
     return run(

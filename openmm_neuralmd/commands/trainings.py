@@ -32,8 +32,8 @@ def from_trajectories(settings: TrainingSettings, folder: Path, where: tuple[str
         Accelerator, and number of processes per machine.
     """
     from ..training.data import read_trajectories
+    from ..training.devices import make_fabric
     from ..training.forecasting import Trainer
-    from ..training.loop import make_fabric
     from ..utils.progress import progress_bar, silent
 
     fabric = make_fabric(settings, *where)

@@ -240,7 +240,19 @@ def _check_codes(entry: Entry) -> None:
 
 
 def read_names(path: str | Path) -> list[str]:
-    """Entry names of a split file or of peptides.txt: one per line, in upper case as in MD.hdf5."""
+    r"""Entry names of a split file or of peptides.txt: one per line, in upper case as in MD.hdf5.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from tempfile import TemporaryDirectory
+    >>> from openmm_neuralmd.misato import read_names
+    >>> with TemporaryDirectory() as folder:
+    ...     file = Path(folder) / "test.txt"
+    ...     _ = file.write_text("11gs\n181l\n")
+    ...     read_names(file)
+    ['11GS', '181L']
+    """
     names = [line.strip().upper() for line in existing(path).read_text().splitlines()]
     entries = [name for name in names if name]
     if not entries:

@@ -55,6 +55,24 @@ def write_entry(
     InputError
         The name is taken, a residue or element has no place in the layout, the snapshots do not
         fit the complex or have NaN, or the file cannot be written.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from tempfile import TemporaryDirectory
+    >>> from openmm_neuralmd import example_complex
+    >>> from openmm_neuralmd.misato import list_entries, read_entry, read_misato, write_entry
+    >>> complex = example_complex("t4l-p-xylene")
+    >>> folder = TemporaryDirectory()
+    >>> file = Path(folder.name) / "MD.hdf5"
+    >>> _ = write_entry(file, "181L", complex, complex.positions[None].repeat(3, axis=0), 80.0)
+    >>> list_entries(file)
+    ['181L']
+    >>> entry = read_entry(file, "181l")
+    >>> entry.snapshots, len(entry.ligand)
+    (3, 18)
+    >>> read_misato(entry).ligand.shape
+    (3, 8, 3)
     """
     path = Path(path)
     blocks = [snapshots] if isinstance(snapshots, np.ndarray | unit.Quantity) else snapshots

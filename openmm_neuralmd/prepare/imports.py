@@ -87,6 +87,21 @@ def import_amber(
     ------
     InputError
         A file is damaged or half-written, or they do not fit each other.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from tempfile import TemporaryDirectory
+    >>> from openmmtools.testsystems import get_data_filename
+    >>> from openmm_neuralmd.md import MDSettings, build
+    >>> from openmm_neuralmd.prepare import import_amber
+    >>> data = Path(get_data_filename("data/T4-lysozyme-L99A-implicit"))
+    >>> files = data / "complex.prmtop", data / "complex-minimized.crd"
+    >>> with TemporaryDirectory() as folder:
+    ...     complex_folder = import_amber(*files, Path(folder) / "t4l")
+    ...     setup = build(complex_folder, MDSettings(mode="rigid"))
+    >>> setup.counts()["moving"]
+    18
     """
     prmtop = existing(prmtop)
     check_whole(prmtop)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,6 @@ import numpy as np
 import openmm
 from openmm import app, unit
 
-from ..errors import InputError
 from ..md.engines import choose_engine
 from ..md.folder import ComplexFolder, write_folder
 from ..md.masses import repartition
@@ -27,7 +25,7 @@ from ..utils.files import sha256
 from ..utils.resume import check_free
 from . import soundness
 from .assembly import assemble, ligand_atoms, ligand_sdf
-from .charges import METHODS, assign_charges, default_method
+from .charges import assign_charges, default_method
 from .chemistry import RESIDUE, Ligand, read_ligand
 from .forcefield import (
     Parameters,
@@ -37,7 +35,8 @@ from .forcefield import (
 )
 from .gaff import gaff_template
 from .programs import AmberTools, find_ambertools
-from .protein import ProteinOptions, positions_of
+from .protein import positions_of
+from .settings import PrepareSettings
 from .solvents import (
     Solvent,
     add_water,
@@ -50,75 +49,6 @@ Note = Callable[[str], None]
 
 def _silent(line: str) -> None:
     """Show nothing."""
-
-
-@dataclass(frozen=True)
-class PrepareSettings:
-    """Choices of `prepare`.
-
-    Attributes
-    ----------
-    ph : float
-        For residues of the protein that have no hydrogens in the file.  The ligand is taken as its
-        SDF has it.
-    charges : str, optional
-        'am1bcc', 'am1bcc-sp', 'mmff94', 'gasteiger' or 'sdf' (those that the SDF carries); by
-        default 'am1bcc-sp' where sqm is found, else 'mmff94'.
-    solvent : str
-        'vacuum', 'obc2', 'gbn2' or 'explicit'.
-    waters : 'keep' or 'drop', optional
-        Water of the file; by default kept in explicit solvent and dropped otherwise.
-    nonstandard : 'replace' or 'refuse'
-        Modified residues without parameters.
-    drop : names of residues to leave out.
-    platform : str, optional
-        OpenMM's, for the minimisation; its fastest by default.
-    relax_ps : float
-        Explicit solvent: so long at 300 K and 1 bar, with the solute's heavy atoms held, until
-        the water has its density; 0 leaves the box as it was filled.
-    engine : str
-        What does that: 'openmm' or 'gromacs'.
-    """
-
-    ph: float = 7.4
-    charges: str | None = None
-    solvent: str = "obc2"
-    waters: str | None = None
-    nonstandard: str = "replace"
-    drop: tuple[str, ...] = ()
-    platform: str | None = None
-    relax_ps: float = 0.0
-    engine: str = "openmm"
-
-    def check(self) -> None:
-        """Refuse what is no choice, before any work.
-
-        Raises
-        ------
-        InputError
-        """
-        solvent = choose_solvent(self.solvent)
-        choose_engine(self.engine)
-        if not 0 <= self.ph <= 14:
-            raise InputError(f"ph must be from 0 to 14, not {self.ph:g}")
-        if not 0 <= self.relax_ps < 1e6 or (self.relax_ps and not solvent.explicit):
-            raise InputError("the box is relaxed for a positive time, and in explicit solvent only")
-        if self.charges not in (None, *METHODS):
-            known = ", ".join(METHODS)
-            raise InputError(f"unknown charge method {self.charges!r}; known: {known}")
-        if self.waters not in (None, "keep", "drop"):
-            raise InputError(f"waters is 'keep' or 'drop', not {self.waters!r}")
-        if self.nonstandard not in ("replace", "refuse"):
-            raise InputError(f"nonstandard is 'replace' or 'refuse', not {self.nonstandard!r}")
-        if not 0 <= self.ph <= 14:
-            raise InputError(f"pH {self.ph:g} is not between 0 and 14")
-
-    def protein_options(self) -> ProteinOptions:
-        """What concerns the protein.  A ligand that the structure holds gives way to the SDF's."""
-        explicit = choose_solvent(self.solvent).explicit
-        waters = self.waters or ("keep" if explicit else "drop")
-        drop = (*self.drop, RESIDUE)
-        return ProteinOptions(self.ph, waters == "keep", self.nonstandard, drop, self.platform)
 
 
 def prepare(
@@ -182,20 +112,9 @@ def prepare(
         "name": name or Path(output).name,
         "ligand": describe_ligand(small, Path(ligand)),
         "protein": {"source": Path(protein).name, "sha256": sha256(protein)},
-        "parameters": {
-            "protein": parameters.protein,
-            "water": parameters.water,
-            "ligand": "GAFF2",
-            "charges": charges,
-            "tools": {"source": tools.source, "antechamber": tools.version(), **_versions()},
-        },
+        "parameters": _parameters(parameters, charges, tools),
         "solvent": solvent.name,
-        "settings": {
-            "ph": settings.ph,
-            "nonstandard": settings.nonstandard,
-            "relax_ps": settings.relax_ps,
-            "engine": settings.engine,
-        },
+        "settings": _settings(settings),
         "notes": notes,
         "checks": checks,
     }
@@ -216,6 +135,27 @@ def describe_ligand(ligand: Ligand, source: Path) -> dict[str, Any]:
         "added_hydrogens": ligand.added_hydrogens,
         "source": source.name,
         "sha256": sha256(source),
+    }
+
+
+def _parameters(parameters: Parameters, charges: str, tools: AmberTools) -> dict[str, Any]:
+    """The force field's part of the record."""
+    return {
+        "protein": parameters.protein,
+        "water": parameters.water,
+        "ligand": "GAFF2",
+        "charges": charges,
+        "tools": {"source": tools.source, "antechamber": tools.version(), **_versions()},
+    }
+
+
+def _settings(settings: PrepareSettings) -> dict[str, Any]:
+    """The settings' part of the record."""
+    return {
+        "ph": settings.ph,
+        "nonstandard": settings.nonstandard,
+        "relax_ps": settings.relax_ps,
+        "engine": settings.engine,
     }
 
 

@@ -9,9 +9,9 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from ..analysis.evaluation import FEW
 from ..analysis.markdown import ENSEMBLES, metric_table
 from ..analysis.metrics import error_columns
+from ..analysis.summaries import FEW
 from ..utils.files import complete
 from .card import validity_card
 from .evidence import Evidence

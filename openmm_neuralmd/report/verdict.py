@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import Literal, NamedTuple
 
-from ..analysis.evaluation import FEW
 from ..analysis.markdown import interval
+from ..analysis.summaries import FEW
 from ..assessment.contestants import FUTURES, MEAN
 from ..utils.times import show_time
 from .bars import outcome

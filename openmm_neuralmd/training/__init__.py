@@ -1,8 +1,8 @@
 """Training on one trajectory or many, and model files."""
 
 from ..model import Model, ModelCard, load_model
+from .devices import make_fabric
 from .forecasting import Trainer, training_parts
-from .loop import make_fabric
 from .settings import TrainingSettings, read_settings
 from .windows import Trajectory
 

@@ -24,6 +24,13 @@ def training_parts(settings: TrainingSettings, snapshots: int) -> tuple[range, r
     """Snapshots for the gradient, for early stopping, and for the test that nobody looks at.
 
     With validation data of its own a trajectory's training part is all for the gradient.
+
+    Examples
+    --------
+    >>> from openmm_neuralmd.training import TrainingSettings, training_parts
+    >>> settings = TrainingSettings(name="gpcr", data={"example": "gpcr-ergotamine"})
+    >>> training_parts(settings, 250)
+    (range(0, 170), range(170, 200), range(200, 250))
     """
     training = round(snapshots * settings.train_fraction)
     held_out = 0.0 if settings.validation_data else settings.validation_fraction

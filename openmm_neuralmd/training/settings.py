@@ -232,7 +232,7 @@ class TrainingSettings(LoopSettings):
 
 
 def read_settings(path: str | Path, overrides: dict[str, Any] | None = None) -> TrainingSettings:
-    """Read a settings file.
+    r"""Read a settings file.
 
     Parameters
     ----------
@@ -245,6 +245,18 @@ def read_settings(path: str | Path, overrides: dict[str, Any] | None = None) -> 
     ------
     InputError
         With the file, the setting and what is wrong with it, in one line.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from tempfile import TemporaryDirectory
+    >>> from openmm_neuralmd.training import read_settings
+    >>> with TemporaryDirectory() as folder:
+    ...     file = Path(folder) / "train.yaml"
+    ...     _ = file.write_text("name: gpcr\ndata: {example: gpcr-ergotamine}\n")
+    ...     settings = read_settings(file, {"epochs": 3})
+    >>> settings.name, settings.dynamics, settings.epochs
+    ('gpcr', 'neuralmd-ode', 3)
     """
     path = Path(path)
     content = read_mapping(path, "examples/train.yaml")

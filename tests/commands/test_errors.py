@@ -41,7 +41,7 @@ from openmm_neuralmd.md.gromacs.topology import refuse_foreign
 from openmm_neuralmd.md.settings import MDSettings
 from openmm_neuralmd.model import bundled_models, load_model
 from openmm_neuralmd.prepare.imports import import_amber
-from openmm_neuralmd.prepare.pipeline import PrepareSettings
+from openmm_neuralmd.prepare.settings import PrepareSettings
 from openmm_neuralmd.report.speed import read_speed
 from openmm_neuralmd.rollouts import rollout
 from openmm_neuralmd.simulation.force import NeuralMDForce

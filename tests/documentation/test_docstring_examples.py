@@ -24,6 +24,28 @@ def test_examples_run(name: str) -> None:
     assert result.attempted > 0 and result.failed == 0
 
 
+SUB_PACKAGES = (
+    "bindingnet.collate",
+    "bindingnet.complex_tensors",
+    "bindingnet.frame_atoms",
+    "campaign.failures",
+    "campaign.read_campaign",
+    "misato.read_names",
+    "misato.write_entry",
+    "prepare.import_amber",
+    "training.read_settings",
+    "training.training_parts",
+)
+"""Public functions of sub-packages that need neither a program nor more than seconds."""
+
+
+@pytest.mark.parametrize("name", SUB_PACKAGES)
+def test_public_functions_of_sub_packages_have_an_example(name: str) -> None:
+    room, _, function = name.partition(".")
+    entry = getattr(importlib.import_module(f"openmm_neuralmd.{room}"), function)
+    assert ">>> " in entry.__doc__, f"{name} has no Examples section"
+
+
 @pytest.mark.parametrize("name", nmd.__all__)
 def test_every_public_name_has_an_example(name: str) -> None:
     entry = getattr(nmd, name)

@@ -15,8 +15,9 @@ from torch import Tensor
 
 import openmm_neuralmd as nmd
 from mm_models import make_context
-from openmm_neuralmd.analysis.evaluation import score, summary
+from openmm_neuralmd.analysis.evaluation import score
 from openmm_neuralmd.analysis.markdown import metric_table
+from openmm_neuralmd.analysis.summaries import summary
 from openmm_neuralmd.assessment.stretch import Stretch, methods
 from openmm_neuralmd.bindingnet.inputs import ComplexTensors
 from openmm_neuralmd.bindingnet.network import BindingNet

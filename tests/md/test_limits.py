@@ -17,7 +17,7 @@ from openmm_neuralmd.errors import InputError, ModelError
 from openmm_neuralmd.hybrid.settings import JumpSettings
 from openmm_neuralmd.md.settings import LIMITS, UNBOUNDED, MDSettings
 from openmm_neuralmd.model import load_model
-from openmm_neuralmd.prepare.pipeline import PrepareSettings
+from openmm_neuralmd.prepare.settings import PrepareSettings
 from openmm_neuralmd.utils.times import parse_time, whole_strides
 
 

@@ -25,8 +25,8 @@ from openmm_neuralmd.model import load_model
 from openmm_neuralmd.structure.complex import Complex
 from openmm_neuralmd.training import data
 from openmm_neuralmd.training.data import read_trajectories
+from openmm_neuralmd.training.devices import make_fabric
 from openmm_neuralmd.training.forecasting import Trainer
-from openmm_neuralmd.training.loop import make_fabric
 from openmm_neuralmd.training.objectives import OBJECTIVES
 from openmm_neuralmd.training.settings import (
     DataSettings,

@@ -32,7 +32,8 @@ from openmm_neuralmd.errors import InputError, NeuralMDError
 from openmm_neuralmd.md.folder import ComplexFolder
 from openmm_neuralmd.md.gromacs.production import run_gromacs
 from openmm_neuralmd.md.settings import MDSettings
-from openmm_neuralmd.prepare.pipeline import PrepareSettings, prepare
+from openmm_neuralmd.prepare.pipeline import prepare
+from openmm_neuralmd.prepare.settings import PrepareSettings
 from openmm_neuralmd.utils.files import complete, sha256
 from openmm_neuralmd.utils.lock import Lock
 
