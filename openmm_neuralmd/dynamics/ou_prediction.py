@@ -25,9 +25,6 @@ from .springs import springs
 
 Array = NDArray[np.float64]
 
-CONTACT = 4.5
-"""Å; heavy atoms nearer than this are in contact."""
-
 
 @dataclass(frozen=True, eq=False)
 class Prediction:
@@ -54,7 +51,6 @@ class Prediction:
         the width of the stiffness, which was learned from runs that include such turns.
     hop_rate : float
         Per ps.
-    pocket : PocketAtoms
     now : (r,) int64 or None
         Wells at the present, once snapshots are known.
     """
@@ -68,7 +64,6 @@ class Prediction:
     wells: Array
     small: NDArray[np.bool_]
     hop_rate: float
-    pocket: PocketAtoms
     now: NDArray[np.int64] | None = None
 
     @property
@@ -128,23 +123,6 @@ class Prediction:
             angles = turns.reshape(-1, len(self.wells))
         flat = self.maker(moved.reshape(-1, moved.shape[-1]), angles)
         return flat.reshape(*moved.shape[:2], -1, 3)
-
-    def contacts(self, snapshots: ArrayLike) -> Array:
-        """Share (n, p) of snapshots (S, n, 3) in which ligand and pocket atoms are in contact.
-
-        The pocket stands as given.
-        """
-        x = np.asarray(snapshots, dtype=np.float64)
-        total = np.zeros((x.shape[1], len(self.pocket.positions)))
-        for one in x:
-            distance = np.linalg.norm(one[:, None] - self.pocket.positions, axis=-1)
-            total += distance < CONTACT
-        return total / len(x)
-
-    def stays(self, snapshots: ArrayLike, within: float = 2.0) -> float:
-        """Share of snapshots (S, n, 3) whose RMSD from the given pose is below `within` Å."""
-        away = np.asarray(snapshots, dtype=np.float64) - self.pose
-        return float((np.sqrt((away**2).sum(-1).mean(-1)) < within).mean())
 
 
 def predict_ensemble(
@@ -222,7 +200,6 @@ def predict_pose(
         wells=probabilities,
         small=~large.numpy(),
         hop_rate=float(model.log_hop_rate.exp()),
-        pocket=pocket,
     )
 
 

@@ -87,9 +87,3 @@ def mode_descriptors(values: Tensor, modes: Tensor, jacobian: Tensor) -> Tensor:
         basis, _ = torch.linalg.qr(columns)
         shares.append(((basis.T @ modes) ** 2).sum(0))
     return torch.stack((log, log * log, *shares), dim=-1)
-
-
-def window_share(times: Tensor, window: float) -> Tensor:
-    """Variance (K,) of the mean over a window (ps) of a component of variance 1 and time τ_k."""
-    ratio = times / window
-    return 2.0 * ratio * (1.0 - ratio * (1.0 - torch.exp(-1.0 / ratio)))
