@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import shlex
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -21,11 +22,13 @@ from .alternates import (
     pdb_location,
 )
 from .pdb_elements import is_atom, with_elements, without_unknown_atoms
+from .pdb_serials import with_readable_serials
 
 _FARTHEST = 1e5  # nm
 _PDB = {".pdb", ".ent"}
 _MMCIF = {".cif", ".mmcif", ".pdbx"}
 _AMBER = {".prmtop", ".parm7"}
+_GROMACS = {".gro", ".g96", ".tpr"}
 
 
 PROTONATION = {
@@ -93,6 +96,11 @@ def read_structure(path: str | Path, coordinates: str | Path | None = None) -> S
         raise InputError(f"{path.name} has its own coordinates; coordinates= is for Amber prmtop")
     if kind in _PDB | _MMCIF:
         return _parse(path, _read_pdb if kind in _PDB else _read_mmcif)
+    if kind in _GROMACS:
+        raise InputError(
+            f"{path.name}: a GROMACS file ({kind}) is not read; write a PDB file from it: "
+            f"gmx editconf -f {shlex.quote(str(path))} -o complex.pdb"
+        )
     known = " ".join(sorted(_PDB | _MMCIF | _AMBER))
     raise InputError(f"{path.name}: unknown kind of structure file; known endings: {known}")
 
@@ -140,6 +148,7 @@ def _read_pdb(path: Path) -> Structure:
         if location is None or location.label == chosen[location.residue]
     ]
     selected = with_elements(without_unknown_atoms(selected, path.name), path.name)
+    selected = with_readable_serials(selected)
     _refuse_duplicates(path, selected)
     pdb = app.PDBFile(io.StringIO("".join(selected)))
     named = {

@@ -29,7 +29,8 @@ class DCDHeader:
         Bytes after the last whole snapshot; not 0 when the file was cut.
     atoms : int
     interval_ps : float or None
-        Time between snapshots, None when the writer left a placeholder (0; 1 in VMD and MDTraj).
+        Time between snapshots, None when the writer left a placeholder (0; 1 in VMD and MDTraj),
+        or is LAMMPS, whose unit is not said.
     """
 
     snapshots: int
@@ -57,7 +58,7 @@ def read_dcd_header(path: Path) -> DCDHeader:
         (delta,) = struct.unpack_from(f"{order}{'f' if charmm else 'd'}", head, 44)
         try:
             (title,) = struct.unpack(f"{order}i", file.read(4))
-            file.seek(min(max(title, 0), 2**24) + 4, 1)
+            titles = file.read(min(max(title, 0), 2**24) + 4)
             before, atoms, after = struct.unpack(f"{order}3i", file.read(12))
         except struct.error:
             raise InputError(f"{path.name} ends within its header; it is truncated") from None
@@ -75,7 +76,9 @@ def read_dcd_header(path: Path) -> DCDHeader:
         moving = frame - 12 * fixed
         complete, rest = divmod(path.stat().st_size - start - frame, moving)
         complete += 1
-    return DCDHeader(control[0], complete, rest, atoms, _interval(delta, control[2]))
+    # LAMMPS writes its own unit of time there, whichever that is.
+    interval = None if b"LAMMPS" in titles else _interval(delta, control[2])
+    return DCDHeader(control[0], complete, rest, atoms, interval)
 
 
 def _interval(delta: float, steps: int) -> float | None:

@@ -61,7 +61,7 @@ def _packed(path: Path, frame: int, head: bytes, atoms: int) -> int:
         0 < precision < 1e9
         and all(0 <= span < _WIDEST for span in spans)
         and small in _SMALL
-        and 0 < length <= 16 * atoms + 64
+        and 0 < length <= 4 * int(3.6 * atoms) - 12
     )
     if not good:
         raise InputError(_damaged(path, frame, "its compression cannot be"))

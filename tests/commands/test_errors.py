@@ -128,6 +128,11 @@ def _(b: Bench) -> object:
 
 @case("unknown-kind")
 def _(b: Bench) -> object:
+    return b.read(b.pdb, "x.mol2")
+
+
+@case("gromacs-structure")
+def _(b: Bench) -> object:
     return b.read(b.pdb, "x.gro")
 
 

@@ -7,9 +7,10 @@ own kind: what ends otherwise than in a value or in one line of a `NeuralMDError
 failure: another exception, a crash, more than 10 s, more than 2 GB, a value that cannot be.  A case
 is its target and number, so that it can be made again:
 
-    python validation/robustness/fuzz.py --target pdb --case 1234 --keep case.pdb
+    python validation/robustness/fuzz.py --target PDB --case 1234
 
-The record goes to validation/results/robustness/fuzz.json, and to docs/reliability.md.
+The record in validation/results/robustness/fuzz.json grows: each kind of file goes on where its
+record ends, and cases that failed are made again first.  docs/reliability.md is written from it.
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from openmm_neuralmd.errors import NeuralMDError
+from openmm_neuralmd.utils.files import complete
 from openmm_neuralmd.utils.provenance import machine, package_versions
 from robustness.mutation import mutated
 from robustness.page import GOOD, render
@@ -148,54 +150,88 @@ def _lines(channel: int) -> Iterator[bytes | None]:
 
 def run(names: list[str], cases: int, seconds: float, first: int = 0) -> dict[str, dict]:
     """Fuzz some targets in turn, block by block, until the cases or the time are used up."""
-    began, results = time.monotonic(), {}
-    block = min(100, cases)
-    for name in names:
-        results[name] = {"cases": 0, "verdicts": Counter(), "failures": []}
-    for start in range(first, first + cases, block):
-        for name in names:
-            if time.monotonic() - began > seconds:
-                return results
-            print(f"{time.monotonic() - began:.0f} s: {name} from {start}", flush=True)
-            numbers = range(start, min(start + block, first + cases))
-            for number, verdict, detail in outcomes(TARGETS[name](), numbers):
-                results[name]["cases"] += 1
-                results[name]["verdicts"][verdict] += 1
-                if verdict not in GOOD and len(results[name]["failures"]) < 200:
-                    results[name]["failures"].append([number, verdict, detail])
+    results = {name: empty() for name in names}
+    for name, numbers in _blocks(dict.fromkeys(names, first), first + cases, seconds):
+        add(results[name], outcomes(TARGETS[name](), numbers))
     return results
 
 
-def save(results: dict[str, dict], seconds: float) -> None:
+def grow(names: list[str], cases: int, seconds: float) -> dict[str, dict]:
+    """Make failed cases of the record again, then new ones up to a number; saved block by block."""
+    began, results = time.monotonic(), recorded()
+    for name in names:
+        part = results.setdefault(name, empty())
+        for number, verdict, _ in list(part["failures"]):
+            part["failures"] = [one for one in part["failures"] if one[0] != number]
+            part["cases"] -= 1
+            part["verdicts"][verdict] -= 1
+            add(part, outcomes(TARGETS[name](), range(number, number + 1)))
+        save(results)
+    left = seconds - (time.monotonic() - began)
+    for name, numbers in _blocks({one: results[one]["cases"] for one in names}, cases, left):
+        add(results[name], outcomes(TARGETS[name](), numbers))
+        save(results)
+    return results
+
+
+def _blocks(first: dict[str, int], end: int, seconds: float) -> Iterator[tuple[str, range]]:
+    """Hundreds of cases, from each target in turn, until the time is used up."""
+    began, next_ = time.monotonic(), dict(first)
+    while any(start < end for start in next_.values()):
+        for name in [one for one, start in next_.items() if start < end]:
+            if time.monotonic() - began > seconds:
+                return
+            numbers = range(next_[name], min(next_[name] + 100, end))
+            print(f"{time.monotonic() - began:.0f} s: {name} from {numbers.start}", flush=True)
+            yield name, numbers
+            next_[name] = numbers.stop
+
+
+def empty() -> dict:
+    """Record of a kind of file of which no case was made."""
+    return {"cases": 0, "verdicts": Counter(), "failures": []}
+
+
+def add(part: dict, cases: Iterator[tuple[int, str, str]]) -> None:
+    """Count verdicts; every case that failed is kept by number, so that it can be made again."""
+    for number, verdict, detail in cases:
+        part["cases"] += 1
+        part["verdicts"][verdict] += 1
+        if verdict not in GOOD:
+            part["failures"].append([number, verdict, detail])
+
+
+def recorded() -> dict[str, dict]:
+    """The committed record."""
+    content = json.loads(RESULT.read_text()) if RESULT.is_file() else {"targets": {}}
+    for part in content["targets"].values():
+        part["verdicts"] = Counter(part["verdicts"])
+    return content["targets"]
+
+
+def save(results: dict[str, dict]) -> None:
     """Write the record."""
     RESULT.parent.mkdir(parents=True, exist_ok=True)
     content = {
         "cases": sum(part["cases"] for part in results.values()),
-        "failures": sum(
-            count
-            for part in results.values()
-            for verdict, count in part["verdicts"].items()
-            if verdict not in GOOD
-        ),
-        "seconds": round(seconds),
+        "failures": sum(len(part["failures"]) for part in results.values()),
         "limits": {"seconds": SECONDS, "bytes": BYTES},
         "targets": results,
         "machine": machine(),
         "versions": package_versions(),
     }
-    RESULT.write_text(json.dumps(content, indent=1) + "\n")
+    with complete(RESULT) as temporary:
+        temporary.write_text(json.dumps(content, indent=1) + "\n")
     render()
 
 
 def main(arguments: list[str] | None = None) -> None:
     """Fuzz, and write the record."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--cases", type=int, default=20_000, help="for each target")
+    parser.add_argument("--cases", type=int, default=20_000, help="of each kind of file in all")
     parser.add_argument("--minutes", type=float, default=60.0)
-    parser.add_argument("--first", type=int, default=0, help="number of the first case")
     parser.add_argument("--target", action="append", choices=sorted(TARGETS))
     parser.add_argument("--case", type=int, help="make one case again, with its traceback")
-    parser.add_argument("--no-record", action="store_true")
     given = parser.parse_args(arguments)
     names = given.target or sorted(TARGETS)
     if given.case is not None:
@@ -204,14 +240,10 @@ def main(arguments: list[str] | None = None) -> None:
         print(one_case(TARGETS[names[0]](), given.case, place), place)
         TARGETS[names[0]]().open(place)
         return
-    began = time.monotonic()
-    results = run(names, given.cases, 60 * given.minutes, given.first)
-    for name, part in results.items():
+    for name, part in grow(names, given.cases, 60 * given.minutes).items():
         print(name, part["cases"], dict(part["verdicts"]))
         for failure in part["failures"][:20]:
             print("   ", *failure)
-    if not given.no_record:
-        save(results, time.monotonic() - began)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""docs/reliability.md from the records of the fuzz and the kill harness.
+"""docs/reliability.md from the records of the harnesses.
 
 python validation/robustness/page.py
 """
@@ -14,7 +14,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "reliability.md"
 GOOD = ("read", "refused")
 HEAD = """# How hard it is to break
 
-`validation/robustness/page.py` writes this page from the records of two harnesses.
+`validation/robustness/page.py` writes this page from the records of its harnesses.
 
 ## Damaged files
 
@@ -47,7 +47,20 @@ file, which have the date; records of a run have the same fields, and times of t
 | --- | --- | --- | --- | --- |
 {rows}
 
-The tests kill each command seven times (`tests/validation/test_kills.py`).
+The tests kill each command three times (`tests/validation/test_kills.py`).
+"""
+REPORTS = """
+## Reports of other programs' users
+
+`python validation/robustness/reports.py` makes conditions again that were reported in public to
+programs of this kind, and checks what this package does with them. Two were wrong at first and are
+mended: hybrid-36 serials were refused, and LAMMPS' time step in a DCD file was taken for CHARMM's.
+
+| report | condition | what is right | verdict |
+| --- | --- | --- | --- |
+{rows}
+
+The tests try every one (`tests/validation/test_reports.py`).
 """
 
 
@@ -57,6 +70,9 @@ def render() -> None:
     record = RESULTS / "kills.json"
     if record.is_file():
         text += kills(json.loads(record.read_text()))
+    record = RESULTS / "reports.json"
+    if record.is_file():
+        text += reports(json.loads(record.read_text()))
     PAGE.write_text(text, encoding="utf-8")
 
 
@@ -87,6 +103,15 @@ def kills(content: dict[str, Any]) -> str:
         for name, one in content["commands"].items()
     ]
     return KILLS.format(rows="\n".join(rows))
+
+
+def reports(content: dict[str, Any]) -> str:
+    """Conditions that others met, and verdicts."""
+    rows = [
+        f"| {one['source']} | {one['condition']} | {one['right']} | {one['is']} |"
+        for one in content["reports"]
+    ]
+    return REPORTS.format(rows="\n".join(rows))
 
 
 if __name__ == "__main__":
