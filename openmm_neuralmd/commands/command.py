@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import logging
 import os
+import shlex
 import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, nullcontext
@@ -56,6 +57,11 @@ def explain(error: Exception) -> str:
 def say(text: str) -> None:
     """One line on standard error; results go to standard output."""
     typer.echo(f"neuralmd: {text}", err=True)
+
+
+def say_next(*words: str | Path) -> None:
+    """The command that usually follows, on standard output, quoted for a shell."""
+    typer.echo(f"next: {shlex.join(map(str, words))}")
 
 
 @contextmanager

@@ -9,7 +9,7 @@ import typer
 
 from ..utils.times import show_time, whole_strides
 from . import options
-from .command import resumable, say
+from .command import resumable, say, say_next
 
 HELP = """Alternate learned jumps with all-atom MD; relax and check every jump with the force field.
 
@@ -68,5 +68,5 @@ def hybrid(
     typer.echo(f"jumps kept: {run.kinds['jump']} of {tried}; strides of MD: {run.kinds['md']}")
     for reason, count in run.reasons.most_common():
         typer.echo(f"dropped, {reason}: {count}")
-    typer.echo(f"next: vmd {run.topology} {run.trajectory}")
+    say_next("vmd", run.topology, run.trajectory)
     typer.echo(run.use)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from . import options
-from .command import set_aside
+from .command import say_next, set_aside
 from .grouped import grouped
 
 if TYPE_CHECKING:
@@ -240,4 +240,4 @@ def _report(folder: ComplexFolder) -> None:
     typer.echo(f"{folder.path}: {record['atoms']} atoms, potential energy {energy:.1f} kJ/mol")
     for key, value in record.get("checks", {}).items():
         typer.echo(f"{key.replace('_', ' ')}: {value}")
-    typer.echo(f"next: neuralmd reference {folder.path}")
+    say_next("neuralmd", "reference", folder.path, "--time", "3ns")

@@ -10,7 +10,7 @@ import typer
 
 from ..utils.times import show_time
 from . import options
-from .command import resumable, say, set_aside
+from .command import resumable, say, say_next, set_aside
 from .grouped import grouped
 
 if TYPE_CHECKING:
@@ -199,6 +199,7 @@ def _run(
     engine: str, folder: Path, target: Path, time: float, settings: MDSettings, checkpoint: float
 ) -> None:
     from ..md.engines import choose_engine
+    from ..md.folder import LIGAND, ComplexFolder
     from ..utils.progress import progress_bar
 
     total = settings.snapshots(time)
@@ -220,4 +221,7 @@ def _run(
     typer.echo(f"mean temperature: {run.temperature:.1f} K")
     if run.snapshots > run.resumed_from:
         typer.echo(f"speed: {run.ns_per_day:.3g} ns/day")
-    typer.echo(f"next: neuralmd train --complex {run.topology} --trajectory {run.trajectory}")
+    ligand = ComplexFolder.open(folder).record["ligand"]["residue"]
+    named = ["--complex", run.topology, "--trajectory", run.trajectory]
+    named += ["--ligand", ligand, "--sdf", run.path / LIGAND]
+    say_next("neuralmd", "train", *named)

@@ -10,7 +10,7 @@ import typer
 
 from ..utils.times import show_time, whole_strides
 from . import options
-from .command import resumable, say, set_aside
+from .command import resumable, say, say_next, set_aside
 from .grouped import grouped
 from .sources import Source
 
@@ -205,4 +205,4 @@ def _run(model: Model, history: History, count: int, output: Path, settings: Run
     if new:
         a_day = new * model.card.interval_ps / run.seconds * 86400
         typer.echo(f"speed: {run.seconds / new:.3g} s per snapshot, {show_time(a_day)} a day")
-    typer.echo(f"next: vmd {run.topology} {run.trajectory}")
+    say_next("vmd", run.topology, run.trajectory)

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from shlex import join
 from typing import TYPE_CHECKING
 
 import typer
 
 from ..utils.times import show_time
-from .command import resumable, say
+from .command import resumable, say, say_next
 
 if TYPE_CHECKING:
     from ..model import Model
@@ -77,7 +76,8 @@ def from_runs(settings: OneStructureSettings, folder: Path) -> None:
         if metrics["nll"] >= metrics["nll_constants"]:
             typer.echo("warning: class constants alone are as good: the network adds nothing")
     typer.echo(f"model: {folder / 'model.safetensors'} (sha256 {model.sha256[:12]})")
-    typer.echo(f"next: neuralmd predict PROTEIN.pdb LIGAND.sdf --model {folder}/model.safetensors")
+    files = ["PROTEIN.pdb", "LIGAND.sdf", "--model", folder / "model.safetensors"]
+    say_next("neuralmd", "predict", *files, "-o", folder / "predicted")
 
 
 def from_labels(settings: ForceMatchingSettings, folder: Path) -> None:
@@ -136,7 +136,7 @@ def _summary(trainer: Trainer, model: Model) -> None:
     ahead = min(len(trainer.trajectories[0]) - start - 1, 100)
     next_command = ["neuralmd", "simulate", str(file), *_complex_options(data[0])]
     next_command += ["--start", str(start), "--snapshots", str(max(ahead, 1))]
-    typer.echo(f"next: {join([*next_command, '-o', str(trainer.folder / 'test.dcd')])}")
+    say_next(*next_command, "-o", trainer.folder / "test.dcd")
 
 
 def _complex_options(data: DataSettings) -> list[str]:

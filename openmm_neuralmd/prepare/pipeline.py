@@ -107,6 +107,7 @@ def prepare(
     positions = minimise(system, modeller.topology, before, settings.platform)
     if settings.relax_ps:
         positions = _at_pressure(modeller, complex, system, positions, settings, tell)
+    metals = soundness.check_metals(modeller.topology, before, positions)
     checks = _check(modeller, complex, system, small, before, positions, settings.platform)
     record = {
         "name": name or Path(output).name,
@@ -116,6 +117,7 @@ def prepare(
         "solvent": solvent.name,
         "settings": _settings(settings),
         "notes": notes,
+        "metals": metals,
         "checks": checks,
     }
     sdf = ligand_sdf(small, positions[ligand_atoms(modeller.topology)])
