@@ -222,6 +222,6 @@ def _run(
     if run.snapshots > run.resumed_from:
         typer.echo(f"speed: {run.ns_per_day:.3g} ns/day")
     ligand = ComplexFolder.open(folder).record["ligand"]["residue"]
-    named = ["--complex", run.topology, "--trajectory", run.trajectory]
+    named: list[str | Path] = ["--complex", run.topology, "--trajectory", run.trajectory]
     named += ["--ligand", ligand, "--sdf", run.path / LIGAND]
     say_next("neuralmd", "train", *named)

@@ -76,7 +76,7 @@ def from_runs(settings: OneStructureSettings, folder: Path) -> None:
         if metrics["nll"] >= metrics["nll_constants"]:
             typer.echo("warning: class constants alone are as good: the network adds nothing")
     typer.echo(f"model: {folder / 'model.safetensors'} (sha256 {model.sha256[:12]})")
-    files = ["PROTEIN.pdb", "LIGAND.sdf", "--model", folder / "model.safetensors"]
+    files: list[str | Path] = ["PROTEIN.pdb", "LIGAND.sdf", "--model", folder / "model.safetensors"]
     say_next("neuralmd", "predict", *files, "-o", folder / "predicted")
 
 

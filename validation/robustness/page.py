@@ -49,6 +49,19 @@ file, which have the date; records of a run have the same fields, and times of t
 
 The tests kill each command three times (`tests/validation/test_kills.py`).
 """
+FAULTS = """
+## Faults of the machine and of the user
+
+`python validation/robustness/faults.py` lets each command meet each fault once. It has to fail in
+one line, or end whole; what stands under a final name must be the whole run's content; and without
+the fault the same command must end whole.
+
+| command | {names} |
+| --- |{columns}
+{rows}
+
+The tests do it with two commands (`tests/validation/test_faults.py`).
+"""
 REPORTS = """
 ## Reports of other programs' users
 
@@ -70,6 +83,9 @@ def render() -> None:
     record = RESULTS / "kills.json"
     if record.is_file():
         text += kills(json.loads(record.read_text()))
+    record = RESULTS / "faults.json"
+    if record.is_file():
+        text += faults(json.loads(record.read_text()))
     record = RESULTS / "reports.json"
     if record.is_file():
         text += reports(json.loads(record.read_text()))
@@ -103,6 +119,22 @@ def kills(content: dict[str, Any]) -> str:
         for name, one in content["commands"].items()
     ]
     return KILLS.format(rows="\n".join(rows))
+
+
+def faults(content: dict[str, Any]) -> str:
+    """Commands, faults, outcomes."""
+    names = list(next(iter(content["commands"].values())))
+    rows = [
+        f"| `{command}` | "
+        + " | ".join(
+            "; ".join(found[name]["failures"]) or "held" if name in found else "–" for name in names
+        )
+        + " |"
+        for command, found in content["commands"].items()
+    ]
+    return FAULTS.format(
+        names=" | ".join(names), columns=" --- |" * len(names), rows="\n".join(rows)
+    )
 
 
 def reports(content: dict[str, Any]) -> str:

@@ -1,0 +1,18 @@
+"""Disk full, a folder that cannot be written, SIGTERM, two at a time: two commands meet each."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from robustness import faults
+
+
+@pytest.mark.parametrize("command", ["prepare", "convert"])
+def test_a_fault_leaves_nothing_incomplete(command: str) -> None:
+    # In a process of its own, as in test_kills.py.
+    words = [sys.executable, faults.__file__, "--command", command, "--no-record"]
+    done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=280)
+    assert done.returncode == 0, done.stdout + done.stderr
