@@ -57,16 +57,16 @@ def complete(path: Path) -> str:
 
 def arrays(path: Path) -> dict[str, bytes]:
     """All arrays of an HDF5 file."""
-    found: dict[str, bytes] = {}
+    datasets: dict[str, bytes] = {}
     with h5py.File(path) as file:
         file.visititems(
             lambda name, item: (
-                found.update({name: np.asarray(item).tobytes()})
+                datasets.update({name: np.asarray(item).tobytes()})
                 if isinstance(item, h5py.Dataset)
                 else None
             )
         )
-    return found
+    return datasets
 
 
 @dataclass(frozen=True)

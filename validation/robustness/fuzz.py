@@ -228,7 +228,9 @@ def save(results: dict[str, dict]) -> None:
 def main(arguments: list[str] | None = None) -> None:
     """Fuzz, and write the record."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--cases", type=int, default=20_000, help="of each kind of file in all")
+    parser.add_argument(
+        "--cases", type=int, default=20_000, help="Number of cases of each kind of file."
+    )
     parser.add_argument("--minutes", type=float, default=60.0)
     parser.add_argument("--target", action="append", choices=sorted(TARGETS))
     parser.add_argument("--case", type=int, help="make one case again, with its traceback")

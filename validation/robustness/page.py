@@ -127,10 +127,11 @@ def faults(content: dict[str, Any]) -> str:
     rows = [
         f"| `{command}` | "
         + " | ".join(
-            "; ".join(found[name]["failures"]) or "held" if name in found else "–" for name in names
+            "; ".join(outcome[name]["failures"]) or "held" if name in outcome else "–"
+            for name in names
         )
         + " |"
-        for command, found in content["commands"].items()
+        for command, outcome in content["commands"].items()
     ]
     return FAULTS.format(
         names=" | ".join(names), columns=" --- |" * len(names), rows="\n".join(rows)

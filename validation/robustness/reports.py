@@ -256,9 +256,9 @@ def _iron(folder: Path) -> None:
 
 def molecule() -> Chem.Mol:
     """2-methylimidazole in space: an aromatic nitrogen with its hydrogen."""
-    made = Chem.AddHs(Chem.MolFromSmiles("Cc1ncc[nH]1"))
-    AllChem.EmbedMolecule(made, randomSeed=1)
-    return made
+    embedded = Chem.AddHs(Chem.MolFromSmiles("Cc1ncc[nH]1"))
+    AllChem.EmbedMolecule(embedded, randomSeed=1)
+    return embedded
 
 
 def ligand(folder: Path, text: str) -> Ligand:
