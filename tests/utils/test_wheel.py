@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 import shutil
 import subprocess
 import sys
@@ -14,8 +16,8 @@ ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")
-def content(tmp_path_factory: pytest.TempPathFactory) -> dict[str, int]:
-    """Size in bytes of each file of the wheel; built from a copy, so that nothing is left here."""
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel; built from a copy, so that nothing is left here."""
     place = tmp_path_factory.mktemp("wheel")
     copy = place / "checkout"
     copy.mkdir()
@@ -30,6 +32,12 @@ def content(tmp_path_factory: pytest.TempPathFactory) -> dict[str, int]:
     done = subprocess.run(words, cwd=copy, capture_output=True, text=True, timeout=280)
     assert done.returncode == 0, done.stderr
     (wheel,) = place.glob("*.whl")
+    return wheel
+
+
+@pytest.fixture(scope="module")
+def content(wheel: Path) -> dict[str, int]:
+    """Size in bytes of each file of the wheel."""
     with zipfile.ZipFile(wheel) as archive:
         return {entry.filename: entry.file_size for entry in archive.infolist()}
 
@@ -48,3 +56,22 @@ def test_the_wheel_holds_nothing_else(content: dict[str, int]) -> None:
     assert {top for top in tops if not top.endswith(".dist-info")} == {"openmm_neuralmd"}
     assert not [name for name in content if name.endswith((".ipynb", ".md", ".pyc"))]
     assert sum(content.values()) < 20e6
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_validate_measures_mechanics_and_speed_without_a_checkout(
+    wheel: Path, tmp_path: Path
+) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(tmp_path / "installed")
+    words = ["validate", "gpcr-ergotamine", "--example", "gpcr-ergotamine", "--every", "40"]
+    code = "import sys; from openmm_neuralmd.cli import main; main()"
+    command = [sys.executable, "-c", code, *words, "--skip", "ablation", "-o", "out"]
+    where = {**os.environ, "PYTHONPATH": str(tmp_path / "installed")}
+    done = subprocess.run(command, cwd=tmp_path, env=where, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    card = json.loads((tmp_path / "out" / "validity.json").read_text())
+    measured = {check["name"] for check in card["checks"] if check["outcome"] != "not measured"}
+    assert {"force-equivariance", "jacobian-asymmetry", "solver-order"} <= measured
+    assert any("PythonForce" in name for name in card["speed"]["rows"])
