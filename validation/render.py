@@ -16,6 +16,7 @@ from collections.abc import Callable
 from accuracy_tables import ACCURACY
 from energy_tables import ENERGIES
 from goal_tables import GOAL_TABLES
+from hybrid_tables import HYBRID
 from mechanics_tables import MECHANICS
 from openmm_neuralmd.analysis.markdown import table
 from platform_tables import PLATFORM_TABLES
@@ -72,6 +73,7 @@ TABLES: dict[str, Callable[[], str]] = {
     **SPEED,
     **MECHANICS,
     **ENERGIES,
+    **HYBRID,
     **GOAL_TABLES,
     **TRAINING,
     **SUMMARY,

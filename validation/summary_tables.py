@@ -24,15 +24,11 @@ TIMED = {
     "all-atom, OpenMM: flexible, implicit (OBC2), cutoff 1.2 nm, 4 fs with heavy hydrogens": (
         "all-atom MD, OpenMM, implicit solvent, 4 fs"
     ),
-    "all-atom, OpenMM: flexible, explicit (TIP3P), 4 fs with heavy hydrogens": (
-        "all-atom MD, OpenMM, explicit solvent, 4 fs"
-    ),
     "all-atom, GROMACS: flexible, explicit (TIP3P), 4 fs with heavy hydrogens": (
         "all-atom MD, GROMACS, explicit solvent, 4 fs"
     ),
     "NeuralMD in OpenMM, TorchForce": "NeuralMD in OpenMM",
     "NeuralMD in torch, 64 replicas at once": "NeuralMD in torch, 64 replicas",
-    "NeuralMD, hybrid: jump, relax, check, fall back": "hybrid: jump, relax, check",
 }
 """Rows of the speed comparison in the short table, with their short titles."""
 
@@ -59,7 +55,7 @@ def accuracy() -> str:
 
 
 def speed() -> str:
-    """Return simulated time per day of six ways to simulate T4 lysozyme with p-xylene."""
+    """Return simulated time per day of four ways to simulate T4 lysozyme with p-xylene."""
     result = read("speedup-t4l-p-xylene")
     ratios = result["ratio_to_fastest_all_atom"]
     rows = []

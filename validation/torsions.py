@@ -91,7 +91,7 @@ class Samplers:
         self.moves = {
             UNIFORM: TorsionMove(uniform, n_proposals=PROPOSALS, seed=seed),
             LEARNED: TorsionMove(learned, n_proposals=PROPOSALS, seed=seed),
-            DRIVEN: TorsionNCMCMove(uniform, n_turns=12, n_steps=2, seed=seed),
+            DRIVEN: TorsionNCMCMove(uniform, n_turns=40, n_steps=2, seed=seed),
         }
         self.thermodynamic = states.ThermodynamicState(self.system, 300.0 * unit.kelvin)
         self.shared = cache.ContextCache(single_thread(), dict(THREAD))

@@ -200,7 +200,8 @@ class TorsionNCMCMove(_TurningMove):
         ----------
         thermodynamic_state : openmmtools.states.ThermodynamicState
         sampler_state : openmmtools.states.SamplerState
-            Changed in place; all velocities are redrawn.
+            Changed in place; velocities stay where the proposal is refused.  Velocities on the time
+            of the positions, redrawn every few steps, would heat a leapfrog with a long time step.
         context_cache : openmmtools.cache.ContextCache, optional
             openmmtools' global one by default.
         """
@@ -212,7 +213,7 @@ class TorsionNCMCMove(_TurningMove):
         context.setPositions(sampler_state.positions)
         temperature = thermodynamic_state.temperature
         context.setVelocitiesToTemperature(temperature, int(random.integers(1, 2**31 - 1)))
-        start = context.getState(velocities=True, energy=True)
+        start = context.getState(energy=True)
         torsion = self.torsions[random.integers(len(self.torsions))]
         angle = float(random.choice(WELL_TURNS) + self.spread * random.standard_normal())
         self.n_proposed += 1
@@ -226,12 +227,10 @@ class TorsionNCMCMove(_TurningMove):
         except openmm.OpenMMException:  # a coordinate is not a number
             pass
         self.n_failed += not np.isfinite(self.last_work)
-        velocities = start.getVelocities(asNumpy=True)
         if np.log(random.random()) < -self.last_work / thermal:  # NaN is refused
             self.n_accepted += 1
             sampler_state.positions = end.getPositions(asNumpy=True)
-            velocities = -end.getVelocities(asNumpy=True)
-        sampler_state.velocities = velocities
+            sampler_state.velocities = -end.getVelocities(asNumpy=True)
 
     def _drive(self, context: openmm.Context, torsion: Torsion, angle: float) -> None:
         """The protocol, forward in time."""

@@ -41,6 +41,7 @@ def copy(tmp_path: Path) -> Path:
         "docs/hybrid.md",
         "validation/energy_tables.py",
         "validation/goal_tables.py",
+        "validation/hybrid_tables.py",
         "validation/mechanics_tables.py",
         "validation/speed/__init__.py",
         "validation/speed/tables.py",
