@@ -24,10 +24,10 @@ def independent() -> str:
         rows.append([name, LONG, "3,000", "", "", *_long(content)])
         for sampler, row in content["samplers"].items():
             cost = row["cpu_seconds_per_independent_sample"]
-            kept = "" if row["kept"] is None else f"{100 * row['kept']:.0f}"
+            accepted = "" if row["kept"] is None else f"{100 * row['kept']:.0f}"
             seconds = rounded(row["cpu_seconds_per_sample"])
             costs = [_cost(cost[key], _gains(row, key)) for key in COSTS]
-            rows.append([name, sampler, str(row["samples"]), kept, seconds, *costs])
+            rows.append([name, sampler, str(row["samples"]), accepted, seconds, *costs])
             mean, low, high = row["energy_less_md"]
             quality.append(
                 [
