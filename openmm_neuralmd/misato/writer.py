@@ -17,6 +17,7 @@ from ..errors import InputError, one_line
 from ..structure.complex import Complex
 from ..units import nanometers, picoseconds, to_angstrom
 from ..utils.files import complete
+from ..utils.hdf5 import written
 from . import observables
 from .codes import BEGINS, TRAJECTORY
 from .layout import Layout, LigandCodes, layout_of
@@ -81,7 +82,7 @@ def write_entry(
         with complete(path) as partial:
             if path.exists():
                 shutil.copyfile(path, partial)
-            with h5py.File(partial, "a") as file:
+            with written(partial) as file:
                 if name in file and not replace:
                     raise InputError(f"{path.name} already has an entry {name}; replace=True")
                 if name in file:

@@ -7,9 +7,11 @@ plain arrays that are in the file itself.
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
@@ -88,3 +90,61 @@ def dataset(group: h5py.Group, name: str, label: str) -> h5py.Dataset:
     if data.chunks and np.prod(data.chunks, dtype=float) * 8 > _FREE + _RATIO * stored:
         raise InputError(f"{label}: {name} has chunks of {data.chunks}, larger than its content")
     return data
+
+
+class WrittenFile(io.FileIO):
+    """A file that HDF5 writes to, and that keeps the first error of a full disk to itself.
+
+    The HDF5 library crashes where a write fails and its objects are closed afterwards, so it never
+    learns of it; `check` raises the error when the library has let go of the file.
+    """
+
+    error: OSError | None = None
+
+    def write(self, data: Any) -> int:
+        """Write all of it, or remember why not."""
+        view = memoryview(data).cast("B")
+        try:
+            done = 0
+            while self.error is None and done < len(view):
+                done += super().write(view[done:]) or 0
+        except OSError as error:
+            self.error = error
+        return len(view)
+
+    def truncate(self, size: int | None = None) -> int:
+        """Change the length, or remember why not."""
+        try:
+            return super().truncate(size)
+        except OSError as error:
+            self.error = self.error or error
+            return size or 0
+
+    def check(self) -> None:
+        """Raise what was remembered.
+
+        Raises
+        ------
+        OSError
+        """
+        if self.error is not None:
+            raise self.error
+
+
+@contextmanager
+def written(path: Path) -> Iterator[h5py.File]:
+    """An HDF5 file to write or to add to; a full disk is an OSError after the block.
+
+    Raises
+    ------
+    OSError
+    """
+    new = not path.exists() or path.stat().st_size == 0
+    with WrittenFile(path, "w+" if new else "r+") as raw:
+        try:
+            with h5py.File(raw, "w" if new else "r+") as file:
+                yield file
+        except Exception:
+            raw.check()
+            raise
+        raw.check()

@@ -21,8 +21,8 @@ HEAD = """# How hard it is to break
 `python validation/robustness/fuzz.py` takes valid files of every kind that the package reads,
 changes bytes, numbers, words and lines in them, and opens them as the package does. A case is right
 where it ends in a value that can be, or in one line of a `NeuralMDError`. It fails where it ends in
-another exception, in a crash, after more than {seconds} s, with more than {gigabytes:g} GB, or with
-a value that cannot be.
+another exception, in a crash, after more than {seconds} s of CPU, with more than {gigabytes:g} GB,
+or with a value that cannot be.
 
 **{cases:,} cases, {failures:,} failures.**
 
@@ -97,7 +97,7 @@ def files(content: dict[str, Any]) -> str:
     rows = []
     for name, part in sorted(content["targets"].items()):
         counts = part["verdicts"]
-        bad = {verdict: n for verdict, n in counts.items() if verdict not in GOOD}
+        bad = {verdict: n for verdict, n in counts.items() if n and verdict not in GOOD}
         words = ", ".join(f"{n} {verdict}" for verdict, n in bad.items()) or "none"
         good = f"{counts.get('refused', 0):,} | {counts.get('read', 0):,}"
         rows.append(f"| {name} | {part['cases']:,} | {good} | {words} |")
