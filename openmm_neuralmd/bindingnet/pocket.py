@@ -9,13 +9,13 @@ from numpy.typing import ArrayLike, NDArray
 from openmm import app
 from scipy.spatial import cKDTree
 
-from ..structure.residues import IONS, PARENT, RESIDUE_TYPES, WATER
+from ..structure.residues import IONS, PARENT, WATER
 
 ELEMENTS = ("C", "N", "O", "S")
 """Elements with a column of their own; any other element (ions, phosphorus) shares the last."""
 NEIGHBOURHOOD = 4.0
 """Å; burial is the number of heavy atoms of the protein within this distance."""
-POCKET_FEATURES = (len(ELEMENTS) + 1) + len(RESIDUE_TYPES) + 6
+POCKET_FEATURES = (len(ELEMENTS) + 1) + 6
 _BACKBONE = frozenset("N CA C O OXT".split())
 _DONORS = frozenset(
     "ARG:NE ARG:NH1 ARG:NH2 ASN:ND2 GLN:NE2 HIS:ND1 HIS:NE2 LYS:NZ SER:OG THR:OG1 TRP:NE1 "
@@ -39,8 +39,9 @@ class PocketAtoms(NamedTuple):
     positions : (p, 3) float64
         Å.
     features : (p, POCKET_FEATURES) float64
-        Element and residue type (one column per value), backbone, donor, acceptor, positive and
-        negative charge (e), burial (tenths of atoms within `NEIGHBOURHOOD`).
+        Element (one column per value), backbone, donor, acceptor, positive and negative charge
+        (e), burial (tenths of atoms within `NEIGHBOURHOOD`).  The type of the residue is left
+        out: with it the network learns the training targets by heart.
     """
 
     atoms: NDArray[np.int64]
@@ -108,7 +109,6 @@ def _atom(atom: app.topology.Atom, neighbours: int) -> list[float]:
     return [
         *elements,
         1.0 - sum(elements),
-        *[float(residue == one) for one in RESIDUE_TYPES],
         float(backbone),
         float(donor),
         float(acceptor),

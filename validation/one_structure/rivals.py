@@ -93,9 +93,9 @@ def main() -> None:
     pocket = [read_trajectory(folder) for folder in sorted(POCKET.iterdir()) if folder.is_dir()]
     seeds: list[Table] = []
     for seed in a.seeds:
+        models = {name: trained(name, data, seed, a.epochs, a.cache) for name in a.only}
         how = OUFitSettings(epochs=40, frames=20, start_share=0.25, seed=seed)
         ou = fit(many, NeuralOUSettings(members=5), how, a.cache, "network")
-        models = {name: trained(name, data, seed, a.epochs, a.cache) for name in a.only}
         seeds.append({})
         for c in pocket:
             for row, answer in answers(c, models, ou, seed).items():
