@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from openmm import app
 from scipy.spatial import cKDTree
 
-from ..structure.residues import IONS, PARENT, WATER
+from ..structure.residues import IONS, PARENT, RESIDUE_TYPES, WATER
 
 ELEMENTS = ("C", "N", "O", "S")
 """Elements with a column of their own; any other element (ions, phosphorus) shares the last."""
@@ -42,11 +42,14 @@ class PocketAtoms(NamedTuple):
         Element (one column per value), backbone, donor, acceptor, positive and negative charge
         (e), burial (tenths of atoms within `NEIGHBOURHOOD`).  The type of the residue is left
         out: with it the network learns the training targets by heart.
+    residue_types : (p,) int64
+        Index in `RESIDUE_TYPES`, which the network does not see; -1 for ions.
     """
 
     atoms: NDArray[np.int64]
     positions: NDArray[np.float64]
     features: NDArray[np.float64]
+    residue_types: NDArray[np.int64]
 
     @property
     def donor(self) -> NDArray[np.bool_]:
@@ -87,6 +90,7 @@ def pocket_atoms(
         heavy[near],
         x[heavy[near]],
         np.array(features, dtype=np.float64).reshape(-1, POCKET_FEATURES),
+        np.array([_residue_type(atoms[k]) for k in near], dtype=np.int64),
     )
 
 
@@ -95,6 +99,11 @@ def _belongs(atom: app.topology.Atom) -> bool:
     if atom.element is None or atom.element.symbol == "H" or name in WATER:
         return False
     return name in PARENT or name in IONS
+
+
+def _residue_type(atom: app.topology.Atom) -> int:
+    parent = PARENT.get(atom.residue.name.upper())
+    return RESIDUE_TYPES.index(parent) if parent in RESIDUE_TYPES else -1
 
 
 def _atom(atom: app.topology.Atom, neighbours: int) -> list[float]:

@@ -26,9 +26,7 @@ def elements(complexes: list[RunStatistics]) -> list[int]:
 
 def card(name: str, model: NeuralOU, complexes: list[RunStatistics], **more: Any) -> ModelCard:
     """Card of a fitted model; `more` are further fields of `ModelCard`."""
-    residues = {
-        int(k) for c in complexes for k in np.flatnonzero(c.pocket.features[:, 5:26].any(axis=0))
-    }
+    residues = {int(k) for c in complexes for k in c.pocket.residue_types if k >= 0}
     return ModelCard(
         name=name,
         kind=KIND,
@@ -53,12 +51,18 @@ def load(path: str | Path) -> NeuralOU:
     Raises
     ------
     ModelError
-        If the file is missing, damaged, or holds another kind of model.
+        If the file is missing, damaged, of another version, or holds another kind of model.
     """
     content = read_card(path)
     if content.kind != KIND:
         raise ModelError(f"{path}: holds a model of kind '{content.kind}', not '{KIND}'")
     model = NeuralOU(NeuralOUSettings.model_validate(content.settings))
     with safe_open(str(path), "pt") as file:
-        model.load_state_dict({key: file.get_tensor(key) for key in file.keys()})
+        weights = {key: file.get_tensor(key) for key in file.keys()}
+    try:
+        model.load_state_dict(weights)
+    except RuntimeError as error:  # other names or shapes
+        raise ModelError(
+            f"{path}: its weights are those of another version of NeuralMD-OU; train it anew"
+        ) from error
     return model.to(torch.float32).eval()

@@ -3,7 +3,8 @@
     python validation/one_structure/history.py
 
 No target of set 'pocket', which is forecast here, was seen by it in training.  Error: RMSD over
-atoms of the forecast mean from the true snapshot, root mean square over origins.
+atoms of the forecast mean from the true snapshot, root mean square over origins.  Energy score: of
+the forecast distribution, mean over origins; beside it the known snapshots as an ensemble.
 """
 
 from __future__ import annotations
@@ -13,7 +14,9 @@ from typing import Any
 
 import numpy as np
 import torch
+from columns import energy_score
 from models import without_network
+from numpy.typing import NDArray
 from summary import machine
 from table import HERE, POCKET
 
@@ -30,6 +33,8 @@ HORIZONS = (1.0, 10.0, 100.0)
 INTERVAL = 10.0
 """ps between known snapshots."""
 ORIGINS = 20
+DRAWS = 200
+Array = NDArray[np.float64]
 
 
 def main() -> None:
@@ -38,19 +43,24 @@ def main() -> None:
     model = load(bundled_models()[MODEL])
     pocket = [read_trajectory(f) for f in sorted(POCKET.iterdir()) if f.is_dir()]
     table = {c.name: errors(c, model) for c in pocket}
-    result = {"errors": table, "median": medians(table), "machine": machine()}
+    scores = {c.name: energy_scores(c, model) for c in pocket}
+    result = {
+        "errors": table,
+        "median": medians(table),
+        "energy_scores": scores,
+        "median_energy_score": medians(scores),
+        "machine": machine(),
+    }
     text = json.dumps(result, indent=1) + "\n"
     (HERE / "results" / "history.json").write_text(text, encoding="utf-8")
-    for row, values in result["median"].items():
-        print(row.ljust(24), values)
+    for key in ("median", "median_energy_score"):
+        for row, values in result[key].items():
+            print(row.ljust(24), values)
 
 
 def errors(c: RunStatistics, model: NeuralOU) -> dict[str, dict[str, float]]:
     """RMS error (Å) by row, and by 'known/horizon'."""
-    run, step = c.runs[0], round(INTERVAL / c.interval_ps)
-    ahead = [round(h / c.interval_ps) for h in HORIZONS]
-    first = 30 * step
-    origins = np.linspace(first, len(run) - ahead[-1] - 1, ORIGINS).astype(int)
+    run, step, ahead, origins = chosen(c)
     models = {"network": model, "20-number H (F = 0)": without_network(model)}
     starts = {n: predict_pose(m, c.chemistry, c.start, c.pocket) for n, m in models.items()}
     squared: dict[str, dict[str, list[float]]] = {}
@@ -71,6 +81,43 @@ def errors(c: RunStatistics, model: NeuralOU) -> dict[str, dict[str, float]]:
     return {
         row: {key: float(np.sqrt(np.mean(v))) for key, v in keys.items()}
         for row, keys in squared.items()
+    }
+
+
+def chosen(c: RunStatistics) -> tuple[Array, int, list[int], NDArray[np.int64]]:
+    """The run, snapshots between known ones, snapshots ahead, and the origins of the forecasts."""
+    run, step = c.runs[0], round(INTERVAL / c.interval_ps)
+    ahead = [round(h / c.interval_ps) for h in HORIZONS]
+    origins = np.linspace(max(KNOWN) * step, len(run) - ahead[-1] - 1, ORIGINS).astype(int)
+    return run, step, ahead, origins
+
+
+def energy_scores(c: RunStatistics, model: NeuralOU) -> dict[str, dict[str, float]]:
+    """Energy score (Å) by row, and by 'known, horizon'."""
+    run, step, ahead, origins = chosen(c)
+    models = {"network": model, "20-number H (F = 0)": without_network(model)}
+    starts = {n: predict_pose(m, c.chemistry, c.start, c.pocket) for n, m in models.items()}
+    scores: dict[str, dict[str, list[float]]] = {}
+    for origin in origins:
+        true = run[origin + np.array(ahead)].reshape(len(ahead), -1)
+        for count in KNOWN:
+            known = run[origin - step * np.arange(count)[::-1]] if count else run[:0]
+            drawn = {}
+            for name, start in starts.items():
+                process = start.given(known, INTERVAL).process
+                generator = np.random.default_rng(int(origin))
+                moved = process.draw(HORIZONS, DRAWS, generator)
+                drawn[name] = process.centre.reshape(-1) + moved
+            if count > 1:
+                ensemble = known.reshape(count, 1, -1).repeat(len(ahead), axis=1)
+                drawn["known snapshots"] = ensemble
+            for name, x in drawn.items():
+                for k, horizon in enumerate(HORIZONS):
+                    key = f"{count} known, {horizon:g} ps"
+                    score = energy_score(x[:, k], true[k : k + 1])
+                    scores.setdefault(name, {}).setdefault(key, []).append(score)
+    return {
+        row: {key: float(np.mean(v)) for key, v in keys.items()} for row, keys in scores.items()
     }
 
 

@@ -75,7 +75,10 @@ def without_displacement(model: NeuralOU) -> NeuralOU:
 def without_pocket(c: RunStatistics) -> RunStatistics:
     """The complex with no pocket atoms."""
     none = PocketAtoms(
-        np.zeros(0, dtype=np.int64), np.zeros((0, 3)), np.zeros((0, POCKET_FEATURES))
+        np.zeros(0, dtype=np.int64),
+        np.zeros((0, 3)),
+        np.zeros((0, POCKET_FEATURES)),
+        np.zeros(0, dtype=np.int64),
     )
     return replace(c, pocket=none)
 
