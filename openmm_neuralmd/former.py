@@ -39,7 +39,7 @@ MODULES: dict[str, tuple[str, ...]] = {
     "doctor_probe": ("doctor.probe",),
     "doctor_programs": ("doctor.programs",),
     "dynamics.learned": ("dynamics.registry",),
-    "dynamics.noise": ("dynamics.state",),
+    "dynamics.noise": ("dynamics.generators",),
     "dynamics.rollouts": ("rollouts",),
     "dynamics.terms": ("dynamics.energy",),
     "dynamics.trivial": ("dynamics.naive",),

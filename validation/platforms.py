@@ -3,8 +3,8 @@
     python validation/platforms.py [--platform OpenCL] [--features ode,sde] [--json out.json]
 
 Every feature is measured on the CPU platform and, in single, mixed and double precision, on one GPU
-platform.  OpenCL runs without a GPU, through Debian's pocl-opencl-icd.  Ends with exit code 1 where
-a deviation is above its limit.
+platform.  With --features the other rows of the file stay as they are.  OpenCL runs without a
+GPU, through Debian's pocl-opencl-icd.  Ends with exit code 1 where a deviation is above its limit.
 """
 
 from __future__ import annotations
@@ -21,12 +21,14 @@ import torch
 from openmm_neuralmd.errors import NeuralMDError, one_line
 from openmm_neuralmd.utils.platforms import OPENCL, describe_platform
 from openmm_neuralmd.utils.progress import progress_bar
+from platform_checks.ensemble import ENSEMBLE
 from platform_checks.feature import CPU, Feature, Place, gpu_places
 from platform_checks.learned import LEARNED
+from platform_checks.mixed import MIXED
 from platform_checks.surroundings import SURROUNDINGS
-from result_files import save
+from result_files import measured, read, save
 
-FEATURES = {**LEARNED, **SURROUNDINGS}
+FEATURES = {**LEARNED, **ENSEMBLE, **SURROUNDINGS, **MIXED}
 
 
 def device(place: Place) -> dict[str, Any]:
@@ -61,7 +63,7 @@ def main() -> None:
     """Measure, print, write."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("--platform", default=OPENCL, help="a GPU platform; default: OpenCL")
-    parser.add_argument("--features", help="comma-separated names; default: all")
+    parser.add_argument("--features", help="comma-separated names; default: all, in a new file")
     parser.add_argument("--precisions", default="single,mixed,double")
     parser.add_argument("--json", type=Path, help="default: in validation/results/")
     given = parser.parse_args()
@@ -78,13 +80,16 @@ def main() -> None:
                 cells[str(place)] = cell(feature, place)
                 advance(1, f"{name} on {place}")
             rows[name] = {"title": feature.title, "unit": feature.unit, "places": cells}
+    file = f"platforms-{given.platform.lower()}"
+    stored = read(file)["features"] if given.features and measured(file) else {}
+    every = {**stored, **rows}
     result = {
         "platform": given.platform,
         "devices": {str(place): device(place) for place in working},
         "left_out": {str(place): reason for place, reason in places.items() if reason},
-        "features": rows,
+        "features": {name: every[name] for name in FEATURES if name in every},
     }
-    save(f"platforms-{given.platform.lower()}", result, given.json)
+    save(file, result, given.json)
     wrong = [
         f"{name} on {place}: {deviation['deviation']} (limit {deviation['limit']:g})"
         for name, row in rows.items()

@@ -58,6 +58,15 @@ def simulate(
             help="Snapshot of the trajectory to start from, counted from 0. Default: the last.",
         ),
     ] = None,
+    replicas: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            metavar="N",
+            help="Number of futures, computed in batches without OpenMM; the output is then a "
+            "folder with a DCD for each.",
+        ),
+    ] = None,
     device: options.Device,
     precision: Annotated[
         str, typer.Option(metavar="single|double", help="Precision of the network.")
@@ -75,8 +84,7 @@ def simulate(
     options.one_of(__time=time, __snapshots=snapshots)
     source.check()
     chosen = device.choices()
-    if output.suffix.lower() != ".dcd":
-        raise typer.BadParameter(f"{output}: the trajectory is a DCD file; name it NAME.dcd")
+    _check_output(output, replicas, backend or device.platform)
     from ..model import load_model
     from ..simulation.run import RunSettings
 
@@ -89,11 +97,37 @@ def simulate(
     assert count is not None
     complex = loaded.fitted(complex)
     history = _history(complex, known, start, loaded.dynamics.least_known)
-    _make_room(output, (Path(model), *source.files), restart)
+    written = _written(output, replicas)
+    _make_room(output, written, (Path(model), *source.files), restart)
     say(f"{count} snapshots, {show_time(step)} apart: {show_time(count * step)} in all")
     _announce(loaded, history)
+    if replicas is not None:
+        _run_replicas(loaded, history, count, output, replicas, seed)
+        return
     settings = RunSettings(**chosen, backend=backend, precision=precision, seed=seed)
     _run(loaded, history, count, output, settings)
+
+
+def _check_output(output: Path, replicas: int | None, engine: str | None) -> None:
+    """Refuse a name that is not of the kind that is written, and OpenMM's options for replicas."""
+    is_dcd = output.suffix.lower() == ".dcd"
+    if replicas is None and not is_dcd:
+        raise typer.BadParameter(f"{output}: the trajectory is a DCD file; name it NAME.dcd")
+    if replicas is not None and is_dcd:
+        raise typer.BadParameter(
+            f"{output}: with --replicas the output is a folder; leave .dcd out"
+        )
+    if replicas is not None and engine is not None:
+        raise typer.BadParameter(
+            "--replicas run without OpenMM: leave --platform and --backend out"
+        )
+
+
+def _written(output: Path, replicas: int | None) -> list[Path]:
+    """What a run writes: a folder, or a trajectory with two files beside it."""
+    if replicas is not None:
+        return [output]
+    return [output, output.with_suffix(".pdb"), output.with_suffix(".run.yaml")]
 
 
 def _whole(time: float, stride: float) -> int:
@@ -105,7 +139,9 @@ def _whole(time: float, stride: float) -> int:
     return count
 
 
-def _make_room(output: Path, inputs: Iterable[Path | None], restart: bool) -> None:
+def _make_room(
+    output: Path, written: list[Path], inputs: Iterable[Path | None], restart: bool
+) -> None:
     """Refuse outputs that are there, or set them aside; never touch an input.
 
     Raises
@@ -115,7 +151,6 @@ def _make_room(output: Path, inputs: Iterable[Path | None], restart: bool) -> No
     from ..errors import InputError
     from ..utils.resume import check_free, partial_folder
 
-    written = [output, output.with_suffix(".pdb"), output.with_suffix(".run.yaml")]
     own = {path.resolve() for path in inputs if path is not None}
     for path in written:
         if path.resolve() in own:
@@ -206,3 +241,28 @@ def _run(model: Model, history: History, count: int, output: Path, settings: Run
         a_day = new * model.card.interval_ps / run.seconds * 86400
         typer.echo(f"speed: {run.seconds / new:.3g} s per snapshot, {show_time(a_day)} a day")
     say_next("vmd", run.topology, run.trajectory)
+
+
+def _run_replicas(
+    model: Model, history: History, count: int, output: Path, replicas: int, seed: int | None
+) -> None:
+    import torch
+
+    from ..simulation.replicas import TOPOLOGY, simulate_replicas
+    from ..utils.progress import progress_bar
+
+    hint = "run the same command again to go on after the last complete batch"
+    with resumable(hint), progress_bar(output.name, count * replicas, "snapshots") as advance:
+        folder = simulate_replicas(
+            model,
+            history.complex,
+            history,
+            count,
+            output,
+            replicas,
+            seed=seed,
+            device="cuda" if torch.cuda.is_available() else "cpu",
+            progress=advance,
+        )
+    typer.echo(f"trajectories: {folder} ({replicas} replicas of {count} snapshots)")
+    say_next("vmd", folder / TOPOLOGY, folder / "replica-0001.dcd")

@@ -8,7 +8,7 @@ mechanics checks and, where it writes its step, OpenMM.
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from ..bindingnet.inputs import ComplexTensors, complex_tensors
 from ..units import to_nm
 from ..utils.nested import mapped, rows
+from .generators import Noise, row_generators
 from .in_openmm import InOpenMM, OpenMMStart
 
 if TYPE_CHECKING:
@@ -119,7 +120,7 @@ class Dynamics(nn.Module):
         protein: Any,
         state: Any,
         snapshots: int,
-        generator: torch.Generator | None = None,
+        generator: Noise | None = None,
     ) -> tuple[Tensor, Any]:
         """The next snapshots (B, S, n, 3) in Å, and the state at the last of them."""
         raise NotImplementedError(f"{self.title} does not jump")
@@ -168,47 +169,55 @@ class Dynamics(nn.Module):
         InputError
         """
 
-    def futures(
+    def stream(
         self,
         complex: Complex,
         known: np.ndarray,
-        snapshots: int,
-        replicas: int | None,
+        replicas: Sequence[int],
+        parts: Iterable[int],
         *,
         interval: float,
         seed: int,
         device: torch.device | str,
-    ) -> np.ndarray:
-        """Futures (B, S, n, 3) in Å of one complex, see `rollouts.rollout`.
+    ) -> Iterator[np.ndarray]:
+        """Futures of one complex, part after part, see `rollouts.rollout`.
+
+        The noise of a replica depends on the seed and on its number alone: not on the other
+        replicas, nor on where the parts end.
 
         Parameters
         ----------
         complex : Complex
-        known : (B, T, n, 3), Å
-            Histories; one of them where `replicas` is given.
-        snapshots : int
-        replicas : int or None
-            Futures of the one history; None: one future of each history.
+        known : (B, T, n, 3) or (1, T, n, 3), Å
+            A history of each replica, or one of all.
+        replicas : sequence of int
+            Numbers of the B replicas.
+        parts : iterable of int
+            Snapshots of each part.
         interval : float
             Δ, ps.
         seed, device
+
+        Yields
+        ------
+        (B, part, n, 3), Å
         """
         dtype = next(self.parameters()).dtype
         single = complex_tensors(complex, dtype, device)
         histories = torch.as_tensor(known, dtype=dtype, device=device)
         valid = torch.ones(histories.shape[:2], dtype=torch.bool, device=device)
-        generator = torch.Generator().manual_seed(seed)
+        noise = row_generators(seed, replicas)
         with torch.no_grad():
             self.to(device)
-            count = replicas or len(histories)
-            every = torch.zeros(count, dtype=torch.int64, device=device)
+            every = torch.zeros(len(replicas), dtype=torch.int64, device=device)
             protein, wide = rows(self.encode(single), every), rows(single, every)
             state = self.start(rows(single, every[: len(histories)]), histories, valid)
-            if replicas is not None:
+            if len(histories) < len(replicas):
                 state = rows(state, every)
-            x = self.integrate(wide, protein, state, snapshots, generator)[0]
-        forecast: np.ndarray = x.double().cpu().numpy()
-        return forecast
+        for snapshots in parts:
+            with torch.no_grad():
+                x, state = self.integrate(wide, protein, state, snapshots, noise)
+            yield x.double().cpu().numpy()
 
     def inside_openmm(self, complex: Complex | None) -> InOpenMM:
         """What runs in OpenMM: itself, where its steps are the same for every complex."""
@@ -266,7 +275,7 @@ def forecast(
     known: Tensor,
     valid: Tensor,
     snapshots: int,
-    generator: torch.Generator | None = None,
+    generator: Noise | None = None,
 ) -> Tensor:
     """Forecast (B, S, n, 3) in Å from known snapshots (B, T, n, 3), see `Dynamics.start`."""
     state = dynamics.start(c, known, valid)

@@ -22,6 +22,7 @@ from ..bindingnet.network import BindingNet, Protein
 from ..bindingnet.settings import BindingNetSettings
 from ..errors import InputError
 from .contract import Dynamics
+from .generators import Noise, unit_noise
 from .gnn import (
     GNNMD,
     GNNMDSettings,
@@ -29,7 +30,6 @@ from .gnn import (
     last_position,
 )
 from .projection import project_batch
-from .state import unit_noise
 
 
 class DenoisingLDSettings(BaseModel):
@@ -80,7 +80,7 @@ class DenoisingLD(Dynamics):
         return last_position(c, known, valid)
 
     def denoising_error(
-        self, c: ComplexTensors, protein: Protein, x: Tensor, generator: torch.Generator
+        self, c: ComplexTensors, protein: Protein, x: Tensor, generator: Noise
     ) -> Tensor:
         """Mean squared error (B,) of the undone noise, in σ², at snapshots x (B, n, 3)."""
         return denoising_error(self.network, self.settings.sigma, c, protein, x, generator)
@@ -91,7 +91,7 @@ class DenoisingLD(Dynamics):
         protein: Protein,
         state: Position,
         snapshots: int,
-        generator: torch.Generator | None = None,
+        generator: Noise | None = None,
     ) -> tuple[Tensor, Position]:
         """The next snapshots (B, S, n, 3) in Å, and the state at the last of them.
 
@@ -173,7 +173,7 @@ class CGMD(Dynamics):
         return last_position(c, known, valid)
 
     def denoising_error(
-        self, c: ComplexTensors, protein: BothProteins, x: Tensor, generator: torch.Generator
+        self, c: ComplexTensors, protein: BothProteins, x: Tensor, generator: Noise
     ) -> Tensor:
         """See `DenoisingLD.denoising_error`."""
         return denoising_error(self.score, self.settings.sigma, c, protein.score, x, generator)
@@ -184,7 +184,7 @@ class CGMD(Dynamics):
         protein: BothProteins,
         state: Position,
         snapshots: int,
-        generator: torch.Generator | None = None,
+        generator: Noise | None = None,
     ) -> tuple[Tensor, Position]:
         """The next snapshots (B, S, n, 3) in Å, and the state at the last; draws no noise."""
         path = []
@@ -204,7 +204,7 @@ def denoising_error(
     c: ComplexTensors,
     protein: Protein,
     x: Tensor,
-    generator: torch.Generator,
+    generator: Noise,
 ) -> Tensor:
     """Mean squared error (B,) of the undone noise over real atoms, in units of σ²."""
     noise = unit_noise(x.shape, x, generator)

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from .state import unit_noise
+from .generators import Noise, unit_noise
 
 
 class Fluctuations(NamedTuple):
@@ -39,7 +39,7 @@ class Fluctuations(NamedTuple):
         rest = (self.rest * gain).square() + floor.square()
         return Fluctuations(self.modes * gain[:, None, :, None], (rest + 1e-12).sqrt())
 
-    def draw(self, generator: torch.Generator) -> Tensor:
+    def draw(self, generator: Noise) -> Tensor:
         """Noise (B, n, 3) of this covariance, Å."""
         common = unit_noise(self.modes.shape[:2], self.modes, generator)
         own = unit_noise((*self.rest.shape, 3), self.modes, generator)

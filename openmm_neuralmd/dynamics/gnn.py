@@ -17,6 +17,7 @@ from ..bindingnet.inputs import ComplexTensors
 from ..bindingnet.network import BindingNet, Protein
 from ..bindingnet.settings import BindingNetSettings
 from .contract import Dynamics
+from .generators import Noise
 from .projection import project_batch
 from .state import mean_lengths
 
@@ -83,7 +84,7 @@ class GNNMD(Dynamics):
         protein: Protein,
         state: Position,
         snapshots: int,
-        generator: torch.Generator | None = None,
+        generator: Noise | None = None,
     ) -> tuple[Tensor, Position]:
         """The next snapshots (B, S, n, 3) in Å, and the state at the last; draws no noise."""
         path, x = [], state.x

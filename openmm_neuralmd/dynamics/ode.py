@@ -26,6 +26,7 @@ from torchdiffeq import odeint, odeint_adjoint
 
 from ..bindingnet.inputs import ComplexTensors
 from ..bindingnet.network import LigandVectorNet, Protein
+from .generators import Noise
 from .openmm_steps import write_ode_step
 from .projection import project_batch
 from .second_order import SecondOrder, SecondOrderSettings, positive
@@ -146,7 +147,7 @@ class NeuralODE(SecondOrder):
         protein: Protein,
         state: State,
         snapshots: int,
-        generator: torch.Generator | None = None,
+        generator: Noise | None = None,
     ) -> tuple[Tensor, State]:
         """The next snapshots (B, S, n, 3) in Å, and the state at the last; draws no noise."""
         field = VectorField(self, c, protein)

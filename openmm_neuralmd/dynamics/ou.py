@@ -14,6 +14,7 @@ integrated out a snapshot has a multivariate t distribution with ν degrees of f
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -141,27 +142,29 @@ class NeuralOU(Dynamics):
         """
         ligand_chemistry(complex.chemistry)
 
-    def futures(
+    def stream(
         self,
         complex: Complex,
         known: np.ndarray,
-        snapshots: int,
-        replicas: int | None,
+        replicas: Sequence[int],
+        parts: Iterable[int],
         *,
         interval: float,
         seed: int,
         device: torch.device | str,
-    ) -> np.ndarray:
-        """See `Dynamics.futures`; numpy on the CPU, whatever the device."""
+    ) -> Iterator[np.ndarray]:
+        """See `Dynamics.stream`; numpy on the CPU, whatever the device."""
         from .ou_prediction import predict_complex  # it imports this module
+        from .ou_stream import OUStream
 
         prediction = predict_complex(self, complex)
-        times = interval * np.arange(1, snapshots + 1)
-        paths = [
-            prediction.given(history, interval).trajectories(times, replicas or 1, [seed, row])
-            for row, history in enumerate(known)
+        shares = [replicas] if len(known) == 1 else [[replica] for replica in replicas]
+        streams = [
+            OUStream(prediction.given(history, interval), share, interval, seed)
+            for history, share in zip(known, shares, strict=True)
         ]
-        return np.concatenate(paths)
+        for snapshots in parts:
+            yield np.concatenate([stream.part(snapshots) for stream in streams])
 
     def inside_openmm(self, complex: Complex | None) -> InOpenMM:
         """The steps of one ligand, see `ou_openmm`.

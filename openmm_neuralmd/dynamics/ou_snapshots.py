@@ -83,15 +83,20 @@ class SnapshotMaker:
         incidence[j, np.arange(len(j))] = -1.0
         low, high = self.lengths * (1 - self.tolerances), self.lengths * (1 + self.tolerances)
         share = RELAXATION / np.sqrt(np.maximum(np.abs(incidence).sum(1), 1.0))[:, None]
+        repaired, left = x.copy(), np.arange(len(x))
         for _ in range(SWEEPS):
-            apart = x[:, i] - x[:, j]
+            now = repaired[left]
+            apart = now[:, i] - now[:, j]
             distance = np.linalg.norm(apart, axis=-1)
             error = np.clip(distance, low, high) - distance
-            if not (np.abs(error) > 1e-3 * self.lengths).any():
+            # Each snapshot ends by itself: what it becomes does not depend on the others.
+            far = (np.abs(error) > 1e-3 * self.lengths).any(-1)
+            left = left[far]
+            if not len(left):
                 break
-            push = 0.5 * (error / np.maximum(distance, 1e-6))[..., None] * apart
-            x = x + share * (incidence @ push)
-        return x
+            push = 0.5 * (error / np.maximum(distance, 1e-6))[far, :, None] * apart[far]
+            repaired[left] = now[far] + share * (incidence @ push)
+        return repaired
 
 
 def snapshot_maker(

@@ -79,6 +79,10 @@ def hop(
 
 
 def _draw(p: Array, replicas: int, generator: np.random.Generator) -> NDArray[np.int64]:
-    levels = np.cumsum(p, axis=-1)
-    chosen = generator.random((replicas, len(p), 1)) > levels
-    return np.minimum(chosen.sum(-1), len(ANGLES) - 1)
+    return drawn_wells(p, generator.random((replicas, len(p))))
+
+
+def drawn_wells(probabilities: Array, levels: Array) -> NDArray[np.int64]:
+    """Wells (R, r) of torsions with probabilities (r, 4), from numbers (R, r) between 0 and 1."""
+    above = levels[..., None] > np.cumsum(probabilities, axis=-1)
+    return np.minimum(above.sum(-1), len(ANGLES) - 1)

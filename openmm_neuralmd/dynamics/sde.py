@@ -37,6 +37,7 @@ from .fluctuations import (
     local_means,
     spaced,
 )
+from .generators import Noise, chosen, uniform_noise
 from .openmm_steps import write_sde_step
 from .projection import project_batch
 from .second_order import (
@@ -192,13 +193,13 @@ class NeuralSDE(SecondOrder):
         protein: Protein,
         state: SDEState,
         snapshots: int,
-        generator: torch.Generator | None = None,
+        generator: Noise | None = None,
     ) -> tuple[Tensor, SDEState]:
         """The next snapshots (B, S, n, 3) in Å, and the state at the last of them.
 
         Parameters
         ----------
-        generator : torch.Generator
+        generator : torch.Generator, or one for each ligand
             Source of the noise: the same seed gives the same trajectory.
 
         Raises
@@ -216,7 +217,7 @@ class NeuralSDE(SecondOrder):
         return torch.stack(path, dim=1), state
 
     def step(
-        self, c: ComplexTensors, protein: Protein, state: SDEState, generator: torch.Generator
+        self, c: ComplexTensors, protein: Protein, state: SDEState, generator: Noise
     ) -> SDEState:
         """One step, and the projection on bonds and angles."""
         h, k = self.settings.step, self.coupling
@@ -230,13 +231,11 @@ class NeuralSDE(SecondOrder):
         x = project_batch(x + y - state.y, c.pairs, state.lengths, self.settings.sweeps)
         return state._replace(x=x, v=v, y=y)
 
-    def hop(self, state: SDEState, generator: torch.Generator) -> Tensor:
+    def hop(self, state: SDEState, generator: Noise) -> Tensor:
         """The pose (B, n, 3) after a step: another one with probability 1 − exp(−step/τ)."""
         batch, poses = state.poses.shape[:2]
-        place = generator.device
-        chance = torch.rand(batch, generator=generator, device=place).to(state.x.device)
-        index = torch.randint(poses, (batch,), generator=generator, device=place)
-        index = index.to(state.x.device)
+        chance = uniform_noise(batch, state.x, generator)
+        index = chosen(poses, batch, state.x, generator)
         hops = chance < 1 - torch.exp(-self.settings.step / state.tau)
         drawn = state.poses[torch.arange(batch, device=state.x.device), index]
         return torch.where(hops[:, None, None], drawn, state.y)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -69,14 +68,3 @@ def mean_lengths(known: Tensor, valid: Tensor, pairs: Tensor) -> Tensor:
     distance = torch.linalg.vector_norm(ends[..., 0, :] - ends[..., 1, :], dim=-1)
     weight = valid.to(known.dtype).unsqueeze(-1)
     return (distance * weight).sum(1) / weight.sum(1)
-
-
-def unit_noise(shape: Sequence[int], like: Tensor, generator: torch.Generator) -> Tensor:
-    """Independent normal numbers of the precision and on the device of `like`.
-
-    They are drawn where the generator lives, so that a seed means the same on every device.
-    """
-    drawn = torch.randn(
-        tuple(shape), generator=generator, dtype=like.dtype, device=generator.device
-    )
-    return drawn.to(like.device)

@@ -19,6 +19,7 @@ from ..bindingnet.network import BindingNet, Protein
 from ..bindingnet.settings import BindingNetSettings, EnergyNetwork
 from ..units import NM_PER_ANGSTROM, acceleration_factor
 from .contract import Dynamics
+from .generators import Noise
 from .projection import project_batch
 from .state import State, last_step, mean_lengths
 
@@ -102,7 +103,7 @@ class VerletMD(Dynamics):
         protein: Protein,
         state: State,
         snapshots: int,
-        generator: torch.Generator | None = None,
+        generator: Noise | None = None,
     ) -> tuple[Tensor, State]:
         """The next snapshots (B, S, n, 3) in Å, and the state at the last; draws no noise."""
         h = 1.0 / self.settings.steps

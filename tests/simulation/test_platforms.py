@@ -23,12 +23,14 @@ from openmm_neuralmd.simulation.run import RunSettings, make_simulation
 from openmm_neuralmd.simulation.start import initialise
 from openmm_neuralmd.simulation.system import create_system
 from openmm_neuralmd.utils.platforms import OPENCL, installed, new_context
+from platform_checks.ensemble import ENSEMBLE
 from platform_checks.feature import CPU, REFERENCE, Place, gpu_places
 from platform_checks.learned import LEARNED, lysozyme, receptor, started, virtual_sites
+from platform_checks.mixed import MIXED
 from platform_checks.surroundings import SURROUNDINGS
 
 GPU = os.environ.get("NEURALMD_GPU_PLATFORM", OPENCL)
-FEATURES = {**LEARNED, **SURROUNDINGS}
+FEATURES = {**LEARNED, **ENSEMBLE, **SURROUNDINGS, **MIXED}
 SINGLE, MIXED, DOUBLE = gpu_places(GPU)
 BROAD = ("force", "ode", "ode-periodic")
 """Features for every precision; the others run in mixed precision, where kernels differ little."""
