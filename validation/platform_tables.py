@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from openmm_neuralmd.analysis.markdown import table
-from result_files import RESULTS, machine, measured, missing, read
+from result_files import RESULTS, machine, measured, missing, origin, read
 
 NAME = "platforms-"
 
@@ -29,7 +29,16 @@ def _of_one(name: str) -> str:
     devices = {d["properties"].get("DeviceName", "") for d in result["devices"].values()} - {""}
     where = f"Devices: {', '.join(sorted(devices))}. " if devices else ""
     lost = "".join(f" {place}: {why}." for place, why in result["left_out"].items())
-    return f"{body}\n{where}{machine(name)}{lost}"
+    return f"{body}\n{where}{machine(name)}{_earlier(result)}{lost}"
+
+
+def _earlier(result: dict) -> str:
+    """Where rows come from that the last run did not measure."""
+    earlier = result.get("earlier", {"features": []})
+    if not earlier["features"]:
+        return ""
+    count = len(earlier["features"])
+    return f" {count} rows are of an earlier run: {origin(earlier['provenance'])}"
 
 
 def _cell(found: dict | None) -> str:

@@ -81,11 +81,13 @@ def main() -> None:
                 advance(1, f"{name} on {place}")
             rows[name] = {"title": feature.title, "unit": feature.unit, "places": cells}
     file = f"platforms-{given.platform.lower()}"
-    stored = read(file)["features"] if given.features and measured(file) else {}
-    every = {**stored, **rows}
+    stored = read(file) if given.features and measured(file) else {"features": {}}
+    every = {**stored["features"], **rows}
+    earlier = [name for name in FEATURES if name in every and name not in rows]
     result = {
         "platform": given.platform,
         "devices": {str(place): device(place) for place in working},
+        "earlier": {"features": earlier, "provenance": stored.get("provenance", {})},
         "left_out": {str(place): reason for place, reason in places.items() if reason},
         "features": {name: every[name] for name in FEATURES if name in every},
     }

@@ -1,0 +1,100 @@
+"""How much one force evaluation does: operations and bytes, which no load of a machine changes.
+
+The most that is allowed is what was counted when this was written, and a few per cent for another
+version of torch.  Below it nothing fails: lower the numbers when the code has become leaner.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+import pytest
+import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+
+from openmm_neuralmd.bindingnet.settings import BindingNetSettings
+from openmm_neuralmd.dynamics.energy import EnergyModel, EnergyModelSettings
+from openmm_neuralmd.dynamics.ode import NeuralODE, NeuralODESettings
+from openmm_neuralmd.examples import example_complex
+from openmm_neuralmd.simulation.export import ForceModule
+from openmm_neuralmd.structure.complex import Complex
+
+MARGIN = 1.03
+
+
+class Counted(TorchDispatchMode):
+    """Counts operations by name, and the bytes of tensors that are not views."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.operations: Counter[str] = Counter()
+        self.megabytes = 0.0
+        self.views = 0
+
+    def __torch_dispatch__(
+        self, operation: Any, types: Any, arguments: Any = (), options: Any = None
+    ) -> Any:
+        made = operation(*arguments, **(options or {}))
+        if operation.is_view:
+            self.views += 1
+            return made
+        self.operations[str(operation)] += 1
+        given = {
+            one.untyped_storage().data_ptr()
+            for one in tree_leaves((arguments, options))
+            if isinstance(one, torch.Tensor)
+        }
+        for one in tree_leaves(made):
+            if isinstance(one, torch.Tensor) and one.untyped_storage().data_ptr() not in given:
+                self.megabytes += one.untyped_storage().nbytes() / 1e6
+        return made
+
+
+def module(kind: str, complex: Complex) -> ForceModule:
+    """What both backends export, at the paper's size."""
+    torch.manual_seed(0)
+    network = BindingNetSettings(head=kind)
+    dynamics: Any = (
+        EnergyModel(EnergyModelSettings(network=network))
+        if kind == "energy"
+        else NeuralODE(NeuralODESettings(network=network))
+    )
+    return ForceModule(dynamics.eval(), complex, 80.0)
+
+
+def counted(kind: str, complex: Complex, evaluations: int = 1) -> Counted:
+    force = module(kind, complex)
+    positions = torch.as_tensor(complex.positions)
+    box = None if complex.box is None else torch.as_tensor(complex.box)
+    with Counted() as count:
+        for _ in range(evaluations):
+            force(positions, box)
+    return count
+
+
+LIMITS = {
+    ("force", "gpcr-ergotamine"): (446, 58.4),
+    ("force", "t4l-p-xylene"): (420, 6.1),
+    ("energy", "gpcr-ergotamine"): (1074, 146.2),
+    ("energy", "t4l-p-xylene"): (1023, 14.0),
+}
+"""Operations that are no views, and megabytes of their results, in one evaluation."""
+
+
+@pytest.mark.parametrize(("kind", "name"), LIMITS)
+def test_a_force_evaluation_does_not_grow(kind: str, name: str) -> None:
+    count = counted(kind, example_complex(name))
+    most, megabytes = LIMITS[kind, name]
+    common = ", ".join(f"{key} {n}" for key, n in count.operations.most_common(8))
+    assert count.operations.total() <= MARGIN * most, common
+    assert count.megabytes <= MARGIN * megabytes
+
+
+def test_every_evaluation_costs_the_same() -> None:
+    """Nothing is kept from one evaluation to the next, and nothing piles up."""
+    complex = example_complex("t4l-p-xylene")
+    one, three = counted("force", complex), counted("force", complex, evaluations=3)
+    assert three.operations.total() == 3 * one.operations.total()
+    assert three.megabytes == pytest.approx(3 * one.megabytes, rel=1e-9)
