@@ -18,6 +18,7 @@ from ..structure.complex import Complex
 from ..units import nanometers, picoseconds, to_angstrom
 from ..utils.files import complete
 from ..utils.hdf5 import written
+from ..utils.lock import Lock
 from . import observables
 from .codes import BEGINS, TRAJECTORY
 from .layout import Layout, LigandCodes, layout_of
@@ -79,15 +80,22 @@ def write_entry(
     blocks = [snapshots] if isinstance(snapshots, np.ndarray | unit.Quantity) else snapshots
     layout = layout_of(complex, ligand)
     try:
-        with complete(path) as partial:
-            if path.exists():
-                shutil.copyfile(path, partial)
-            with written(partial) as file:
-                if name in file and not replace:
-                    raise InputError(f"{path.name} already has an entry {name}; replace=True")
-                if name in file:
-                    del file[name]
-                _write(file.create_group(name), complex, layout, blocks, picoseconds(interval))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # Whoever copies the file while another adds to its own copy would lose that entry.
+        lock = Lock(path.parent, f".{path.name}.lock")
+        try:
+            with complete(path) as partial:
+                if path.exists():
+                    shutil.copyfile(path, partial)
+                with written(partial) as file:
+                    if name in file and not replace:
+                        raise InputError(f"{path.name} already has an entry {name}; replace=True")
+                    if name in file:
+                        del file[name]
+                    group = file.create_group(name)
+                    _write(group, complex, layout, blocks, picoseconds(interval))
+        finally:
+            lock.release()
     except OSError as error:
         raise InputError(f"cannot write {path}: {error.strerror or one_line(error)}") from error
     return path

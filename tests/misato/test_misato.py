@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
+import sys
 import tracemalloc
 from dataclasses import replace
 from pathlib import Path
@@ -314,6 +316,23 @@ def test_entries_are_added_and_an_interrupted_write_changes_nothing(
     assert path.read_bytes() == before and list(tmp_path.iterdir()) == [path]
     misato.write_entry(path, "11GS", complex_, moving[:2], 1.0, replace=True)
     assert misato.read_entry(path, "11GS").snapshots == 2
+
+
+def test_two_processes_do_not_write_one_file(
+    written: Path, complex_: Complex, moving: np.ndarray, tmp_path: Path
+) -> None:
+    path = tmp_path / "two.hdf5"
+    shutil.copyfile(written, path)
+    other = "from pathlib import Path; from openmm_neuralmd.utils.lock import Lock; import sys; "
+    other += "Lock(Path(sys.argv[1]), sys.argv[2]); print('held', flush=True); input()"
+    words = [sys.executable, "-c", other, str(tmp_path), ".two.hdf5.lock"]
+    with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None and process.stdout.readline()
+        with pytest.raises(InputError, match="another process is working"):
+            misato.write_entry(path, "NEW", complex_, moving[:1], 1.0)
+        process.communicate(b"\n")
+    misato.write_entry(path, "NEW", complex_, moving[:1], 1.0)
+    assert misato.list_entries(path) == ["11GS", "NEW"]
 
 
 def test_blocks_are_written_as_one_trajectory(

@@ -57,6 +57,8 @@ POSES = 4
 AHEAD = 100
 """Snapshots to forecast."""
 FUTURES = 8
+LOST = 1000.0
+"""Å from its start at which an atom counts as lost; it stays there."""
 OU = "neuralmd-ou"
 PAPER = ("mae", "rmse", "matching", "stability")
 """The paper's four metrics."""
@@ -72,10 +74,14 @@ SPECIAL: dict[str, dict[str, Any]] = {
 
 @dataclass
 class Answer:
-    """What a method says: expected snapshots (S, n, 3) in Å, and its ensemble."""
+    """What a method says: expected snapshots (S, n, 3) in Å, its ensemble, and how much was lost.
+
+    `lost` is the share of snapshots after an atom was farther than `LOST` from its start.
+    """
 
     expected: Array
     ensemble: Forecast
+    lost: float = 0.0
 
 
 def main() -> None:
@@ -199,6 +205,9 @@ def learned(model: Model, complex: Complex, start: Array, seed: int) -> Answer:
     known = np.stack([start, start])
     count = FUTURES if model.dynamics.stochastic else 1
     futures = rollout(model, complex, known, AHEAD, replicas=count, seed=seed)
+    lost = ~(np.abs(futures - start).max(axis=(2, 3)) < LOST)  # not finite counts as well
+    gone = np.logical_or.accumulate(lost, axis=1)[..., None, None]
+    futures = np.where(gone, start + LOST, futures)
     late = futures[:, AHEAD // 2 :]
     flat = late.reshape(-1, 3 * len(start))
     rmsf = np.sqrt(late.var(axis=1).sum(-1).mean(axis=0))
@@ -214,7 +223,7 @@ def learned(model: Model, complex: Complex, start: Array, seed: int) -> Answer:
         draws=flat,
         valid=late.reshape(-1, *start.shape),
     )
-    return Answer(futures.mean(axis=0), ensemble)
+    return Answer(futures.mean(axis=0), ensemble, float(gone.mean()))
 
 
 def judged(c: RunStatistics, answer: Answer, ou: NeuralOU) -> dict[str, float]:
@@ -223,7 +232,8 @@ def judged(c: RunStatistics, answer: Answer, ou: NeuralOU) -> dict[str, float]:
     real = c.runs[0][step * np.arange(1, AHEAD + 1)]
     table = metrics_table(real, answer.expected)
     ensemble = columns(answer.ensemble, truth(c, ou))
-    return {**{key: table[key] for key in PAPER}, **{k: ensemble[k] for k in KEPT if k in ensemble}}
+    kept = {k: ensemble[k] for k in KEPT if k in ensemble}
+    return {**{key: table[key] for key in PAPER}, **kept, "lost": answer.lost}
 
 
 def mean_over_seeds(seeds: Sequence[Table]) -> Table:

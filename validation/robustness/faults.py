@@ -53,7 +53,7 @@ def unwritable(target: Target, place: Path, said: Path, length: float) -> int:
 def terminated(target: Target, place: Path, said: Path, length: float) -> int:
     """SIGTERM in the middle."""
     child = begin(target.arguments(place), said)
-    time.sleep(random.Random(length).uniform(0.3, 0.9) * length)
+    time.sleep(random.Random(length).uniform(0.1, 0.6) * length)
     with contextlib.suppress(ProcessLookupError):
         os.killpg(child, signal.SIGTERM)
     return ended(child)

@@ -96,12 +96,13 @@ def main() -> None:
         "asked": a.snapshots,
         "measured": [samples[0][0], samples[-1][0]],
         **verdict(memory, seconds),
+        "complete": samples[-1][0] >= a.snapshots,
         "machine": machine(),
         "versions": package_versions(),
     }
     print({k: v for k, v in content.items() if k not in ("machine", "versions")})
     RESULT.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
-    sys.exit(not content["holds"])
+    sys.exit(not (content["holds"] and content["complete"]))
 
 
 if __name__ == "__main__":

@@ -54,7 +54,7 @@ FAULTS = """
 
 `python validation/robustness/faults.py` lets each command meet each fault once. It has to fail in
 one line, or end whole; what stands under a final name must be the whole run's content; and without
-the fault the same command must end whole.
+the fault the same command must end whole. 'Had ended': the signal came too late.
 
 | command | {names} |
 | --- |{columns}
@@ -121,15 +121,19 @@ def kills(content: dict[str, Any]) -> str:
     return KILLS.format(rows="\n".join(rows))
 
 
+def outcome_of(fault: str, one: dict[str, Any]) -> str:
+    """A cell of the table of faults."""
+    if not one["failures"] and fault == "SIGTERM" and one["exit"] == 0:
+        return "had ended"
+    return "; ".join(one["failures"]) or "held"
+
+
 def faults(content: dict[str, Any]) -> str:
     """Commands, faults, outcomes."""
     names = list(next(iter(content["commands"].values())))
     rows = [
         f"| `{command}` | "
-        + " | ".join(
-            "; ".join(outcome[name]["failures"]) or "held" if name in outcome else "–"
-            for name in names
-        )
+        + " | ".join(outcome_of(name, outcome[name]) if name in outcome else "–" for name in names)
         + " |"
         for command, outcome in content["commands"].items()
     ]
