@@ -24,17 +24,26 @@ COLUMNS = {
     "contact_brier": "contacts, Brier",
     "contact_auroc": "contacts, AUROC",
 }
+RIVALS = {
+    "mae": "MAE, Å",
+    "rmse": "RMSE, Å",
+    "matching": "Matching, Å",
+    "stability": "Stability, %",
+    "rmsf": "RMSF, Å",
+    "energy_score": "energy score, Å",
+}
 PAIRED = {"nll": "NLL", "energy_score": "energy score, Å", "log_rmsf_error": "ln RMSF error"}
 
 
 def main() -> None:
-    """Print both protocols and the learning curve."""
+    """Print both protocols, the rivals and the learning curve."""
     for name in ("many", "leave-out"):
         path = RESULTS / f"{name}.json"
         if path.is_file():
             result = json.loads(path.read_text())
             print(f"\n### {name}\n\n{medians(result)}\n\n{paired(result)}\n")
             print({k: round(v) for k, v in result["md_equivalent_ps"].items()})
+    print(rivals(json.loads((RESULTS / "rivals.json").read_text())))
     curve = json.loads((RESULTS / "learning_curve.json").read_text())["curve"]
     for size, one in curve.items():
         cells = [
@@ -61,6 +70,21 @@ def paired(result: dict[str, Any]) -> str:
     lines.append("| --- |" + " ---: |" * len(PAIRED))
     for row, values in result["row_minus_network"].items():
         cells = [interval(values[key]) if key in values else "–" for key in PAIRED]
+        lines.append(f"| {row} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def rivals(result: dict[str, Any]) -> str:
+    """Medians of the other dynamics, and their energy score minus that of NeuralMD-OU."""
+    lines = ["| | " + " | ".join(RIVALS.values()) + " | minus NeuralMD-OU |"]
+    lines.append("| --- |" + " ---: |" * (len(RIVALS) + 1))
+    for row, values in result["rows"].items():
+        cells = [
+            f"{values[key]:.{2 if key != 'stability' else 0}f}" if key in values else "–"
+            for key in RIVALS
+        ]
+        away = result["row_minus_ou"][row]["energy_score"]
+        cells.append("–" if row == "neuralmd-ou" else interval(away))
         lines.append(f"| {row} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
 
