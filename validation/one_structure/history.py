@@ -108,9 +108,10 @@ def energy_scores(c: RunStatistics, model: NeuralOU) -> dict[str, dict[str, floa
                 generator = np.random.default_rng(int(origin))
                 moved = process.draw(HORIZONS, DRAWS, generator)
                 drawn[name] = process.centre.reshape(-1) + moved
-            if count > 1:
+            if count:
+                # Each many times over: these snapshots are the forecast, not draws of a better one.
                 ensemble = known.reshape(count, 1, -1).repeat(len(ahead), axis=1)
-                drawn["known snapshots"] = ensemble
+                drawn["known snapshots"] = np.tile(ensemble, (DRAWS // count, 1, 1))
             for name, x in drawn.items():
                 for k, horizon in enumerate(HORIZONS):
                     key = f"{count} known, {horizon:g} ps"
