@@ -60,21 +60,6 @@ def independent() -> str:
     return f"{costs_table}\n{quality_table}\n{machine('independent')}"
 
 
-def independent_summary() -> str:
-    """MD and dragged jumps alone."""
-    if not measured("independent"):
-        return missing(INDEPENDENT)
-    rows = []
-    for name, content in read("independent")["complexes"].items():
-        rows.append([f"{name}, {LONG}", *_long(content)])
-        for sampler in ("MD", "jumps, dragged"):
-            row = content["samplers"][sampler]
-            cost = row["cpu_seconds_per_independent_sample"]
-            title = f"{name}, {sampler}, {row['samples']} ps"
-            rows.append([title, *(_cost(cost[key], _gains(row, key)) for key in COSTS)])
-    return table(["CPU seconds of an independent sample", *COSTS], rows)
-
-
 def _long(content: dict[str, Any]) -> list[str]:
     """Costs of MD by the memory of its 3 ns."""
     cost = content["long_md"]["cpu_seconds_per_independent_sample"]
@@ -135,7 +120,6 @@ def _rate(value: float) -> str:
 
 HYBRID: dict[str, Callable[[], str]] = {
     "independent": independent,
-    "independent-summary": independent_summary,
     "torsions": torsion_moves,
 }
 """Every table by its marker."""
