@@ -232,8 +232,8 @@ def judged(c: RunStatistics, answer: Answer, ou: NeuralOU) -> dict[str, float]:
     real = c.runs[0][step * np.arange(1, AHEAD + 1)]
     table = metrics_table(real, answer.expected)
     ensemble = columns(answer.ensemble, truth(c, ou))
-    kept = {k: ensemble[k] for k in KEPT if k in ensemble}
-    return {**{key: table[key] for key in PAPER}, **kept, "lost": answer.lost}
+    shown = {k: ensemble[k] for k in KEPT if k in ensemble}
+    return {**{key: table[key] for key in PAPER}, **shown, "lost": answer.lost}
 
 
 def mean_over_seeds(seeds: Sequence[Table]) -> Table:
