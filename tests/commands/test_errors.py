@@ -786,7 +786,8 @@ def _(b: Bench) -> object:
 @case("output-is-input")
 def _(b: Bench) -> object:
     (b.folder / "c.pdb").touch()
-    return simulate_command._make_room(b.folder / "c.dcd", [b.folder / "c.pdb"], restart=True)
+    dcd, pdb = b.folder / "c.dcd", b.folder / "c.pdb"
+    return simulate_command._make_room(dcd, [dcd, pdb], [pdb], restart=True)
 
 
 @case("train-foreign")
