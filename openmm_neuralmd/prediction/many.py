@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from ..campaign.settings import ClusterSettings
 from ..errors import InputError, NeuralMDError, one_line
 from ..utils.progress import Advance, silent
 from ..utils.resume import PartialRun
+from .ensemble import LigandPrediction
 from .outputs import Summary, ranked, write_files
 from .run import MODEL, Request
 from .stored import restore, store
@@ -102,6 +103,7 @@ def predict_many(
     if not summaries:
         raise InputError(next(iter(done.failed.values())))
     done.ranking = ranked(summaries)
+    partial.empty()
     write_files(
         partial.run,
         done.ranking,
@@ -122,10 +124,10 @@ def _in_batches(
         if client is None:
             yield from (_predict_batch(request, batch, store_folder) for batch in batches)
             return
-        files = (request.protein.resolve(), request.sdf.resolve(), request.model.resolve())
-        plain = (*files, request.snapshots, request.interval_ps, request.seed)
+        # A copy without the files that this process has read: a worker reads them itself, once.
+        unread = replace(request)
         futures = {
-            client.submit(_predict_there, plain, batch, store_folder.resolve(), pure=False): batch
+            client.submit(_predict_there, unread, batch, store_folder.resolve(), pure=False): batch
             for batch in batches
         }
         for future in dask().as_completed(futures):
@@ -137,16 +139,15 @@ def _in_batches(
                 yield dict.fromkeys(futures[future], reason)
 
 
-def _predict_there(
-    plain: tuple[Any, ...], batch: Sequence[int], store_folder: Path
-) -> dict[int, str]:
+def _predict_there(request: Request, batch: Sequence[int], store_folder: Path) -> dict[int, str]:
     """Work for a process, which reads the protein, the SDF and the model once."""
-    return _predict_batch(_request(*plain), batch, store_folder)
+    return _predict_batch(_first_equal(request), batch, store_folder)
 
 
 @lru_cache(maxsize=1)
-def _request(*plain: Any) -> Request:
-    return Request(*plain)
+def _first_equal(request: Request) -> Request:
+    """The first of equal requests, which has read its files already."""
+    return request
 
 
 def _predict_batch(request: Request, batch: Sequence[int], store_folder: Path) -> dict[int, str]:
@@ -161,7 +162,7 @@ def _predict_batch(request: Request, batch: Sequence[int], store_folder: Path) -
     return reasons
 
 
-def _restored(request: Request, store_folder: Path, number: int) -> Any:
+def _restored(request: Request, store_folder: Path, number: int) -> LigandPrediction:
     ligand = request.ligand(number)
     return restore(_file(store_folder, number), request.complex(ligand), ligand)
 

@@ -98,6 +98,7 @@ class Request:
     Attributes
     ----------
     protein, sdf, model : Path
+        Absolute, since other processes may read them.
     snapshots : int
     interval_ps : float
     seed : int
@@ -134,7 +135,8 @@ class Request:
                 f"{MOST_SNAPSHOTS:,} snapshots; change the time or the interval"
             )
         path = bundled_models().get(str(model), Path(model))
-        return cls(existing(protein), existing(sdf), path, round(length / step), step, seed)
+        files = (existing(protein).resolve(), existing(sdf).resolve(), path.resolve())
+        return cls(*files, round(length / step), step, seed)
 
     @cached_property
     def structure(self) -> Structure:

@@ -119,8 +119,20 @@ def simulate_replicas(
         )
         # The files of complete batches do not grow any more: there is nothing to cut off.
         partial.commit(b"", numbers.stop, [])
-    seconds = time.perf_counter() - began
-    _finish(partial, model, complex, [replicas, snapshots, seed, first], device, seconds)
+    record = {
+        "model": {"name": model.card.name, "kind": model.card.kind, "sha256": model.sha256},
+        "complex": {"name": complex.name, "fingerprint": complex.fingerprint()},
+        "engine": "torch",
+        "device": device,
+        "interval_ps": model.card.interval_ps,
+        "replicas": replicas,
+        "snapshots": snapshots,
+        "seed": seed,
+        "resumed_from": first,
+        "seconds": round(time.perf_counter() - began, 3),
+        **provenance(),
+    }
+    _finish(partial, complex, record)
     return partial.output
 
 
@@ -182,32 +194,11 @@ def _check(complex: Complex, positions: np.ndarray, limit: float | None, where: 
         )
 
 
-def _finish(
-    partial: PartialRun,
-    model: Model,
-    complex: Complex,
-    counts: Sequence[int],
-    device: str,
-    seconds: float,
-) -> None:
+def _finish(partial: PartialRun, complex: Complex, record: dict[str, Any]) -> None:
     """Topology, record, and the final name."""
-    replicas, snapshots, seed, first = counts
     with (partial.run / TOPOLOGY).open("w") as file:
         positions = to_angstrom(complex.positions)
         app.PDBFile.writeFile(complex.topology, positions, file, keepIds=True)
-    record: dict[str, Any] = {
-        "model": {"name": model.card.name, "kind": model.card.kind, "sha256": model.sha256},
-        "complex": {"name": complex.name, "fingerprint": complex.fingerprint()},
-        "engine": "torch",
-        "device": device,
-        "interval_ps": model.card.interval_ps,
-        "replicas": replicas,
-        "snapshots": snapshots,
-        "seed": seed,
-        "resumed_from": first,
-        "seconds": round(seconds, 3),
-        **provenance(),
-    }
     text = yaml.safe_dump(record, sort_keys=False)
     (partial.run / RECORD).write_text(text, encoding="utf-8")
     partial.publish()

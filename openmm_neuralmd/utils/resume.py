@@ -68,6 +68,11 @@ class PartialRun:
         """Whether there are snapshots to continue from."""
         return self.checkpoint.is_file() and any(self.run.iterdir())
 
+    def empty(self) -> None:
+        """Remove what an interruption has left of the outputs."""
+        shutil.rmtree(self.run)
+        self.run.mkdir()
+
     def resume(self, load: Callable[[bytes], None], total: int) -> int:
         """Have the last checkpoint loaded; how many snapshots it stands for (0: none).
 
@@ -86,8 +91,7 @@ class PartialRun:
             The checkpoint is damaged or of another platform, or stands for more than `total`.
         """
         if not self.started:
-            shutil.rmtree(self.run)
-            self.run.mkdir()
+            self.empty()
             return 0
         saved = read_checkpoint(self.checkpoint)
         if saved.done > total:

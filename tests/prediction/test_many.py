@@ -81,6 +81,8 @@ def test_an_interrupted_one_goes_on_and_ends_the_same(
     with pytest.raises(KeyboardInterrupt):
         predict_many(PROTEIN, sdf, output, model=model, time=3.0)
     assert not output.exists() and partial_folder(output).is_dir()
+    # as if the interruption had come while the files were written
+    (partial_folder(output) / "run" / "half.csv").touch()
     with pytest.raises(InputError, match="interrupted run of another"):
         predict_many(PROTEIN, sdf, output, model=model, time=4.0)
     predict_many(PROTEIN, sdf, output, model=model, time=3.0)

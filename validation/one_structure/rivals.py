@@ -27,7 +27,7 @@ import numpy as np
 import torch
 from columns import Forecast, bootstrap, columns
 from models import fit
-from summary import machine
+from summary import Table, machine, mean_over_seeds
 from table import HERE, POCKET, Array, of_model, train_part, truth
 
 from openmm_neuralmd.analysis.metrics import metrics_table
@@ -63,8 +63,6 @@ OU = "neuralmd-ou"
 PAPER = ("mae", "rmse", "matching", "stability")
 """The paper's four metrics."""
 KEPT = ("energy_score", "nll", "log_rmsf_error", "rmsf", "rmsf_true", "u_cosine", "torsions_bits")
-Table = dict[str, dict[str, dict[str, float]]]
-"""Row, complex, column."""
 NETWORK = {"hidden": 32, "vector_channels": 8, "ligand_layers": 1, "num_radial": 16}
 SPECIAL: dict[str, dict[str, Any]] = {
     "neuralmd-sde": {"coefficient_rate": 40.0},
@@ -89,7 +87,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--many", type=Path, required=True)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
-    parser.add_argument("--epochs", type=int, default=5)
+    parser.add_argument("--epochs", type=int, default=4)
     parser.add_argument("--only", nargs="+", default=list(LEARNED))
     parser.add_argument("--cache", type=Path, default=Path("runs/one_structure"))
     a = parser.parse_args()
@@ -234,17 +232,6 @@ def judged(c: RunStatistics, answer: Answer, ou: NeuralOU) -> dict[str, float]:
     ensemble = columns(answer.ensemble, truth(c, ou))
     shown = {k: ensemble[k] for k in KEPT if k in ensemble}
     return {**{key: table[key] for key in PAPER}, **shown, "lost": answer.lost}
-
-
-def mean_over_seeds(seeds: Sequence[Table]) -> Table:
-    """Each column of each complex, averaged over the seeds."""
-    return {
-        row: {
-            name: {key: float(np.mean([s[row][name][key] for s in seeds])) for key in one}
-            for name, one in complexes.items()
-        }
-        for row, complexes in seeds[0].items()
-    }
 
 
 def medians(complexes: Sequence[dict[str, float]]) -> dict[str, float]:
