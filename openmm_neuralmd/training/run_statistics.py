@@ -23,6 +23,7 @@ from ..bindingnet.chemistry import LigandChemistry, ligand_chemistry
 from ..bindingnet.pocket import PocketAtoms, pocket_atoms
 from ..bindingnet.structure import POCKET_CUTOFF
 from ..errors import InputError
+from ..trajectory.xtc import check_xtc
 from ..units import to_angstrom
 
 Array = NDArray[np.float64]
@@ -109,6 +110,7 @@ def read_trajectory(folder: Path, name: str | None = None) -> RunStatistics:
     import mdtraj
 
     path = Path(folder)
+    check_xtc(path / "trajectory.xtc")
     trajectory = mdtraj.load(str(path / "trajectory.xtc"), top=str(path / "topology.pdb"))
     molecule = read_ligand(path / "ligand.sdf")
     heavy = ligand_chemistry(molecule).atoms

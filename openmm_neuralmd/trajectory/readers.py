@@ -19,12 +19,15 @@ from ..structure.readers import existing
 from .dcd import DCDHeader, read_dcd_header
 from .hdf5 import SUFFIXES as _HDF5
 from .hdf5 import read_hdf5
+from .trr import check_trr
 from .xtc import check_xtc
 
 STAMPED = (".xtc", ".trr", ".nc", ".netcdf", ".ncdf")
 """Formats beside HDF5 that can hold times; MDTraj's readers give them second."""
 
-_UNSAFE = {".lh5"}  # read through PyTables, which unpickles
+SUFFIXES = (".dcd", *STAMPED, *_HDF5)
+"""Formats that are read: what MDTraj's other readers do with a damaged file is not known."""
+
 _DENSEST = 250.0  # atoms per nm³; water has 100, and no cell can be smaller than its molecules
 _WIDEST = 1e4  # nm
 _DAMAGE = (ImportError, OSError, RuntimeError, ValueError, LookupError, TypeError, MemoryError)
@@ -133,7 +136,7 @@ def load(
     InputError
         Damaged, truncated, of an unknown kind, or not safe to open.
     """
-    header = checked_dcd(path)
+    header = checked(path)
     if path.suffix.lower() in _HDF5:
         data = read_hdf5(path, atoms, slice(0, 1) if first_only else slice(None))
         return Frames(data.xyz, usable_boxes(data.boxes, data.atoms, path.name), data.times)
@@ -153,7 +156,7 @@ def load(
 
 def blocks(path: Path, topology: mdtraj.Topology, length: int) -> Iterator[Frames]:
     """All atoms of a trajectory, `length` snapshots at a time, without times."""
-    checked_dcd(path)
+    checked(path)
     if path.suffix.lower() in _HDF5:
         start = 0
         while len((data := read_hdf5(path, None, slice(start, start + length))).xyz):
@@ -181,7 +184,7 @@ def stamps(path: Path) -> tuple[int, int, np.ndarray | None]:
 
 def count_atoms(path: Path) -> int:
     """Number of atoms in a trajectory file."""
-    header = checked_dcd(path)
+    header = checked(path)
     if header is not None:
         return header.atoms
     if path.suffix.lower() in _HDF5:
@@ -190,18 +193,26 @@ def count_atoms(path: Path) -> int:
         return int(np.shape(opened.read(n_frames=1)[0])[1])
 
 
-def checked_dcd(path: Path) -> DCDHeader | None:
-    """The header of a DCD; None for other kinds.
+def checked(path: Path) -> DCDHeader | None:
+    """Check what the C readers trust; the header of a DCD, None for other kinds.
 
     Raises
     ------
     InputError
-        The file does not hold what its header promises.
+        The file is of another format, or does not hold what its headers promise.
     """
     existing(path)
-    if path.suffix.lower() == ".xtc":
+    suffix = path.suffix.lower()
+    if suffix not in SUFFIXES:
+        raise InputError(
+            f"{path.name}: trajectories are read from .dcd, .xtc, .trr, .nc and .h5 files; "
+            "convert it to XTC or DCD"
+        )
+    if suffix == ".xtc":
         check_xtc(path)
-    if path.suffix.lower() != ".dcd":
+    if suffix == ".trr":
+        check_trr(path)
+    if suffix != ".dcd":
         return None
     header = read_dcd_header(path)
     if header.snapshots > header.complete or header.rest:
@@ -221,11 +232,6 @@ def _readable(path: Path) -> Iterator[Path]:
     only; a file with another name is read through a link in a temporary folder.
     """
     suffix = path.suffix.lower()
-    if suffix in _UNSAFE:
-        raise InputError(
-            f"{path.name}: reading {suffix} can run code of whoever wrote the file; "
-            "convert it to XTC or DCD (docs/security.md)"
-        )
     with tempfile.TemporaryDirectory(prefix="neuralmd-") as folder, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # MDTraj's, about what is checked here anyway
         name = path

@@ -175,7 +175,10 @@ def test_a_damaged_dcd_header_is_one_line(few, complex_, tmp_path: Path) -> None
             read_frames(path, complex_)
 
 
-def test_a_format_that_unpickles_is_refused(few, complex_, tmp_path: Path) -> None:
-    shutil.copy(GPCR_FOLDER / "trajectory.xtc", tmp_path / "a.lh5")
-    with pytest.raises(InputError, match="can run code"):
-        read_frames(tmp_path / "a.lh5", complex_)
+@pytest.mark.parametrize("suffix", ["lh5", "dtr", "gsd", "xyz", ""])
+def test_formats_whose_readers_are_not_checked_are_refused(complex_, tmp_path, suffix) -> None:
+    """MDTraj reads .lh5 through PyTables, which unpickles; the others in C, without checks."""
+    path = tmp_path / f"a.{suffix}"
+    shutil.copy(GPCR_FOLDER / "trajectory.xtc", path)
+    with pytest.raises(InputError, match="convert it to XTC or DCD"):
+        read_frames(path, complex_)

@@ -390,6 +390,12 @@ class XTC(Trajectory):
     name, suffix = "XTC", "xtc"
 
 
+class TRR(Trajectory):
+    """GROMACS's TRR."""
+
+    name, suffix = "TRR", "trr"
+
+
 class NetCDF(Trajectory):
     """Amber's NetCDF."""
 
@@ -497,6 +503,6 @@ class Names(Target):
 
 KINDS: tuple[type[Target], ...] = (
     *(ModelFile, TrainingState, Checkpoint, Settings, Folder, Labels, Misato),
-    *(DCD, XTC, NetCDF, HDF5, PDB, MMCIF, SDF, Export, Names),
+    *(DCD, XTC, TRR, NetCDF, HDF5, PDB, MMCIF, SDF, Export, Names),
 )
 TARGETS = {kind.name: kind for kind in KINDS}
