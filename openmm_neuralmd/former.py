@@ -93,6 +93,8 @@ NAMES: dict[str, tuple[str, ...]] = {
     "assessment": ("assessment.stretch",),
     "dynamics": ("rollouts", "dynamics.registry", "dynamics.naive"),
     "dynamics.naive": ("dynamics.naive",),
+    "md": ("md.equilibration",),
+    "md.gromacs": ("md.gromacs.box",),
 }
 """Where names are that a package or module had, which is there under the same name today."""
 

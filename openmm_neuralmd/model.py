@@ -63,6 +63,13 @@ class ModelCard(BaseModel):
         Name, SHA-256 and snapshot range of each training trajectory.
     training, metrics, versions : dict
         Training settings with the seed, validation metrics, package versions.
+
+    Examples
+    --------
+    >>> from openmm_neuralmd import load_model
+    >>> card = load_model("gpcr-ergotamine").card
+    >>> card.kind, card.interval_ps, card.elements
+    ('neuralmd-ode', 6000.0, [6, 7, 8])
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -93,6 +100,14 @@ class Model:
     card : ModelCard
     sha256 : str
         Of the file it came from; empty for a model that was never saved.
+
+    Examples
+    --------
+    >>> from openmm_neuralmd import example_complex, load_model
+    >>> model = load_model("gpcr-ergotamine")
+    >>> model.check(example_complex("gpcr-ergotamine"), interval_ps=6000.0)  # it fits: no error
+    >>> model.hydrogens
+    False
     """
 
     dynamics: Dynamics

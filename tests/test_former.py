@@ -34,6 +34,8 @@ NAMES = {
     "files.complete": "utils.files",
     "hydrogens.full_positions": "structure.hydrogens",
     "messages.shown": "errors",
+    "md.gromacs.relax_box": "md.gromacs.box",
+    "md.relax_box": "md.equilibration",
     "mm.backends.torch_force_crashes": "simulation.backends",
     "mm.force.find_forces": "simulation.force",
     "mm.force.serialize_system": "simulation.force",

@@ -47,6 +47,18 @@ class BindingNet(nn.Module):
         `head` selects what comes out: 'force', a vector per ligand atom in amu Å/Δ² (equivariant,
         not the gradient of an energy), or 'energy', one number in kJ/mol whose negative
         gradient is the force.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from openmm_neuralmd import example_complex
+    >>> from openmm_neuralmd.bindingnet import BindingNet, BindingNetSettings, complex_tensors
+    >>> complex = example_complex("t4l-p-xylene")
+    >>> c = complex_tensors(complex)
+    >>> x = torch.tensor(10 * complex.positions[complex.ligand_heavy]).float()[None]  # nm to Å
+    >>> network = BindingNet(BindingNetSettings(hidden=16, vector_channels=4, num_radial=8))
+    >>> network(c.z, x, c.mask, network.encode(c)).shape  # a vector for each of 8 ligand atoms
+    torch.Size([1, 8, 3])
     """
 
     def __init__(self, settings: BindingNetSettings) -> None:
@@ -115,6 +127,16 @@ class LigandVectorNet(nn.Module):
     Parameters
     ----------
     settings : BindingNetSettings
+
+    Examples
+    --------
+    >>> import torch
+    >>> from openmm_neuralmd.bindingnet import BindingNetSettings, LigandVectorNet
+    >>> network = LigandVectorNet(BindingNetSettings(hidden=16, vector_channels=4, num_radial=8))
+    >>> z, mask = torch.tensor([[6, 6, 8]]), torch.ones(1, 3, dtype=torch.bool)  # C, C, O
+    >>> x, velocity = torch.randn(2, 1, 3, 3)
+    >>> network(z, x, mask, velocity).shape
+    torch.Size([1, 3, 3])
     """
 
     def __init__(self, settings: BindingNetSettings) -> None:
@@ -140,6 +162,15 @@ class LigandScalarNet(nn.Module):
     settings : BindingNetSettings
     outputs : int
         Numbers per atom; all zero before training.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from openmm_neuralmd.bindingnet import BindingNetSettings, LigandScalarNet
+    >>> network = LigandScalarNet(BindingNetSettings(hidden=16, num_radial=8), outputs=2)
+    >>> z, mask = torch.tensor([[6, 6, 8]]), torch.ones(1, 3, dtype=torch.bool)  # C, C, O
+    >>> network(z, torch.randn(1, 3, 3), mask).shape
+    torch.Size([1, 3, 2])
     """
 
     def __init__(self, settings: BindingNetSettings, outputs: int) -> None:

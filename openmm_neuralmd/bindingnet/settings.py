@@ -26,6 +26,13 @@ class BindingNetSettings(BaseModel):
     backbone_neighbours, complex_neighbours : int
         Fixed capacity of the neighbour lists: backbone atoms per backbone atom (the nearest
         ones), residues per ligand atom (more than that within the cutoff is an error).
+
+    Examples
+    --------
+    >>> from openmm_neuralmd.bindingnet import BindingNetSettings
+    >>> settings = BindingNetSettings(hidden=64, head="energy")
+    >>> settings.hidden, settings.complex_cutoff
+    (64, 10.0)
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)

@@ -49,6 +49,19 @@ def run_campaign(campaign: CampaignSettings, *, progress: Advance = silent) -> t
     ------
     InputError
         The cluster cannot be made.
+
+    Examples
+    --------
+    >>> from openmm_neuralmd.campaign import CampaignSettings, failures, run_campaign
+    >>> campaign = CampaignSettings(
+    ...     output=scratch / "all",
+    ...     targets={"t4l": {"protein": "protein.pdb", "ligand": "ligand.sdf"}},
+    ...     runs={"short": {"time": "10ps", "settings": {"interval_ps": 1.0}}},
+    ...     cluster={"workers": 1},
+    ... )
+    >>> outcomes = run_campaign(campaign)  # neither file is there
+    >>> [(outcome.task, outcome.state) for outcome in outcomes]
+    [('t4l/complex', 'failed'), ('t4l/short', 'not tried')]
     """
     campaign.output.mkdir(parents=True, exist_ok=True)
     ended: dict[str, Outcome] = {}
@@ -94,7 +107,19 @@ def tasks_of(campaign: CampaignSettings, target: str) -> tuple[Task, tuple[Run, 
 
 
 def count_snapshots(campaign: CampaignSettings) -> int:
-    """Count the snapshots of all runs."""
+    """Count the snapshots of all runs.
+
+    Examples
+    --------
+    >>> from openmm_neuralmd.campaign import CampaignSettings, count_snapshots
+    >>> campaign = CampaignSettings(
+    ...     output=scratch / "all",
+    ...     targets={"t4l": {"protein": "protein.pdb", "ligand": "ligand.sdf"}},
+    ...     runs={"short": {"time": "10ps", "settings": {"interval_ps": 1.0}}},
+    ... )
+    >>> count_snapshots(campaign)
+    10
+    """
     return sum(run.snapshots for name in campaign.targets for run in tasks_of(campaign, name)[1])
 
 
@@ -152,5 +177,17 @@ def failures(outcomes: tuple[Outcome, ...]) -> list[str]:
 
 
 def report_path(campaign: CampaignSettings) -> Path:
-    """Where the report is."""
+    """Where the report is.
+
+    Examples
+    --------
+    >>> from openmm_neuralmd.campaign import CampaignSettings, report_path
+    >>> campaign = CampaignSettings(
+    ...     output=scratch / "all",
+    ...     targets={"t4l": {"protein": "protein.pdb", "ligand": "ligand.sdf"}},
+    ...     runs={"short": {"time": "10ps", "settings": {"interval_ps": 1.0}}},
+    ... )
+    >>> report_path(campaign).name
+    'campaign.json'
+    """
     return campaign.output / REPORT

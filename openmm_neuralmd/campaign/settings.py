@@ -182,6 +182,15 @@ class CampaignSettings(_Settings):
     runs : dict
         By name.
     cluster : ClusterSettings
+
+    Examples
+    --------
+    >>> from openmm_neuralmd.campaign import CampaignSettings
+    >>> campaign = CampaignSettings(
+    ...     output="all", targets={"t4l": {"protein": "protein.pdb", "ligand": "ligand.sdf"}}
+    ... )
+    >>> campaign.cluster.kind, list(campaign.targets)
+    ('local', ['t4l'])
     """
 
     output: Path

@@ -63,6 +63,12 @@ class Dynamics(nn.Module):
         Quantities offered to OpenMM, the main one first: 'force', 'energy', 'refinement'.
     convergence_order : int or None
         Order of its solver in the step; None where a snapshot is one step or steps are adaptive.
+
+    Examples
+    --------
+    >>> from openmm_neuralmd.dynamics import LEARNED
+    >>> LEARNED["neuralmd-ode"].title, LEARNED["neuralmd-sde"].stochastic
+    ('NeuralMD-ODE', True)
     """
 
     settings_class: ClassVar[type[BaseModel]]

@@ -50,6 +50,13 @@ class NeuralODESettings(SecondOrderSettings):
         α, the coefficient of the velocity refinement; 0 switches it off.
     adjoint : bool
         Gradients by the adjoint method: memory that does not grow with the number of steps.
+
+    Examples
+    --------
+    >>> from openmm_neuralmd.dynamics import NeuralODESettings
+    >>> settings = NeuralODESettings(solver="rk4", memory=(10.0,))
+    >>> settings.step, settings.coupling
+    (0.5, 1.25)
     """
 
     solver: Literal["euler", "midpoint", "rk4", "dopri5"] = "euler"

@@ -66,6 +66,13 @@ class NeuralSDESettings(SecondOrderSettings):
         At most so many poses are remembered.
     modes : int
         At most so many collective modes.
+
+    Examples
+    --------
+    >>> from openmm_neuralmd.dynamics import NeuralSDESettings
+    >>> settings = NeuralSDESettings(poses=24)
+    >>> settings.poses, settings.modes, settings.friction
+    (24, 24, 4.0)
     """
 
     friction: float = Field(4.0, gt=0)
@@ -112,6 +119,13 @@ class NeuralSDE(SecondOrder):
     Parameters
     ----------
     settings : NeuralSDESettings
+
+    Examples
+    --------
+    >>> from openmm_neuralmd import load_model
+    >>> model = load_model("gpcr-ergotamine-sde")
+    >>> type(model.dynamics).__name__, model.dynamics.stochastic
+    ('NeuralSDE', True)
     """
 
     settings_class = NeuralSDESettings

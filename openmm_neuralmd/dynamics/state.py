@@ -21,6 +21,19 @@ class State(NamedTuple):
         Auxiliary positions of the p memory terms, Å.
     lengths : Tensor (B, q)
         Distances in Å that the ligand's bonds and angles keep (`ComplexTensors.pairs`).
+
+    Examples
+    --------
+    >>> import torch
+    >>> from openmm_neuralmd import example
+    >>> from openmm_neuralmd.bindingnet import complex_tensors
+    >>> from openmm_neuralmd.dynamics import NeuralODE, NeuralODESettings
+    >>> known = example("gpcr-ergotamine")[:20]
+    >>> x = torch.tensor(known.ligand).float()[None]
+    >>> valid = torch.ones(1, 20, dtype=torch.bool)
+    >>> state = NeuralODE(NeuralODESettings()).start(complex_tensors(known.complex), x, valid)
+    >>> tuple(state.v.shape), tuple(state.y.shape)  # two memory terms
+    ((1, 43, 3), (1, 2, 43, 3))
     """
 
     x: Tensor

@@ -46,6 +46,26 @@ class NeuralMDHMCMove(CountedMove):
     ------
     InputError
         From `apply`: a constraint between atoms that move and atoms that do not.
+
+    Examples
+    --------
+    >>> import openmm
+    >>> from openmm import unit
+    >>> from openmm_neuralmd.hybrid import NeuralMDHMCMove  # before openmmtools: keeps it quiet
+    >>> from openmmtools.states import SamplerState, ThermodynamicState
+    >>> def spring(stiffness):  # kJ/mol/nm², holds one particle at the origin
+    ...     force = openmm.CustomExternalForce(f"{stiffness}*(x^2+y^2+z^2)/2")
+    ...     _ = force.addParticle(0, [])
+    ...     return force
+    >>> system = openmm.System()
+    >>> _ = system.addParticle(12.0), system.addForce(spring(400))
+    >>> target = ThermodynamicState(system, 300 * unit.kelvin)
+    >>> sampler = SamplerState([[0.0, 0.0, 0.0]] * unit.nanometer)
+    >>> move = NeuralMDHMCMove(spring(350), [0], timestep=0.01, seed=1)  # a force that is not exact
+    >>> for _ in range(20):
+    ...     move.apply(target, sampler)
+    >>> move.n_proposed, move.fraction_accepted > 0.5
+    (20, True)
     """
 
     def __init__(

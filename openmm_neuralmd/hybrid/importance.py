@@ -39,6 +39,14 @@ class WeightedPoses(NamedTuple):
         Of the atoms that were drawn.
     log_weights : (S,) float64
         Logarithms, up to a constant; −inf where the energy was not a number.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from openmm_neuralmd.hybrid import WeightedPoses
+    >>> poses = WeightedPoses(np.zeros((3, 1, 3)), np.log([2.0, 1.0, 1.0]))
+    >>> poses.weights.tolist(), round(poses.effective, 2)
+    ([0.5, 0.25, 0.25], 2.67)
     """
 
     positions: Array

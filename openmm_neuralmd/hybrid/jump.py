@@ -76,6 +76,21 @@ class NeuralMDJumpMove(MCMCMove):
     ------
     InputError, ModelError
         Folder, settings or model cannot be used, or do not fit each other.
+
+    Examples
+    --------
+    >>> from openmm_neuralmd.hybrid import JumpSettings, NeuralMDJumpMove
+    >>> from openmm_neuralmd.md import MDSettings
+    >>> move = NeuralMDJumpMove(
+    ...     "neuralmd-ou",
+    ...     folder.path,
+    ...     md=MDSettings(mode="rigid"),
+    ...     settings=JumpSettings(relax_ps=0.1, interval_ps=1.0),
+    ... )
+    >>> target, sampler = move.thermodynamic_state(), move.sampler_state()
+    >>> move.apply(target, sampler)
+    >>> move.last.kind, move.last.reason  # the pose was refused, and MD took its place
+    ('fallback', 'clash')
     """
 
     def __init__(

@@ -108,6 +108,19 @@ def run_hybrid(
         Nothing of this can be run.
     SimulationError
         MD failed; the snapshots before it are kept.
+
+    Examples
+    --------
+    >>> from openmm_neuralmd.hybrid import HybridSettings, JumpSettings, read_poses, run_hybrid
+    >>> from openmm_neuralmd.md import MDSettings
+    >>> settings = HybridSettings(
+    ...     before=1,
+    ...     md=MDSettings(mode="rigid", equilibration_ps=0.1),
+    ...     jump=JumpSettings(relax_ps=0.1, interval_ps=0.5),
+    ... )
+    >>> run = run_hybrid("neuralmd-ou", folder.path, scratch / "run", 1.0, settings=settings)
+    >>> run.snapshots, run.kinds["md"]  # the other one is a jump, or MD where it was refused
+    (2, 1)
     """
     settings, output = settings or HybridSettings(), Path(output)
     settings.check()

@@ -82,6 +82,16 @@ def read_poses(path: str | Path) -> Iterator[JumpedPose]:
     ------
     InputError
         A molecule that cannot be read.
+
+    Examples
+    --------
+    >>> from openmm_neuralmd.hybrid import HybridSettings, JumpSettings, read_poses, run_hybrid
+    >>> from openmm_neuralmd.md import MDSettings
+    >>> md = MDSettings(mode="rigid", equilibration_ps=0.1)
+    >>> settings = HybridSettings(before=1, md=md, jump=JumpSettings(relax_ps=0.1, interval_ps=0.5))
+    >>> run = run_hybrid("neuralmd-ou", folder.path, scratch / "run", 1.0, settings=settings)
+    >>> [(pose.snapshot, pose.stage, pose.x.shape) for pose in read_poses(run.poses)]
+    [(2, 'raw', (18, 3)), (2, 'relaxed', (18, 3))]
     """
     if not Path(path).stat().st_size:  # RDKit takes an empty file for a missing one
         return

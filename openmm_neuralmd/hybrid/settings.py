@@ -45,6 +45,14 @@ class JumpSettings:
         ensemble whatever is known, which needs a model that starts from one structure.
     interval_ps : float or None
         Stride Δ of a model that is exact at any, in ps; the model's own by default.
+
+    Examples
+    --------
+    >>> from openmm_neuralmd.hybrid import JumpSettings
+    >>> settings = JumpSettings(relaxation="drag", energy_window=40.0)
+    >>> settings.check()  # nothing is wrong: no error
+    >>> settings.drag_ps
+    0.4
     """
 
     radius: float = 0.5
@@ -106,6 +114,13 @@ class HybridSettings:
     md : MDSettings
         Of the MD and of the System; its `interval_ps` is not read.
     jump : JumpSettings
+
+    Examples
+    --------
+    >>> from openmm_neuralmd.hybrid import HybridSettings
+    >>> settings = HybridSettings(before=2, jumps=1, strides=3)
+    >>> [settings.jumps_at(number) for number in range(1, 8)]
+    [False, False, True, False, False, False, True]
     """
 
     before: int = 4
@@ -146,6 +161,14 @@ def read_hybrid(path: str | Path) -> HybridSettings:
     ------
     InputError
         With the file, the setting and what is wrong with it.
+
+    Examples
+    --------
+    >>> from openmm_neuralmd.hybrid import read_hybrid
+    >>> _ = (scratch / "hybrid.yaml").write_text("{jumps: 2, md: {mode: pocket}}")
+    >>> settings = read_hybrid(scratch / "hybrid.yaml")
+    >>> settings.jumps, settings.md.mode
+    (2, 'pocket')
     """
     content: dict[str, Any] = dict(read_mapping(Path(path), EXAMPLE))
     parts = {

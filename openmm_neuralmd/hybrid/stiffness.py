@@ -58,6 +58,13 @@ def metric(
     ------
     InputError
         The learned stiffness does not fit the atoms.
+
+    Examples
+    --------
+    >>> from openmm_neuralmd.hybrid import metric
+    >>> stiffness = metric(folder.system(), folder.complex().ligand, folder.positions)
+    >>> stiffness.shape  # 18 atoms of p-xylene
+    (54, 54)
     """
     total = bonded_stiffness(system, atoms, positions)
     total += anchor * np.eye(len(total))
@@ -115,6 +122,14 @@ def without_constraints(system: openmm.System, atoms: Sequence[int]) -> openmm.S
     ------
     InputError
         A constraint has no bond term beneath it: the bond would break.
+
+    Examples
+    --------
+    >>> from openmm_neuralmd.hybrid import without_constraints
+    >>> system = folder.system()
+    >>> free = without_constraints(system, folder.complex().ligand)
+    >>> system.getNumConstraints() - free.getNumConstraints()  # bonds to hydrogens of p-xylene
+    10
     """
     copy, chosen = openmm.XmlSerializer.clone(system), set(atoms)
     bonds = {

@@ -50,6 +50,16 @@ class Torsion:
     InputError
         The atoms that turn contain the bond's first end or lack the fourth particle, or a
         density is not positive.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from openmm_neuralmd.hybrid import Torsion
+    >>> torsion = Torsion(quadruple=np.arange(4), moving=np.array([3]), density=np.full(12, 1 / 12))
+    >>> chain = np.array([[0.1, 0.1, 0], [0, 0.1, 0], [0, 0, 0], [0.1, 0, 0]])  # nm, φ = 0
+    >>> turned = torsion.turned(chain, np.pi / 2)
+    >>> round(abs(torsion.angle(turned)), 4)
+    1.5708
     """
 
     quadruple: NDArray[np.int64]
@@ -107,7 +117,16 @@ class Torsion:
 
 
 def well_density(centres: ArrayLike, weights: ArrayLike, width: float = WIDTH) -> Array:
-    """Density (B,) of wells: normal about each centre in rad, over a uniform background."""
+    """Density (B,) of wells: normal about each centre in rad, over a uniform background.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from openmm_neuralmd.hybrid import well_density
+    >>> density = well_density([np.pi / 3, -np.pi / 3, np.pi], [0.4, 0.4, 0.2])  # gauche and trans
+    >>> bool(density.min() > 0), round(float(density.sum()), 6)
+    (True, 1.0)
+    """
     angles = -np.pi + 2 * np.pi * (np.arange(BINS) + 0.5) / BINS
     apart = (angles[:, None] - np.asarray(centres) + np.pi) % (2 * np.pi) - np.pi
     peaks = np.exp(-0.5 * (apart / width) ** 2) @ np.asarray(weights, dtype=np.float64)

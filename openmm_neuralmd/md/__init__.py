@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from .equilibration import relax_box
+from ..former import names_of
 from .modes import MODES, Setup, build
 from .outcome import ReferenceRun
 from .production import run_reference
 from .settings import MDSettings
 
-__all__ = ["MODES", "MDSettings", "ReferenceRun", "Setup", "build", "relax_box", "run_reference"]
+__all__ = ["MODES", "MDSettings", "ReferenceRun", "Setup", "build", "run_reference"]
+
+__getattr__ = names_of(__name__)

@@ -7,11 +7,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .. import md
 from ..errors import InputError
 from . import gromacs
+from .equilibration import relax_box
+from .gromacs import box
 from .modes import Setup
 from .outcome import ReferenceRun
+from .production import run_reference
 from .settings import MDSettings
 
 
@@ -35,8 +37,8 @@ class Engine:
 
 
 ENGINES = {
-    "openmm": Engine(md.run_reference, MDSettings.check, md.relax_box),
-    "gromacs": Engine(gromacs.run_gromacs, gromacs.check, gromacs.relax_box),
+    "openmm": Engine(run_reference, MDSettings.check, relax_box),
+    "gromacs": Engine(gromacs.run_gromacs, gromacs.check, box.relax_box),
 }
 
 

@@ -47,6 +47,13 @@ class ComplexFolder:
     path : Path
     record : dict
         complex.yaml: name, ligand, parameters, solvent, notes, checks, energy, hashes, versions.
+
+    Examples
+    --------
+    >>> from openmm_neuralmd.prepare import ComplexFolder
+    >>> complex_folder = ComplexFolder.open(folder.path)  # `folder`: T4 lysozyme with p-xylene
+    >>> complex_folder.system().getNumParticles(), complex_folder.box
+    (2621, None)
     """
 
     path: Path
@@ -217,6 +224,15 @@ def write_folder(
     ------
     InputError
         The folder exists, or the topology does not survive as a PDB file.
+
+    Examples
+    --------
+    >>> from openmm_neuralmd.prepare import write_folder
+    >>> sdf = (folder.path / "ligand.sdf").read_text()
+    >>> parts = folder.topology, folder.system(), folder.positions
+    >>> copy = write_folder(scratch / "copy", *parts, sdf, folder.record | {"name": "copy"})
+    >>> sorted(path.name for path in copy.path.iterdir())
+    ['complex.yaml', 'ligand.sdf', 'state.xml', 'system.xml', 'topology.pdb']
     """
     path = Path(path)
     with complete_folder(path) as temporary:

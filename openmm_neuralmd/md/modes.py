@@ -146,6 +146,13 @@ def build(folder: ComplexFolder, settings: MDSettings) -> Setup:
     ------
     InputError
         Settings that fit nothing, or forces that a reduced run cannot carry.
+
+    Examples
+    --------
+    >>> from openmm_neuralmd.md import MDSettings, build
+    >>> setup = build(folder, MDSettings(mode="rigid"))  # `folder`: T4 lysozyme with p-xylene
+    >>> setup.counts()["moving"], setup.periodic
+    (18, False)
     """
     settings.check()
     whole = folder.complex()

@@ -66,6 +66,14 @@ def run_reference(
         Settings, folder or output cannot be used.
     SimulationError
         Not a number, or the ligand left the pocket; the snapshots before it are kept.
+
+    Examples
+    --------
+    >>> from openmm_neuralmd.md import MDSettings, run_reference
+    >>> settings = MDSettings(mode="rigid", equilibration_ps=0.1, platform="Reference")
+    >>> run = run_reference(folder, scratch / "run", 2.0, settings=settings)
+    >>> run.snapshots, run.trajectory.name
+    (2, 'trajectory.xtc')
     """
     settings = settings or MDSettings()
     job = Job.begin(folder, Path(output), time_ps, settings, ENGINE)

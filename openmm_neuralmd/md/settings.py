@@ -83,6 +83,14 @@ class MDSettings:
         Whether water and salt are left out of the trajectory.
     pocket_limit : float
         The run stops where the ligand is farther from every Cα.
+
+    Examples
+    --------
+    >>> from openmm_neuralmd.md import MDSettings
+    >>> settings = MDSettings(mode="pocket", interval_ps=2.0)
+    >>> settings.check()  # nothing is wrong: no error
+    >>> settings.snapshots(100.0), settings.steps_per_snapshot()
+    (50, 500)
     """
 
     mode: str = "flexible"

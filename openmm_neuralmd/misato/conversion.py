@@ -72,6 +72,17 @@ def convert(
     -------
     list of Path
         The folders, or the file.
+
+    Examples
+    --------
+    >>> from openmm_neuralmd import example_complex
+    >>> from openmm_neuralmd.misato import convert, write_entry
+    >>> complex = example_complex("t4l-p-xylene")
+    >>> snapshots = complex.positions[None].repeat(3, axis=0)  # nm
+    >>> _ = write_entry(scratch / "MD.hdf5", "181L", complex, snapshots, 80.0)  # every 80 ps
+    >>> (written,) = convert(scratch / "MD.hdf5", scratch / "181l")
+    >>> sorted(path.name for path in written.iterdir())
+    ['complex.yaml', 'ligand.sdf', 'topology.pdb', 'trajectory.dcd']
     """
     if is_hdf5(source) == is_hdf5(target):
         raise InputError(

@@ -38,6 +38,12 @@ class LigandCodes:
         Atom types, GAFF2 or (in a peptide) ff14SB.
     residues : tuple of str
         Residue name of each atom, 'MOL' unless the ligand is a peptide.
+
+    Examples
+    --------
+    >>> from openmm_neuralmd.misato import LigandCodes
+    >>> LigandCodes(types=("ca", "ca", "ha"), residues=("MOL",) * 3).types[2]
+    'ha'
     """
 
     types: tuple[str, ...]

@@ -139,6 +139,16 @@ def list_entries(path: str | Path) -> list[str]:
     ------
     InputError
         No such file, not HDF5, damaged, or no entry in it.
+
+    Examples
+    --------
+    >>> from openmm_neuralmd import example_complex
+    >>> from openmm_neuralmd.misato import list_entries, write_entry
+    >>> complex = example_complex("t4l-p-xylene")
+    >>> snapshots = complex.positions[None].repeat(3, axis=0)  # nm
+    >>> _ = write_entry(scratch / "MD.hdf5", "181L", complex, snapshots, 80.0)  # every 80 ps
+    >>> list_entries(scratch / "MD.hdf5")
+    ['181L']
     """
     path = Path(path)
     with opened(existing(path)) as file:
@@ -155,6 +165,17 @@ def read_entry(path: str | Path, name: str) -> Entry:
     ------
     InputError
         No such file or entry, an array missing, or arrays that do not fit each other.
+
+    Examples
+    --------
+    >>> from openmm_neuralmd import example_complex
+    >>> from openmm_neuralmd.misato import read_entry, write_entry
+    >>> complex = example_complex("t4l-p-xylene")
+    >>> snapshots = complex.positions[None].repeat(3, axis=0)  # nm
+    >>> _ = write_entry(scratch / "MD.hdf5", "181L", complex, snapshots, 80.0)  # every 80 ps
+    >>> entry = read_entry(scratch / "MD.hdf5", "181l")
+    >>> entry.name, entry.snapshots, len(entry.ligand)
+    ('181L', 3, 18)
     """
     path = Path(path)
     with opened(existing(path)) as file:

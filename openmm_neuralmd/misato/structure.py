@@ -31,6 +31,16 @@ def read_complex(entry: Entry) -> Complex:
     InputError
         A protein without ligand, a ligand covalently bound or in pieces, or what else
         `Complex.from_openmm` refuses.
+
+    Examples
+    --------
+    >>> from openmm_neuralmd import example_complex
+    >>> from openmm_neuralmd.misato import read_complex, read_entry, write_entry
+    >>> complex = example_complex("t4l-p-xylene")
+    >>> snapshots = complex.positions[None].repeat(3, axis=0)  # nm
+    >>> _ = write_entry(scratch / "MD.hdf5", "181L", complex, snapshots, 80.0)  # every 80 ps
+    >>> read_complex(read_entry(scratch / "MD.hdf5", "181L")).ligand_heavy.shape
+    (8,)
     """
     if not entry.has_ligand:
         raise InputError(f"{entry.label} has no ligand: its last molecule begins behind all atoms")
@@ -64,6 +74,16 @@ def read_misato(
     ------
     InputError
         No trajectory, fewer than two snapshots, NaN, a protein in pieces, or a ligand that leaves.
+
+    Examples
+    --------
+    >>> from openmm_neuralmd import example_complex
+    >>> from openmm_neuralmd.misato import read_entry, read_misato, write_entry
+    >>> complex = example_complex("t4l-p-xylene")
+    >>> snapshots = complex.positions[None].repeat(3, axis=0)  # nm
+    >>> _ = write_entry(scratch / "MD.hdf5", "181L", complex, snapshots, 80.0)  # every 80 ps
+    >>> read_misato(read_entry(scratch / "MD.hdf5", "181L")).ligand.shape
+    (3, 8, 3)
     """
     complex = read_complex(entry).with_hydrogens(hydrogens)
     atoms = np.concatenate([complex.backbone[:, 1], complex.ligand_sites])

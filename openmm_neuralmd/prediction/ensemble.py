@@ -63,6 +63,12 @@ class Torsion:
         Names of the four atoms.
     wells : tuple of float
         Probability of each of `WELLS`.
+
+    Examples
+    --------
+    >>> from openmm_neuralmd.prediction import Torsion
+    >>> Torsion(atoms=("C1", "C2", "C3", "C4"), wells=(0.7, 0.1, 0.1, 0.1)).wells[0]  # as given
+    0.7
     """
 
     atoms: tuple[str, ...]

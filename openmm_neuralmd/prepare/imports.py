@@ -140,6 +140,19 @@ def import_gromacs(
     ------
     InputError
         A file is damaged, or they do not fit each other.
+
+    Examples
+    --------
+    >>> import parmed
+    >>> from openmmtools.testsystems import get_data_filename
+    >>> from openmm_neuralmd.prepare import import_gromacs
+    >>> data = get_data_filename("data/T4-lysozyme-L99A-implicit")
+    >>> amber = parmed.load_file(f"{data}/complex.prmtop", f"{data}/complex.crd")
+    >>> top, gro = scratch / "t4l.top", scratch / "t4l.gro"
+    >>> amber.save(str(top))
+    >>> amber.save(str(gro))
+    >>> import_gromacs(top, gro, scratch / "t4l").system().getNumParticles()
+    2621
     """
     top, gro = existing(top), existing(gro)
     positions, box = _read_gro(gro)
@@ -180,6 +193,13 @@ def import_openmm(
     ------
     InputError
         A file is damaged, or they do not fit each other.
+
+    Examples
+    --------
+    >>> from openmm_neuralmd.prepare import import_openmm
+    >>> files = folder.path / "system.xml", folder.path / "topology.pdb"
+    >>> import_openmm(*files, scratch / "t4l").name
+    't4l'
     """
     path = existing(system)
     read = read_structure(structure)

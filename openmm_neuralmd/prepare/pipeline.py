@@ -85,6 +85,18 @@ def prepare(
         One line that says what is wrong with which file or atom.
     ProgramError
         AmberTools are missing or failed.
+
+    Examples
+    --------
+    >>> from openmm_neuralmd.prepare import PrepareSettings, prepare
+    >>> settings = PrepareSettings(charges="gasteiger", solvent="vacuum")
+    >>> from importlib.resources import files
+    >>> data = files("openmm_neuralmd") / "data" / "mcl1"
+    >>> prepared = prepare(
+    ...     data / "protein.pdb", data / "ligand.sdf", scratch / "mcl1", settings=settings
+    ... )
+    >>> prepared.record["parameters"]["protein"], prepared.record["parameters"]["charges"]
+    ('ff14SB', 'gasteiger')
     """
     settings = settings or PrepareSettings()
     settings.check()

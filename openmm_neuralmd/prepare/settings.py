@@ -38,6 +38,15 @@ class PrepareSettings:
         the water has its density; 0 leaves the box as it was filled.
     engine : str
         What does that: 'openmm' or 'gromacs'.
+
+    Examples
+    --------
+    >>> from openmm_neuralmd.prepare import PrepareSettings
+    >>> PrepareSettings(solvent="explicit", charges="mmff94", relax_ps=50.0).check()  # no error
+    >>> PrepareSettings(solvent="oil").check()
+    Traceback (most recent call last):
+        ...
+    openmm_neuralmd.errors.InputError: unknown solvent 'oil'; known: vacuum, obc2, gbn2, explicit
     """
 
     ph: float = 7.4

@@ -24,6 +24,13 @@ def validity_card(evidence: Evidence) -> dict[str, Any]:
         ``model`` (see `about_model`), ``assessed_on``, ``verdict``, ``checks`` (see
         `Check`), ``counts`` of their outcomes, ``baselines`` (metrics of the naive baselines),
         ``speed`` or None, ``provenance``.
+
+    Examples
+    --------
+    >>> from openmm_neuralmd.report import validity_card
+    >>> card = validity_card(evidence)
+    >>> card["counts"]["pass"] > 0, card["assessed_on"]["complex"]
+    (True, 'gpcr-ergotamine')
     """
     result = evidence.result
     checks = all_checks(evidence)

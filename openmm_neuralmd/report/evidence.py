@@ -34,6 +34,13 @@ class Evidence:
     speed : Speed, optional
     judged : sequence of Check
         Further checks for the card: mechanics, and those of a result file.
+
+    Examples
+    --------
+    >>> evidence.model, evidence.complex.name
+    ('neuralmd-ode', 'gpcr-ergotamine')
+    >>> evidence.best_baseline("mae") in evidence.baselines
+    True
     """
 
     result: Mapping[str, Any]

@@ -20,7 +20,15 @@ from .page import render
 
 
 def write_outputs(evidence: Evidence, folder: Path) -> None:
-    """Write validation.json, .md and .csv, validity.json and report.html into a folder."""
+    """Write validation.json, .md and .csv, validity.json and report.html into a folder.
+
+    Examples
+    --------
+    >>> from openmm_neuralmd.report import write_outputs
+    >>> write_outputs(evidence, scratch)
+    >>> sorted(path.name for path in scratch.iterdir())
+    ['report.html', 'validation.csv', 'validation.json', 'validation.md', 'validity.json']
+    """
     result = evidence.result
     texts = {
         "validation.csv": _csv(result),
@@ -35,7 +43,14 @@ def write_outputs(evidence: Evidence, folder: Path) -> None:
 
 
 def markdown(result: Mapping[str, Any]) -> str:
-    """Tables of errors and ensembles in Markdown."""
+    """Tables of errors and ensembles in Markdown.
+
+    Examples
+    --------
+    >>> from openmm_neuralmd.report import markdown
+    >>> print(markdown(evidence.result).splitlines()[0])
+    # small on gpcr-ergotamine
+    """
     caution = ", too narrow with so few of them" if result["clusters"] < FEW else ""
     return (
         f"# {result['model']['name']} on {result['complex']}\n\n"

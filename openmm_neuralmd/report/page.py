@@ -47,7 +47,14 @@ ENVIRONMENT.filters |= {
 
 
 def render(evidence: Evidence) -> str:
-    """The report as HTML."""
+    """The report as HTML.
+
+    Examples
+    --------
+    >>> from openmm_neuralmd.report import render
+    >>> render(evidence).lower().startswith("<!doctype html>")
+    True
+    """
     page: str = ENVIRONMENT.get_template("report.html").render(
         evidence=evidence,
         result=evidence.result,

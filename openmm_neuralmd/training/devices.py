@@ -21,6 +21,13 @@ def make_fabric(settings: LoopSettings, accelerator: str = "cpu", devices: int |
         'cpu', 'cuda' or 'auto'.
     devices : int or str
         In each machine; under `torchrun` the number of its processes.
+
+    Examples
+    --------
+    >>> from openmm_neuralmd.training import TrainingSettings, make_fabric
+    >>> settings = TrainingSettings(name="short", data={"example": "gpcr-ergotamine"})
+    >>> make_fabric(settings, accelerator="cpu").device
+    device(type='cpu')
     """
     lightning = optional_import("lightning_fabric", extra="train", purpose="training")
     with warnings.catch_warnings():

@@ -51,6 +51,23 @@ class Trainer(Loop):
     validation : sequence of Trajectory
         Those of `validation_data`.
     fabric : Fabric, optional
+
+    Examples
+    --------
+    >>> from openmm_neuralmd import example
+    >>> from openmm_neuralmd.training import Trainer, TrainingSettings, Trajectory
+    >>> network = {"hidden": 16, "ligand_layers": 1, "vector_channels": 4, "num_radial": 8}
+    >>> settings = TrainingSettings(
+    ...     name="short",
+    ...     data={"example": "gpcr-ergotamine"},
+    ...     model={"network": network},
+    ...     epochs=1,
+    ...     every=40,
+    ... )
+    >>> trainer = Trainer(settings, [Trajectory.of(example("gpcr-ergotamine"))], scratch / "short")
+    >>> model = trainer.run()
+    >>> model.card.name, (scratch / "short" / "model.safetensors").exists()
+    ('short', True)
     """
 
     def __init__(

@@ -176,6 +176,13 @@ class TrainingSettings(LoopSettings):
         Snapshots from one window to the next.
     keep : int
         Trajectories in memory at a time.
+
+    Examples
+    --------
+    >>> from openmm_neuralmd.training import TrainingSettings
+    >>> settings = TrainingSettings(name="short", data={"example": "gpcr-ergotamine"}, horizon=4)
+    >>> settings.dynamics, settings.horizon, settings.train_fraction
+    ('neuralmd-ode', 4, 0.8)
     """
 
     data: tuple[DataSettings, ...] = Field(min_length=1)

@@ -232,6 +232,14 @@ class Trajectory:
         Gives the Snapshots; may read a file each time.
     identity : dict
         What tells this trajectory from others: name and hash.
+
+    Examples
+    --------
+    >>> from openmm_neuralmd import example
+    >>> from openmm_neuralmd.training import Trajectory
+    >>> trajectory = Trajectory.of(example("gpcr-ergotamine"))
+    >>> trajectory.segments  # three replicas
+    (range(0, 84), range(84, 167), range(167, 250))
     """
 
     name: str

@@ -12,25 +12,11 @@ import nbformat
 import pytest
 
 from notebooks import as_markdown, executed
+from public_names import PACKAGES
 
 ROOT = Path(__file__).parents[2]
 API = sorted((ROOT / "docs" / "api").glob("*.md"))
 NOTEBOOKS = sorted((ROOT / "examples").glob("*.ipynb"))
-PACKAGES = (
-    "",
-    ".assessment.mechanics",
-    ".bindingnet",
-    ".campaign",
-    ".dynamics",
-    ".hybrid",
-    ".md",
-    ".md.gromacs",
-    ".misato",
-    ".prediction",
-    ".prepare",
-    ".report",
-    ".training",
-)
 
 
 def named() -> list[str]:

@@ -53,6 +53,19 @@ def conservation(
         Known snapshots that a forecast starts from.
     advance : callable, optional
         Called after each of the `PARTS`.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from openmm_neuralmd import example_complex, load_model
+    >>> from openmm_neuralmd.assessment.mechanics import conservation
+    >>> from openmm_neuralmd.trajectory.history import History
+    >>> complex = example_complex("t4l-p-xylene")
+    >>> known = 10 * complex.positions[complex.ligand_heavy][None]  # one snapshot, nm to Å
+    >>> model = load_model("gpcr-ergotamine", torch.float64)
+    >>> checks = conservation(model, History.of(known, complex))
+    >>> [check.name for check in checks if check.outcome == "fail"]
+    []
     """
     checks: list[Check] = []
     for part in PARTS:

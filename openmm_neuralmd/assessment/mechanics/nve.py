@@ -40,6 +40,12 @@ class NVESettings:
     precision : str
         'single' or 'double', of the network.
     seed : int
+
+    Examples
+    --------
+    >>> from openmm_neuralmd.assessment.mechanics import NVESettings
+    >>> NVESettings(picoseconds=20.0, interval_ps=0.5).energies
+    40
     """
 
     picoseconds: float = 200.0
@@ -70,6 +76,14 @@ def nve(
         Of the learned force; skipped, saying why, for a model without an energy or no run.
     dict
         The drift of 'learned' and 'all-atom'; what blew up is not there.
+
+    Examples
+    --------
+    >>> from openmm_neuralmd import load_model
+    >>> from openmm_neuralmd.assessment.mechanics import nve
+    >>> checks, drifts = nve(load_model("gpcr-ergotamine"), None)  # this model has no energy
+    >>> [check.outcome for check in checks], drifts
+    (['not measured', 'not measured'], {})
     """
     settings = settings or NVESettings()
     if model.dynamics.jumps:

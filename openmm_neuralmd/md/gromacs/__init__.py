@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from .box import relax_box
+from ...former import names_of
 from .energies import gromacs_terms, openmm_terms
 from .production import check, run_gromacs
 from .program import Gmx, find_gmx
 
-__all__ = ["Gmx", "check", "find_gmx", "gromacs_terms", "openmm_terms", "relax_box", "run_gromacs"]
+__all__ = ["Gmx", "check", "find_gmx", "gromacs_terms", "openmm_terms", "run_gromacs"]
+
+__getattr__ = names_of(__name__)

@@ -55,6 +55,16 @@ def gromacs_terms(setup: Setup, gmx: Gmx | None = None) -> dict[str, float]:
         A force that GROMACS has no equivalent for.
     ProgramError
         gmx is missing or failed.
+
+    Examples
+    --------
+    >>> from openmm_neuralmd.md import MDSettings, build
+    >>> from openmm_neuralmd.md.gromacs import gromacs_terms, openmm_terms
+    >>> setup = build(folder, MDSettings())
+    >>> there = gromacs_terms(setup)
+    >>> here = openmm_terms(setup.system, setup.complex.positions, None, "CPU")
+    >>> abs(there["bond"] - here["bond"]) < 0.1  # kJ/mol
+    True
     """
     gmx = gmx or find_gmx()
     forces = nonbonded(nonbonded_force(setup.system), extent(setup.complex.positions))
@@ -76,7 +86,15 @@ def gromacs_terms(setup: Setup, gmx: Gmx | None = None) -> dict[str, float]:
 def openmm_terms(
     system: openmm.System, positions: np.ndarray, box: np.ndarray | None, platform: str
 ) -> dict[str, float]:
-    """Energies in kJ/mol by term, at positions (N, 3) in nm."""
+    """Energies in kJ/mol by term, at positions (N, 3) in nm.
+
+    Examples
+    --------
+    >>> from openmm_neuralmd.md.gromacs import openmm_terms
+    >>> terms = openmm_terms(folder.system(), folder.positions, None, "CPU")
+    >>> sorted(terms)
+    ['angle', 'bond', 'coulomb', 'lennard_jones', 'torsion']
+    """
     terms = dict.fromkeys(TERMS, 0.0)
     for kind, term in _OF_OPENMM.items():
         terms[term] += _energy(system, (kind,), positions, box, platform)

@@ -77,6 +77,15 @@ def run_gromacs(
         gmx is missing or failed; what was done is kept.
     SimulationError
         The ligand left the pocket.
+
+    Examples
+    --------
+    >>> from openmm_neuralmd.md import MDSettings
+    >>> from openmm_neuralmd.md.gromacs import run_gromacs
+    >>> settings = MDSettings(mode="pocket", equilibration_ps=0.1)
+    >>> run = run_gromacs(folder, scratch / "run", 1.0, settings=settings)
+    >>> run.snapshots
+    1
     """
     settings = settings or MDSettings()
     check(settings)
@@ -103,6 +112,16 @@ def check(settings: MDSettings) -> None:
     Raises
     ------
     InputError
+
+    Examples
+    --------
+    >>> from openmm_neuralmd.md import MDSettings
+    >>> from openmm_neuralmd.md.gromacs import check
+    >>> check(MDSettings(mode="pocket"))  # nothing is wrong: no error
+    >>> check(MDSettings(mode="flexible", labels=True))
+    Traceback (most recent call last):
+        ...
+    openmm_neuralmd.errors.InputError: labels (forces on the ligand) need --engine openmm
     """
     settings.check()
     edr_reader()

@@ -39,6 +39,12 @@ class Gmx:
     Attributes
     ----------
     program : Path
+
+    Examples
+    --------
+    >>> from openmm_neuralmd.md.gromacs import find_gmx
+    >>> "GROMACS version" in find_gmx().run("--version", folder=scratch)
+    True
     """
 
     program: Path
@@ -144,6 +150,12 @@ def find_gmx() -> Gmx:
     ------
     ProgramError
         There is none, or it is too old.
+
+    Examples
+    --------
+    >>> from openmm_neuralmd.md.gromacs import find_gmx
+    >>> int(find_gmx().version[:4]) >= 2022
+    True
     """
     for name in NAMES:
         program = shutil.which(name)
