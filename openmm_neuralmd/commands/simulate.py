@@ -78,13 +78,22 @@ def simulate(
         ),
     ] = None,
     seed: options.Seed = None,
+    on_failure: Annotated[
+        str,
+        typer.Option(
+            metavar="stop|restart",
+            help="What follows a coordinate that is not a number, or a ligand that leaves: an "
+            "error, or a new beginning from the last checkpoint with other noise, ten times at "
+            "most.",
+        ),
+    ] = "stop",
     restart: options.Restart = False,
 ) -> None:
     """Check the options, read the complex and its known snapshots, and run."""
     options.one_of(__time=time, __snapshots=snapshots)
     source.check()
     chosen = device.choices()
-    _check_output(output, replicas, backend or device.platform)
+    _check_output(output, replicas, backend or device.platform, on_failure)
     from ..model import load_model
     from ..simulation.run import RunSettings
 
@@ -105,10 +114,10 @@ def simulate(
         _run_replicas(loaded, history, count, output, replicas, seed)
         return
     settings = RunSettings(**chosen, backend=backend, precision=precision, seed=seed)
-    _run(loaded, history, count, output, settings)
+    _run(loaded, history, count, output, settings, on_failure)
 
 
-def _check_output(output: Path, replicas: int | None, engine: str | None) -> None:
+def _check_output(output: Path, replicas: int | None, engine: str | None, on_failure: str) -> None:
     """Refuse a name that is not of the kind that is written, and OpenMM's options for replicas."""
     is_dcd = output.suffix.lower() == ".dcd"
     if replicas is None and not is_dcd:
@@ -120,6 +129,11 @@ def _check_output(output: Path, replicas: int | None, engine: str | None) -> Non
     if replicas is not None and engine is not None:
         raise typer.BadParameter(
             "--replicas run without OpenMM: leave --platform and --backend out"
+        )
+    if replicas is not None and on_failure != "stop":
+        raise typer.BadParameter(
+            "--replicas are independent of each other: leave --on-failure out, and take another "
+            "--seed where one fails"
         )
 
 
@@ -216,7 +230,14 @@ def _movement(model: Model, history: History, trajectory: Path, snapshots: int) 
     return f"movement: RMSF over 5 snapshots {own:.2f} Å{beside}; {trajectory_kind(model)}"
 
 
-def _run(model: Model, history: History, count: int, output: Path, settings: RunSettings) -> None:
+def _run(
+    model: Model,
+    history: History,
+    count: int,
+    output: Path,
+    settings: RunSettings,
+    on_failure: str,
+) -> None:
     from ..simulation.run import simulate as run_simulation
     from ..utils.progress import progress_bar
 
@@ -229,6 +250,7 @@ def _run(model: Model, history: History, count: int, output: Path, settings: Run
             count,
             output,
             settings=settings,
+            on_failure=on_failure,
             progress=advance,
         )
     new = run.snapshots - run.resumed_from
@@ -237,6 +259,8 @@ def _run(model: Model, history: History, count: int, output: Path, settings: Run
     typer.echo(_movement(model, history, run.trajectory, run.snapshots))
     if run.resumed_from:
         typer.echo(f"{run.resumed_from} snapshots are from the interrupted run")
+    if run.restarts:
+        typer.echo(f"restarts: {run.restarts}; averages are those of runs that do not fail")
     if new:
         a_day = new * model.card.interval_ps / run.seconds * 86400
         typer.echo(f"speed: {run.seconds / new:.3g} s per snapshot, {show_time(a_day)} a day")

@@ -5,36 +5,30 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import yaml
 from openmm import app
 
-from ..errors import InputError, SimulationError
+from ..errors import InputError
 from ..structure.complex import Complex
 from ..trajectory.history import History, Known
 from ..units import to_angstrom
-from ..utils.interrupts import whole_step
 from ..utils.platforms import ON_CPU, choose_platform, describe_platform
 from ..utils.progress import Advance, silent
 from ..utils.provenance import provenance
 from ..utils.resume import PartialRun
 from .backends import choose_backend
-from .guard import check_pocket, guard
 from .integrator import NeuralMDIntegrator
-from .start import initialise
+from .production import TRAJECTORY, Production
+from .restarts import STOP, Restarts
 from .system import create_system
 
 if TYPE_CHECKING:
     from ..model import Model
 
-
-TRAJECTORY = "trajectory.dcd"  # until it has its final name
 
 SEED = 1
 """OpenMM takes another seed each time for 0, so that a run could not be resumed exactly."""
@@ -76,6 +70,8 @@ class Run:
     snapshots : int
     resumed_from : int
         Snapshots that an interrupted run had already made; 0 for none.
+    restarts : int
+        New beginnings after a failure, those of interrupted runs included.
     seconds : float
         Wall time of the snapshots made now.
     """
@@ -85,6 +81,7 @@ class Run:
     provenance: Path
     snapshots: int
     resumed_from: int
+    restarts: int
     seconds: float
 
 
@@ -98,6 +95,7 @@ def simulate(
     settings: RunSettings | None = None,
     checkpoint_every: int = 10,
     pocket_limit: float | None = 1.0,
+    on_failure: str = STOP,
     progress: Advance = silent,
 ) -> Run:
     """Run a model through OpenMM and write `output` (DCD), a PDB and a run.yaml beside it.
@@ -115,13 +113,18 @@ def simulate(
         Snapshots between checkpoints.
     pocket_limit : float or None
         nm from the ligand to the nearest Cα beyond which the run stops; None never stops it.
+    on_failure : 'stop' or 'restart'
+        What follows a coordinate that is not a number, or a ligand that leaves: an error, or a
+        new beginning from the last checkpoint with other noise, `restarts.MOST` times at most.
+        Restarts are in run.yaml.  What such a run says is conditioned on not failing.
     progress : callable, optional
         See `progress.Advance`; called for every snapshot, and once for those of an earlier run.
 
     Raises
     ------
     SimulationError
-        Not a number, or the ligand left the pocket; the snapshots before it are kept.
+        Not a number, or the ligand left the pocket, more often than restarts are allowed; the
+        snapshots before it are kept.
 
     Examples
     --------
@@ -146,38 +149,22 @@ def simulate(
     run_identity = identity(model, history, settings)
     names = (output, output.with_suffix(".pdb"), output.with_suffix(".run.yaml"))
     partial = PartialRun(output, run_identity, beside=names[1:])
+    restarts = Restarts(partial.folder, model, on_failure, _seed(settings))
     simulation = make_simulation(model, complex, settings, partial.folder / "force.pt")
-    initialise(simulation, model, complex, history)
-    first = partial.resume(simulation.context.loadCheckpoint, snapshots)
-    if first > 0:
-        progress(first, "resumed")
     began = time.perf_counter()
-    with _open_trajectory(partial, complex, model.card.interval_ps, first > 0) as trajectory:
-        for done in range(first + 1, snapshots + 1):
-            with whole_step():
-                _next_snapshot(simulation, complex, pocket_limit, trajectory)
-            if done % checkpoint_every == 0 or done == snapshots:
-                state = simulation.context.createCheckpoint()
-                partial.commit(state, done, [partial.run / TRAJECTORY])
-            progress(1, "")
-    run = Run(*names, snapshots, first, time.perf_counter() - began)
-    _publish(partial, complex, run, _provenance(model, complex, settings, simulation, run))
+    production = Production(
+        *(simulation, model, history, partial, restarts),
+        *(snapshots, checkpoint_every, pocket_limit, progress),
+    )
+    resumed = production.complete()
+    run = Run(*names, snapshots, resumed, len(restarts.entries), time.perf_counter() - began)
+    record = _provenance(model, complex, settings, simulation, run)
+    _publish(partial, complex, run, {**record, "restarts": restarts.record()})
     return run
 
 
-@contextmanager
-def _open_trajectory(
-    partial: PartialRun, complex: Complex, interval_ps: float, append: bool
-) -> Iterator[app.DCDFile]:
-    """The DCD of a run; a SimulationError in the block says where the good snapshots are."""
-    path = partial.run / TRAJECTORY
-    with path.open("r+b" if append else "w+b") as file:
-        dcd = app.DCDFile(file, complex.topology, interval_ps, 1, 1, append=append)
-        try:
-            yield dcd
-        except SimulationError as error:
-            place = f"the snapshots before it are kept in {path}"
-            raise SimulationError(f"{error} {place}") from error
+def _seed(settings: RunSettings) -> int:
+    return SEED if settings.seed is None else settings.seed
 
 
 def make_simulation(
@@ -199,7 +186,7 @@ def make_simulation(
         file=file,
     )
     integrator = NeuralMDIntegrator(model, settings.temperature, settings.solver, complex=complex)
-    integrator.setRandomNumberSeed(SEED if settings.seed is None else settings.seed)
+    integrator.setRandomNumberSeed(_seed(settings))
     return app.Simulation(complex.topology, system, integrator, chosen, settings.properties)
 
 
@@ -208,18 +195,6 @@ def _device(settings: RunSettings) -> str:
 
     index = settings.properties.get("DeviceIndex", "")
     return f"cuda:{index}" if index.isdigit() and torch.cuda.is_available() else "auto"
-
-
-def _next_snapshot(
-    simulation: app.Simulation, complex: Complex, limit: float | None, trajectory: app.DCDFile
-) -> None:
-    """One Δ further, checked, and written."""
-    with guard(simulation, complex):
-        simulation.step(simulation.integrator.stepsPerSnapshot)
-    check_pocket(simulation, complex, np.inf if limit is None else limit)
-    state = simulation.context.getState(positions=True)
-    box = state.getPeriodicBoxVectors() if complex.box is not None else None
-    trajectory.writeModel(state.getPositions(asNumpy=True), periodicBoxVectors=box)
 
 
 def identity(model: Model, history: History, settings: RunSettings) -> str:

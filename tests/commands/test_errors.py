@@ -11,8 +11,10 @@ import subprocess
 import sys
 import warnings
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import h5py
 import mdtraj
@@ -25,7 +27,7 @@ from openmm import app, unit
 from safetensors.torch import save_file
 from typer.testing import CliRunner
 
-from mm_models import make_model
+from mm_models import make_known, make_model
 from openmm_neuralmd.assessment.check import read_checks
 from openmm_neuralmd.campaign.settings import read_campaign
 from openmm_neuralmd.cli import app as app_
@@ -33,7 +35,7 @@ from openmm_neuralmd.commands import simulate as simulate_command
 from openmm_neuralmd.commands import train as train_command
 from openmm_neuralmd.dynamics.gnn import GNNMD, GNNMDSettings
 from openmm_neuralmd.dynamics.sde import NeuralSDE, NeuralSDESettings
-from openmm_neuralmd.errors import NeuralMDError
+from openmm_neuralmd.errors import NeuralMDError, SimulationError
 from openmm_neuralmd.examples import GPCR_FOLDER, example, example_complex
 from openmm_neuralmd.md.folder import ComplexFolder
 from openmm_neuralmd.md.gromacs.production import run_gromacs
@@ -46,6 +48,7 @@ from openmm_neuralmd.report.speed import read_speed
 from openmm_neuralmd.rollouts import rollout
 from openmm_neuralmd.simulation.force import NeuralMDForce
 from openmm_neuralmd.simulation.integrator import NeuralMDIntegrator
+from openmm_neuralmd.simulation.run import RunSettings, simulate
 from openmm_neuralmd.simulation.stored import deserialize_system
 from openmm_neuralmd.structure.complex import Complex
 from openmm_neuralmd.training.data import read_trajectories
@@ -697,6 +700,28 @@ def _(b: Bench) -> object:
 @case("unsafe-format")
 def _(b: Bench) -> object:
     return read_snapshots(b.dcd().rename(b.folder / "x.lh5"), b.t4l)
+
+
+def leaving(b: Bench, kind: str, **options: Any) -> object:
+    request = (make_model(kind=kind), b.t4l, make_known(b.t4l, 6), 2, b.folder / "a.dcd")
+    return simulate(*request, settings=RunSettings(platform="CPU"), pocket_limit=0.01, **options)
+
+
+@case("left-pocket")
+def _(b: Bench) -> object:
+    return leaving(b, "neuralmd-ode")
+
+
+@case("nothing-to-restart")
+def _(b: Bench) -> object:
+    return leaving(b, "neuralmd-ode", on_failure="restart")
+
+
+@case("warning-restart")
+def _(b: Bench) -> object:
+    with suppress(SimulationError):
+        return leaving(b, "neuralmd-sde", on_failure="restart")
+    return None
 
 
 @case("absurd-cell")

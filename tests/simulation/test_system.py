@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import replace
 
 import mdtraj
@@ -14,8 +15,10 @@ from openmm import app, unit
 from mm_models import INTERVAL, make_context, make_known, make_model
 from openmm_neuralmd.errors import InputError, ModelError, SimulationError
 from openmm_neuralmd.simulation.force import find_forces
+from openmm_neuralmd.simulation.geometry import nearest_alpha
 from openmm_neuralmd.simulation.guard import check_pocket
 from openmm_neuralmd.simulation.integrator import NeuralMDIntegrator
+from openmm_neuralmd.simulation.restarts import RestartWarning
 from openmm_neuralmd.simulation.run import RunSettings, simulate
 from openmm_neuralmd.simulation.start import initialise
 from openmm_neuralmd.simulation.system import create_system, hydrogen_sites
@@ -192,6 +195,59 @@ def test_interrupted_run_resumes_exactly(t4l, tmp_path, platform, settings):
     a, b = whole.trajectory.read_bytes(), cut.trajectory.read_bytes()
     assert a[:100] == b[:100]
     assert a[header:] == b[header:]
+
+
+FAILING = {"checkpoint_every": 2, "pocket_limit": 0.3525}
+"""A pocket that ends within the ligand's own motion, so that the guard trips now and then."""
+
+
+def failing(t4l, file, seed, on_failure="restart", **options):
+    settings = replace(REFERENCE, seed=seed)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RestartWarning)
+        return simulate(
+            *(make_model(**SDE), t4l, make_known(t4l, 8), 9, file),
+            settings=settings,
+            on_failure=on_failure,
+            **{**FAILING, **options},
+        )
+
+
+# With these seeds it begins anew from the start several times, and from three checkpoints.
+@pytest.mark.parametrize(("seed", "after"), [(2, [0, 0, 0, 0, 2]), (3, [2, 4, 8])])
+def test_a_failed_run_begins_again_and_survives_interruptions(t4l, tmp_path, seed, after):
+    whole = failing(t4l, tmp_path / "whole.dcd", seed)
+    restarts = yaml.safe_load(whole.provenance.read_text())["restarts"]
+    assert [one["after"] for one in restarts] == after
+    assert len({one["seed"] for one in restarts} | {seed}) == whole.restarts + 1 == len(after) + 1
+    assert all("the ligand left the pocket" in one["reason"] for one in restarts)
+    for stop in (1, 3, 4):
+        with pytest.raises(Interrupt):
+            failing(t4l, tmp_path / "cut.dcd", seed, progress=interrupt_at(stop))
+    cut = failing(t4l, tmp_path / "cut.dcd", seed)
+    assert yaml.safe_load(cut.provenance.read_text())["restarts"] == restarts
+    assert whole.trajectory.read_bytes()[276:] == cut.trajectory.read_bytes()[276:]
+    for frame in mdtraj.load(str(whole.trajectory), top=str(whole.topology)).xyz:
+        assert nearest_alpha(t4l, frame, t4l.box)[0] < FAILING["pocket_limit"] + 1e-5
+
+
+def test_a_run_that_stopped_goes_on_with_restarts(t4l, tmp_path):
+    whole = failing(t4l, tmp_path / "whole.dcd", 3)
+    for _ in range(2):  # the same noise, the same end
+        with pytest.raises(SimulationError, match=r"\(240 ps\): the ligand left .*; the snapshots"):
+            failing(t4l, tmp_path / "a.dcd", 3, "stop")
+    again = failing(t4l, tmp_path / "a.dcd", 3)
+    assert again.resumed_from == 2 and again.restarts == whole.restarts
+    assert whole.trajectory.read_bytes()[276:] == again.trajectory.read_bytes()[276:]
+
+
+def test_restarts_are_bounded_and_need_noise(t4l, tmp_path):
+    with pytest.raises(SimulationError, match=r"left the pocket.*after 10 restarts; .*kept in"):
+        failing(t4l, tmp_path / "a.dcd", 2, pocket_limit=0.30)
+    with pytest.raises(InputError, match="is stop or restart, not 'retry'"):
+        failing(t4l, tmp_path / "b.dcd", 2, "retry")
+    with pytest.raises(InputError, match="has no noise: begun again, it fails again"):
+        simulate(make_model(**FULL), t4l, None, 1, tmp_path / "c.dcd", on_failure="restart")
 
 
 def test_a_run_of_another_start_is_not_continued(t4l, tmp_path):
