@@ -213,6 +213,34 @@ class CampaignSettings(_Settings):
             settings.check()
         return settings
 
+    def on_platform(
+        self, platform: str | None = None, properties: dict[str, str] | None = None
+    ) -> CampaignSettings:
+        """The same campaign with another platform of OpenMM; GROMACS keeps its own.
+
+        Parameters
+        ----------
+        platform : str, optional
+            Without it nothing changes.
+        properties : dict, optional
+            Of the platform, for runs.
+        """
+        if platform is None:
+            return self
+        there = {"platform": platform}
+        device = {**there, "properties": properties or {}}
+        targets = {
+            name: target.model_copy(update={"prepare": {**target.prepare, **there}})
+            for name, target in self.targets.items()
+        }
+        runs = {
+            name: run.model_copy(update={"settings": {**run.settings, **device}})
+            if run.engine == "openmm"
+            else run
+            for name, run in self.runs.items()
+        }
+        return self.model_copy(update={"targets": targets, "runs": runs})
+
 
 def read_campaign(path: str | Path) -> CampaignSettings:
     r"""Read and check a whole campaign, before any work.

@@ -7,7 +7,9 @@ from typing import Annotated
 
 import typer
 
+from . import options
 from .command import resumable, say
+from .grouped import grouped
 
 HELP = """Prepare many complexes and run all-atom reference MD for each of them.
 
@@ -20,8 +22,11 @@ unfinished tasks continue from their last checkpoint.
 EXAMPLE = "Example: neuralmd campaign targets.yaml"
 
 
+@grouped
 def campaign(
     targets: Annotated[Path, typer.Argument(metavar="TARGETS.yaml", help="Campaign settings.")],
+    *,
+    device: options.Device,
 ) -> None:
     """Check the settings, run all tasks, list the failures."""
     from ..campaign.run import (
@@ -33,7 +38,7 @@ def campaign(
     from ..campaign.settings import read_campaign
     from ..utils.progress import progress_bar
 
-    settings = read_campaign(targets)
+    settings = read_campaign(targets).on_platform(**device.choices())
     total = count_snapshots(settings)
     say(f"{len(settings.targets)} complexes, {total} snapshots")
     hint = "run the same command again to go on"

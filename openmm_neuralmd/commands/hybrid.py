@@ -10,6 +10,7 @@ import typer
 from ..utils.times import show_time, whole_strides
 from . import options
 from .command import resumable, say, say_next
+from .grouped import grouped
 
 HELP = """Alternate learned jumps with all-atom MD; relax and check every jump with the force field.
 
@@ -27,12 +28,15 @@ EXAMPLE = (
 )
 
 
+@grouped
 def hybrid(
     model: Annotated[str, typer.Argument(help="Model file, or name of a bundled model.")],
     folder: Annotated[
         Path,
         typer.Option(
-            "--complex", metavar="DIR", help="Complex folder written by neuralmd prepare."
+            "--complex",
+            metavar="PATH",
+            help=f"{options.COMPLEX} Jumps need the folder: it has the force field.",
         ),
     ],
     time: Annotated[
@@ -48,14 +52,19 @@ def hybrid(
             metavar="FILE.yaml", help="Settings of jumps and MD; see examples/hybrid.yaml."
         ),
     ] = None,
+    *,
+    device: options.Device,
 ) -> None:
     """Check the options, run, and print a summary."""
+    from dataclasses import replace
+
     from ..hybrid.run import run_hybrid
     from ..hybrid.settings import HybridSettings, read_hybrid
     from ..model import load_model
     from ..utils.progress import progress_bar
 
     chosen = HybridSettings() if settings is None else read_hybrid(settings)
+    chosen = replace(chosen, md=replace(chosen.md, **device.choices()))
     step = chosen.jump.fitted(load_model(model)).card.interval_ps
     total = whole_strides(time, step)
     say(f"{total} snapshots, {show_time(step)} apart: {show_time(total * step)} in all")

@@ -33,7 +33,8 @@ def info(
 
     complex = None
     if complex_file is not None:
-        complex, _ = Source(complex_file, coordinates, ligand=ligand, sdf=sdf).read()
+        source = Source(complex_file, coordinates, ligand=ligand, sdf=sdf).check()
+        complex, _ = source.read()
     description = describe_file(
         file,
         complex=complex,

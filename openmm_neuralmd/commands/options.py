@@ -13,6 +13,11 @@ from ..utils.times import parse_time
 from .command import say
 
 _COMPLEX = "Complex"
+COMPLEX = (
+    "The complex: a structure file (PDB, mmCIF or Amber prmtop), or a folder that neuralmd prepare "
+    "wrote."
+)
+PLATFORM = "OpenMM platform. Default: the fastest."
 
 
 def time_option(text: str | float) -> float:
@@ -27,8 +32,8 @@ ComplexFile = Annotated[
     Path | None,
     typer.Option(
         "--complex",
-        metavar="FILE",
-        help="Structure file of the complex: PDB, mmCIF or Amber prmtop.",
+        metavar="PATH",
+        help=COMPLEX,
         rich_help_panel=_COMPLEX,
     ),
 ]
@@ -111,9 +116,7 @@ Restart = Annotated[
 class Device:
     """Where OpenMM computes."""
 
-    platform: Annotated[
-        str | None, typer.Option(metavar="NAME", help="OpenMM platform. Default: the fastest.")
-    ] = None
+    platform: Annotated[str | None, typer.Option(metavar="NAME", help=PLATFORM)] = None
     platform_property: Annotated[
         list[str] | None,
         typer.Option(

@@ -54,7 +54,9 @@ def predict(
             metavar="TIME", parser=options.time_option, help="Time between snapshots. Default: 1ps."
         ),
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Seed of all draws.")] = 0,
+    seed: Annotated[
+        int, typer.Option(min=0, max=2**31 - 1, metavar="N", help="Seed of all draws.")
+    ] = 0,
     workers: Annotated[
         int,
         typer.Option(min=1, max=1024, metavar="N", help="Processes that share the ligands."),

@@ -91,7 +91,7 @@ def simulate(
 ) -> None:
     """Check the options, read the complex and its known snapshots, and run."""
     options.one_of(__time=time, __snapshots=snapshots)
-    source.check()
+    source = source.check()
     chosen = device.choices()
     _check_output(output, replicas, backend or device.platform, on_failure)
     from ..model import load_model

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,11 +29,33 @@ class Source:
     boundaries: options.Boundaries = None
     example: options.Example = None
 
-    def check(self) -> None:
-        """Refuse, as wrong usage, no complex, two, or an example mixed with files."""
+    def check(self) -> Source:
+        """Refuse, as wrong usage, no complex, two, or an example mixed with files.
+
+        Returns
+        -------
+        Source
+            The same, a folder of `neuralmd prepare` replaced by the files in it.
+        """
         options.one_of(__complex=self.complex_file, __example=self.example)
         if self.example is not None and self != Source(example=self.example):
             raise typer.BadParameter("--example brings its own files; leave the other options out")
+        if self.complex_file is None or not self.complex_file.is_dir():
+            return self
+        if (self.coordinates, self.ligand, self.sdf) != (None, None, None):
+            raise typer.BadParameter(
+                "--complex is a folder that says what its ligand is; leave --coordinates, --ligand "
+                "and --sdf out"
+            )
+        from ..md.folder import LIGAND, TOPOLOGY, ComplexFolder
+
+        folder = ComplexFolder.open(self.complex_file)
+        return replace(
+            self,
+            complex_file=folder.path / TOPOLOGY,
+            ligand=folder.record["ligand"]["residue"],
+            sdf=folder.path / LIGAND,
+        )
 
     @property
     def trajectory_file(self) -> Path:

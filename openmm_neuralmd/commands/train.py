@@ -150,7 +150,7 @@ def _settings(file: Path | None, source: Source, overrides: dict[str, Any]) -> T
         raise typer.BadParameter(
             "nothing to learn from; give settings, --complex, --example or --runs"
         )
-    source.check()
+    source = source.check()
     if source.complex_file is not None and source.trajectory is None:
         raise typer.BadParameter("--complex needs --trajectory: what is there to learn from?")
     data = {

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from . import options
 from .command import say
 from .grouped import grouped
 from .sources import Source
@@ -75,8 +76,11 @@ class Measured:
         ),
     ] = None
 
+    platform: Annotated[str | None, typer.Option(metavar="NAME", help=options.PLATFORM)] = None
+
     def request(self) -> Request:
         """What these options ask for; refuse a wrong combination as wrong usage."""
+        options.warn_of_platform(self.platform)
         for part in self.skip or ():
             if part not in PARTS:
                 raise typer.BadParameter(f"--skip {part}: known parts are {', '.join(PARTS)}")
@@ -99,6 +103,7 @@ class Measured:
             ComplexFolder.open(self.prepared) if self.prepared else None,
             read_speed(self.speed) if self.speed else None,
             read_checks(self.checks) if self.checks else None,
+            self.platform,
         )
 
 
@@ -113,7 +118,7 @@ def validate(
     source: Source,
 ) -> None:
     """Measure what was asked for, write the report and print its tables."""
-    source.check()
+    source = source.check()
     request = measured.request()
     from ..errors import InputError
     from ..report.outputs import markdown, write_outputs

@@ -53,6 +53,8 @@ class Request:
         Timings to use in place of own ones.
     checks : list of Check, optional
         Checks of mechanics to use in place of own ones.
+    platform : str, optional
+        On which OpenMM is timed; the fastest by default.
     """
 
     ahead: int = 20
@@ -62,6 +64,7 @@ class Request:
     prepared: ComplexFolder | None = None
     speed: Speed | None = None
     checks: list[Check] | None = None
+    platform: str | None = None
 
 
 @dataclass(frozen=True)
@@ -141,7 +144,9 @@ def _speed(model: Model, snapshots: Snapshots, request: Request, bar: Bar) -> Sp
         return request.speed
     prepared = request.prepared
     with bar("speed", speed_steps(prepared is not None), "repeats") as advance:
-        result = measure_speed(model, snapshots, prepared=prepared, advance=advance)
+        result = measure_speed(
+            model, snapshots, prepared=prepared, platform=request.platform, advance=advance
+        )
     return Speed.model_validate({**result, "provenance": provenance()})
 
 
