@@ -24,9 +24,12 @@ HELP = re.compile(
     r"\b(at most so|so many|so long|what it is worth|how right)\b|^Of\b", re.IGNORECASE
 )
 PAGE = re.compile(
-    r"\b(how right|what it is worth|what they are worth|trivial\s+forecast|told otherwise)",
+    r"\b(how\s+right|what\s+(it\s+is|they\s+are)\s+worth|trivial\s+forecast|told\s+otherwise|nobody"
+    r"|at\s+hand|stands?\s+still|level\s+with|laid\s+on|in\s+no\s+way\s+like|comes?\s+near"
+    r"|goes\s+on\s+(as|from|where|with)|begins\s+behind|says\s+of\s+(itself|each))\b",
     re.IGNORECASE,
 )
+"""Private English on pages; 'standing still' is a verdict of the report."""
 
 
 def wording(text: str) -> Iterator[str]:

@@ -12,17 +12,16 @@ from typing import Any
 RESULTS = Path(__file__).parents[1] / "results" / "robustness"
 PAGE = Path(__file__).parents[2] / "docs" / "reliability.md"
 GOOD = ("read", "refused")
-HEAD = """# How hard it is to break
+HEAD = """# Reliability
 
 `validation/robustness/page.py` writes this page from the records of its harnesses.
 
 ## Damaged files
 
 `python validation/robustness/fuzz.py` takes valid files of every kind that the package reads,
-changes bytes, numbers, words and lines in them, and opens them as the package does. A case is right
-where it ends in a value that can be, or in one line of a `NeuralMDError`. It fails where it ends in
-another exception, in a crash, after more than {seconds} s of CPU, with more than {gigabytes:g} GB,
-or with a value that cannot be.
+changes bytes, numbers, words and lines in them, and opens them as the package does. A case passes
+if it ends with a possible value or with one line of a `NeuralMDError`. It fails if it ends with
+another exception, a crash, more than {seconds} s of CPU time, more than {gigabytes:g} GB, or an impossible value.
 
 **{cases:,} cases, {failures:,} failures.**
 
@@ -30,20 +29,21 @@ or with a value that cannot be.
 | --- | --- | --- | --- | --- |
 {rows}
 
-The numbers of single cases that failed are in `validation/results/robustness/fuzz.json`;
-`fuzz.py --target NAME --case NUMBER` makes one again. The tests run a short version of it
+The numbers of the failed cases are in `validation/results/robustness/fuzz.json`;
+`fuzz.py --target NAME --case NUMBER` repeats one. The tests run a short version
 (`tests/validation/test_fuzz.py`).
 """
 KILLS = """
 ## kill -9
 
-`python validation/robustness/kills.py` runs a command whole, then begins it again and again and
-kills it after a random time, half of the times within its last moments. After each kill what stands
-under a final name must be the whole run's content; a run that is let end must leave the whole run's
-files. Compared are all bytes of models, CSV files and trajectories, without the titles of a DCD
-file, which have the date; records of a run have the same fields, and times of their own.
+`python validation/robustness/kills.py` first runs a command without interruption, then starts it
+repeatedly and kills it after a random time, half of the times shortly before its end. After each
+kill, every file under a final name must equal that of the uninterrupted run; a run that is not
+killed must end with all of its files. The program compares all bytes of models, CSV files and
+trajectories, except the titles of a DCD file, which contain the date; records must have the same
+fields, but their times may differ.
 
-| command | kills | runs that ended | whole run, s | failures |
+| command | kills | runs that ended | uninterrupted run, s | failures |
 | --- | --- | --- | --- | --- |
 {rows}
 
@@ -52,28 +52,28 @@ The tests kill each command three times (`tests/validation/test_kills.py`).
 FAULTS = """
 ## Faults of the machine and of the user
 
-`python validation/robustness/faults.py` lets each command meet each fault once. It has to fail in
-one line, or end whole; what stands under a final name must be the whole run's content; and without
-the fault the same command must end whole. 'Had ended': the signal came too late.
+`python validation/robustness/faults.py` runs each command with each fault once. The command must
+fail with one line or complete; every file under a final name must be complete; and without the
+fault the same command must complete. 'Had ended': the signal came too late.
 
 | command | {names} |
 | --- |{columns}
 {rows}
 
-The tests do it with two commands (`tests/validation/test_faults.py`).
+The tests do this with two commands (`tests/validation/test_faults.py`).
 """
 REPORTS = """
 ## Reports of other programs' users
 
-`python validation/robustness/reports.py` makes conditions again that were reported in public to
-programs of this kind, and checks what this package does with them. Two were wrong at first and are
-mended: hybrid-36 serials were refused, and LAMMPS' time step in a DCD file was taken for CHARMM's.
+`python validation/robustness/reports.py` reproduces conditions from public bug reports of similar
+programs, and checks how this package handles them. Two were handled wrongly at first and are fixed:
+hybrid-36 serials were refused, and LAMMPS' time step in a DCD file was taken for CHARMM's.
 
 | report | condition | what is right | verdict |
 | --- | --- | --- | --- |
 {rows}
 
-The tests try every one (`tests/validation/test_reports.py`).
+The tests run all of them (`tests/validation/test_reports.py`).
 """
 
 
