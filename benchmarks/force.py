@@ -83,7 +83,7 @@ def rows_of(complex: Complex, size: str, repeats: int, folder: Path) -> list[dic
     for backend in BACKENDS:
         ways[backend] = through_openmm(model, complex, backend, folder)
     torch.set_num_threads(1)  # OpenMM's plug-in sets torch's number of threads
-    times = race({**ways, "matmul1024": matmul1024()}, repeats)
+    times = race({**ways, "matmul1024": matmul1024()}, repeats, seconds=30.0)
     unit = times["matmul1024"]["median"]
     published = PUBLISHED_MS[complex.name] / PUBLISHED_MATMUL_MS
     return [

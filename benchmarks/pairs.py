@@ -185,6 +185,7 @@ def row(name: str, settings: BindingNetSettings, n: int, repeats: int) -> dict[s
             for what, make in (("force", evaluation), ("gradient", training))
         },
         repeats,
+        seconds=10.0,
     )
     ratio = {
         what: times[f"list, {what}"]["median"] / times[f"all pairs, {what}"]["median"]

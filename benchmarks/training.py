@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from harness import NETWORKS, arguments, race, write
+from harness import NETWORKS, arguments, race, resident, write
 
 from openmm_neuralmd.dynamics.ode import NeuralODE, NeuralODESettings
 from openmm_neuralmd.structure.complex import Complex
@@ -63,12 +63,6 @@ def peak(size: str, complexes: int, queue: Any) -> None:
     queue.put(resident("VmHWM") - before)
 
 
-def resident(field: str) -> float:
-    """A field of /proc/self/status in MB."""
-    lines = Path("/proc/self/status").read_text().splitlines()
-    return float(next(line for line in lines if line.startswith(field)).split()[1]) / 1024
-
-
 def measured_peak(size: str, complexes: int) -> float:
     """`peak` in a process of its own."""
     context = multiprocessing.get_context("spawn")
@@ -86,7 +80,7 @@ def main() -> None:
     counts = COMPLEXES[:2] if given.quick else COMPLEXES
     source = windows()
     calls = {str(count): gradient(SIZE, source, count) for count in counts}
-    times = race(calls, given.repeats)
+    times = race(calls, given.repeats, seconds=40.0)
     rate = {c: 1000.0 * c * HORIZON / times[str(c)]["median"] for c in counts}
     rows = [
         {

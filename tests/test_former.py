@@ -147,3 +147,15 @@ def test_the_public_surface_is_small_and_costs_nothing() -> None:
     command = [sys.executable, "-c", program]
     finished = subprocess.run(command, capture_output=True, text=True, check=True)
     assert finished.stdout.splitlines() == ["openmm_neuralmd.former", ""]
+
+
+def test_a_prediction_does_not_wait_for_readers_and_force_fields() -> None:
+    """These take longer to import than a prediction takes, and it needs none of them."""
+    heavy = {"mdtraj", "parmed", "netCDF4", "h5py", "matplotlib", "distributed", "lightning_fabric"}
+    program = (
+        "import sys\nfrom openmm_neuralmd import predict\n"
+        f"print(*sorted({heavy} & set(sys.modules)))\n"
+    )
+    command = [sys.executable, "-c", program]
+    finished = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert finished.stdout.strip() == ""

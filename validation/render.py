@@ -21,6 +21,7 @@ from mechanics_tables import MECHANICS
 from openmm_neuralmd.analysis.markdown import table
 from platform_tables import PLATFORM_TABLES
 from result_files import ROOT
+from scale_tables import SCALE
 from speed.tables import SPEED
 from summary_tables import SUMMARY
 from training_tables import TRAINING
@@ -35,6 +36,7 @@ PAGES = (
     ROOT / "docs" / "platforms.md",
     ROOT / "docs" / "reference.md",
     ROOT / "docs" / "reference-sets.md",
+    ROOT / "docs" / "scale.md",
     ROOT / "docs" / "training.md",
 )
 MARKER = re.compile(r"(<!-- table: (\S+) -->\n).*?(<!-- end of table -->)", re.DOTALL)
@@ -78,6 +80,7 @@ TABLES: dict[str, Callable[[], str]] = {
     **TRAINING,
     **SUMMARY,
     **PLATFORM_TABLES,
+    **SCALE,
     "set-pocket": lambda: reference_set("pocket"),
     "set-fine": lambda: reference_set("fine"),
     "set-dry": lambda: reference_set("dry"),

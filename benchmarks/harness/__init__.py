@@ -24,6 +24,7 @@ from openmm_neuralmd.structure.complex import Complex
 from openmm_neuralmd.utils.files import complete
 from openmm_neuralmd.utils.provenance import provenance
 
+Clock = Callable[[], float]
 RESULTS = Path(__file__).resolve().parents[1] / "results"
 NETWORKS = {
     "default": BindingNetSettings(),
@@ -34,11 +35,10 @@ NETWORKS = {
 SLOW_MS, FEWEST = 1000.0, 2
 """A call that is not repeated to warm it up, and the fewest repeats."""
 
-torch.set_num_threads(1)
-
 
 def arguments(description: str | None, repeats: int) -> argparse.Namespace:
-    """The command line that all benchmarks have."""
+    """The command line that all benchmarks have; from here on torch has one thread."""
+    torch.set_num_threads(1)
     parser = argparse.ArgumentParser(description=(description or "").split("\n\n")[0])
     parser.add_argument("--repeats", type=int, default=repeats)
     parser.add_argument("--quick", action="store_true", help="smallest sizes, to see that it runs")
@@ -53,12 +53,14 @@ def race(
     repeats: int,
     least_ms: float = 20.0,
     seconds: float = 60.0,
+    clock: Clock = time.perf_counter,
 ) -> dict[str, dict[str, float]]:
     """Milliseconds of one call of each, taken in turn so that a slow moment hits all alike.
 
     A repeat is as many calls as take `least_ms`, at least one.  Each contestant is called twice
     before, because the first calls of a script compile it; one that takes longer than a second
-    is called once.  No repeat begins after `seconds`, but two are always made.
+    is called once.  No repeat begins after `seconds`, but two are always made.  `clock` gives
+    seconds: `time.process_time` on a machine that does other work.
 
     Returns
     -------
@@ -69,10 +71,10 @@ def race(
     calls: dict[str, int] = {}
     for name, call in contestants.items():
         print(f"warming up: {name}", file=sys.stderr, flush=True)
-        one = _milliseconds(call, 1)
+        one = _milliseconds(call, 1, clock)
         if one < SLOW_MS:
             call()
-            one = _milliseconds(call, 1)
+            one = _milliseconds(call, 1, clock)
         calls[name] = max(1, round(least_ms / one))
     times: dict[str, list[float]] = {name: [] for name in contestants}
     for repeat in range(repeats):
@@ -80,7 +82,7 @@ def race(
             break
         print(f"repeat {repeat + 1} of {repeats}", file=sys.stderr, flush=True)
         for name, call in contestants.items():
-            times[name].append(_milliseconds(call, calls[name]))
+            times[name].append(_milliseconds(call, calls[name], clock))
     return {
         name: {
             "median": float(np.median(values)),
@@ -93,11 +95,17 @@ def race(
     }
 
 
-def _milliseconds(call: Callable[[], Any], calls: int) -> float:
-    began = time.perf_counter()
+def _milliseconds(call: Callable[[], Any], calls: int, clock: Clock) -> float:
+    began = clock()
     for _ in range(calls):
         call()
-    return 1000.0 * (time.perf_counter() - began) / calls
+    return 1000.0 * (clock() - began) / calls
+
+
+def resident(field: str) -> float:
+    """Memory of this process in MB: 'VmRSS' now, 'VmHWM' at most (Linux)."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return float(next(line for line in lines if line.startswith(field)).split()[1]) / 1024
 
 
 def matmul1024() -> Callable[[], Any]:
@@ -121,9 +129,9 @@ def random_model(network: BindingNetSettings, complex: Complex) -> Model:
     return Model(NeuralODE(settings).eval(), card)
 
 
-def write(folder: Path, name: str, what: str, rows: list[dict[str, Any]]) -> None:
-    """The result file, and its rows on the terminal."""
-    content = {"what": what, "threads": 1, "rows": rows, "provenance": provenance()}
+def write(folder: Path, name: str, what: str, rows: list[dict[str, Any]], **more: Any) -> None:
+    """The result file, with `more` beside its rows, and the rows on the terminal."""
+    content = {"what": what, "threads": 1, "rows": rows, **more, "provenance": provenance()}
     path = folder / f"{name}.json"
     with complete(path) as temporary:
         temporary.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")

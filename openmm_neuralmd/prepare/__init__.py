@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from ..md.folder import ComplexFolder, write_folder
-from .imports import import_amber, import_gromacs, import_openmm
-from .pipeline import prepare
-from .settings import PrepareSettings
+from typing import TYPE_CHECKING
+
+from ..utils.lazy import at_first_use
+
+if TYPE_CHECKING:
+    from ..md.folder import ComplexFolder, write_folder
+    from .imports import import_amber, import_gromacs, import_openmm
+    from .pipeline import prepare
+    from .settings import PrepareSettings
 
 __all__ = [
     "ComplexFolder",
@@ -16,3 +21,17 @@ __all__ = [
     "prepare",
     "write_folder",
 ]
+
+# The pipeline needs mdtraj, parmed and pdbfixer; predictions read their ligands without them.
+__getattr__ = at_first_use(
+    __name__,
+    {
+        "ComplexFolder": "..md.folder",
+        "PrepareSettings": ".settings",
+        "import_amber": ".imports",
+        "import_gromacs": ".imports",
+        "import_openmm": ".imports",
+        "prepare": ".pipeline",
+        "write_folder": "..md.folder",
+    },
+)

@@ -6,13 +6,11 @@ version of torch.  Below it nothing fails: lower the numbers when the code has b
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import Any
 
 import pytest
 import torch
-from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves
+from harness.counts import Counted
 
 from openmm_neuralmd.bindingnet.settings import BindingNetSettings
 from openmm_neuralmd.dynamics.energy import EnergyModel, EnergyModelSettings
@@ -22,34 +20,6 @@ from openmm_neuralmd.simulation.export import ForceModule
 from openmm_neuralmd.structure.complex import Complex
 
 MARGIN = 1.03
-
-
-class Counted(TorchDispatchMode):
-    """Counts operations by name, and the bytes of tensors that are not views."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.operations: Counter[str] = Counter()
-        self.megabytes = 0.0
-        self.views = 0
-
-    def __torch_dispatch__(
-        self, operation: Any, types: Any, arguments: Any = (), options: Any = None
-    ) -> Any:
-        made = operation(*arguments, **(options or {}))
-        if operation.is_view:
-            self.views += 1
-            return made
-        self.operations[str(operation)] += 1
-        given = {
-            one.untyped_storage().data_ptr()
-            for one in tree_leaves((arguments, options))
-            if isinstance(one, torch.Tensor)
-        }
-        for one in tree_leaves(made):
-            if isinstance(one, torch.Tensor) and one.untyped_storage().data_ptr() not in given:
-                self.megabytes += one.untyped_storage().nbytes() / 1e6
-        return made
 
 
 def module(kind: str, complex: Complex) -> ForceModule:

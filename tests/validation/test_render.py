@@ -35,6 +35,7 @@ def copy(tmp_path: Path) -> Path:
         "validation/platform_tables.py",
         "docs/reference.md",
         "docs/reference-sets.md",
+        "docs/scale.md",
         "docs/training.md",
         "validation/accuracy_tables.py",
         "docs/energy.md",
@@ -47,6 +48,7 @@ def copy(tmp_path: Path) -> Path:
         "validation/speed/tables.py",
         "validation/speed/validity.py",
         "validation/result_files.py",
+        "validation/scale_tables.py",
         "validation/summary_tables.py",
         "validation/training_tables.py",
     )
