@@ -89,7 +89,9 @@ class Prediction:
         self, replicas: int, seed: int = 0, hops: bool = True, typical: bool = False
     ) -> Array:
         """Independent snapshots (R, n, 3) in Å at the present: valid molecules."""
-        return self.trajectories(np.zeros(1), replicas, seed, hops, typical)[:, 0]
+        generator = np.random.default_rng(seed)
+        moved = self.process.present(replicas, generator, typical)
+        return self._molecules(moved[:, None], np.zeros(1), generator, hops)[:, 0]
 
     def trajectories(
         self,
@@ -113,13 +115,19 @@ class Prediction:
         """
         generator = np.random.default_rng(seed)
         moved = self.process.draw(times_ps, replicas, generator, typical)
+        return self._molecules(moved, times_ps, generator, hops)
+
+    def _molecules(
+        self, moved: Array, times_ps: ArrayLike, generator: np.random.Generator, hops: bool
+    ) -> Array:
+        """Valid molecules (R, S, n, 3) from displacements (R, S, 3n) from the centre, and hops."""
         moved += (self.process.centre - self.maker.pose).reshape(-1)
         angles = None
         if hops and len(self.wells):
             now = self.now
-            states = hop(times_ps, self.wells, self.hop_rate, replicas, generator, now) * self.small
+            states = hop(times_ps, self.wells, self.hop_rate, len(moved), generator, now)
             # The process already stands in the known wells: only turns from there are added.
-            turns = ANGLES[states] - (0.0 if now is None else ANGLES[now])
+            turns = ANGLES[states * self.small] - (0.0 if now is None else ANGLES[now])
             angles = turns.reshape(-1, len(self.wells))
         flat = self.maker(moved.reshape(-1, moved.shape[-1]), angles)
         return flat.reshape(*moved.shape[:2], -1, 3)

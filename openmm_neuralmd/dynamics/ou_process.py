@@ -162,6 +162,20 @@ class OUProcess:
             out[:, row] = a.sum(-1) @ self.modes.T
         return out
 
+    def present(
+        self, replicas: int, generator: np.random.Generator, typical: bool = False
+    ) -> Array:
+        """Independent displacements (R, 3n) at the present, distributed as those of `draw`.
+
+        The components of a mode add up to one Gaussian: one number, and a product of matrices.
+        """
+        spread = np.sqrt(self.covariance.sum((1, 2)).clip(min=0.0))
+        a = generator.normal(size=(replicas, len(spread)))
+        a *= self.scales(replicas, generator, typical)[:, None] * spread
+        a += self.state.sum(1)
+        drawn: Array = a @ self.modes.T
+        return drawn
+
     def components(self, scales: Array, generator: np.random.Generator) -> Array:
         """Draw the components (R, m, K) in Å at the present, from scales (R,)."""
         unit = self._root()

@@ -26,6 +26,8 @@ TOLERANCES = {1: 0.02, 2: 0.02, 3: 0.03}
 SWEEPS = 60
 RELAXATION = 0.3
 """Share of the mean correction of an atom's distances; 1 would overshoot in rings."""
+CHUNK = 256
+"""Snapshots that are repaired together: their distances fit into a processor's cache."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,26 +79,36 @@ class SnapshotMaker:
         """Bring the distances inside rigid parts within their tolerance (position based)."""
         if not len(self.pairs):
             return x
+        parts = [self._repaired(x[k : k + CHUNK]) for k in range(0, len(x), CHUNK)]
+        return np.concatenate(parts) if parts else x
+
+    def _repaired(self, x: Array) -> Array:
+        # Snapshots are the last axis: each step is then one operation on long contiguous rows.
         i, j = self.pairs.T
-        incidence = np.zeros((x.shape[1], len(i)))
-        incidence[i, np.arange(len(i))] = 1.0
-        incidence[j, np.arange(len(j))] = -1.0
-        low, high = self.lengths * (1 - self.tolerances), self.lengths * (1 + self.tolerances)
-        share = RELAXATION / np.sqrt(np.maximum(np.abs(incidence).sum(1), 1.0))[:, None]
-        repaired, left = x.copy(), np.arange(len(x))
+        back = np.zeros((x.shape[1], len(i)))
+        back[i, np.arange(len(i))] = 1.0
+        back[j, np.arange(len(j))] = -1.0
+        back *= RELAXATION / np.sqrt(np.maximum(np.abs(back).sum(1), 1.0))[:, None]
+        lengths, tolerances = self.lengths[:, None], self.tolerances[:, None]
+        low, high = lengths * (1 - tolerances), lengths * (1 + tolerances)
+        repaired = np.array(x.transpose(1, 2, 0), order="C")
+        now, left = repaired, np.arange(len(x))
         for _ in range(SWEEPS):
-            now = repaired[left]
-            apart = now[:, i] - now[:, j]
-            distance = np.linalg.norm(apart, axis=-1)
+            apart = now[i] - now[j]
+            distance = np.sqrt(np.einsum("pcs,pcs->ps", apart, apart))
             error = np.clip(distance, low, high) - distance
             # Each snapshot ends by itself: what it becomes does not depend on the others.
-            far = (np.abs(error) > 1e-3 * self.lengths).any(-1)
-            left = left[far]
+            far = (np.abs(error) > 1e-3 * lengths).any(0)
+            if not far.all():
+                repaired[:, :, left] = now
+                left, now = left[far], now[:, :, far]
+                apart, distance, error = apart[:, :, far], distance[:, far], error[:, far]
             if not len(left):
                 break
-            push = 0.5 * (error / np.maximum(distance, 1e-6))[far, :, None] * apart[far]
-            repaired[left] = now[far] + share * (incidence @ push)
-        return repaired
+            apart *= (0.5 * error / np.maximum(distance, 1e-6))[:, None]
+            now = now + (back @ apart.reshape(len(i), -1)).reshape(now.shape)
+        repaired[:, :, left] = now
+        return np.ascontiguousarray(repaired.transpose(2, 0, 1))
 
 
 def snapshot_maker(

@@ -9,6 +9,7 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from openmm.app.topology import Residue
 from rdkit import Chem
+from scipy.spatial.distance import cdist
 
 from ..bindingnet.chemistry import LigandChemistry, ligand_chemistry
 from ..bindingnet.pocket import PocketAtoms, pocket_atoms
@@ -211,11 +212,10 @@ def _contacts(
 
 
 def _occupancy(x: Array, pocket: Array, member: NDArray[np.bool_]) -> Array:
-    total = np.zeros(len(member))
-    for one in x:
-        near = np.linalg.norm(one[:, None] - pocket, axis=-1).min(axis=0) < CONTACT
-        total += (member & near).any(axis=1)
-    return total / len(x)
+    """Share of snapshots (S, n, 3) in which the ligand touches each residue (rows of `member`)."""
+    touching = np.array([cdist(one, pocket, "sqeuclidean").min(axis=0) for one in x]) < CONTACT**2
+    share: Array = (touching @ member.T.astype(np.float64) > 0).mean(axis=0)
+    return share
 
 
 def _residue(residue: Residue) -> str:

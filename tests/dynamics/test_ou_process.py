@@ -77,6 +77,17 @@ def test_the_scale_is_learned_from_what_is_known():
     assert after.scale == pytest.approx((4.0 + (known**2).sum()) / 154.0, rel=1e-6)
 
 
+def test_a_draw_at_the_present_has_its_mean_and_covariance(process):
+    known = process.given(np.array([[[0.3, 0, 0], [0, 0.2, 0]]]), 1.0).after(3.0)
+    x = known.present(60_000, np.random.default_rng(2), typical=True)
+    scale = known.typical_scale()
+    np.testing.assert_allclose(
+        x.mean(0) + known.centre.reshape(-1), known.mean().reshape(-1), atol=0.02
+    )
+    expected = known.covariance_matrix() / known.scale * scale**2
+    np.testing.assert_allclose(np.cov(x.T), expected, atol=0.03 * np.diag(expected).max())
+
+
 def test_likelihood(process):
     x = np.random.default_rng(4).normal(size=(7, 6))
     centre, covariance = process.centre.reshape(-1), covariance_at(process, 0.0)
