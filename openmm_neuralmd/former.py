@@ -63,7 +63,6 @@ MODULES: dict[str, tuple[str, ...]] = {
     "provenance": ("utils.provenance",),
     "reference": ("prepare",),
     "reference.campaign": ("campaign",),
-    "reference.compact": ("md.compact",),
     "reference.engines": ("md.engines",),
     "reference.folder": ("md.folder",),
     "reference.gromacs": ("md.gromacs",),

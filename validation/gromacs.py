@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 import yaml
+from openmm import unit
 
 from ceiling import atom_rmsf, ceiling
 from openmm_neuralmd.errors import InputError
@@ -28,12 +29,13 @@ from openmm_neuralmd.md.gromacs.energies import (
     TERMS,
     gromacs_terms,
     openmm_terms,
-    reaction_field_of_excluded_pairs,
 )
 from openmm_neuralmd.md.gromacs.program import find_gmx
-from openmm_neuralmd.md.modes import build
+from openmm_neuralmd.md.interaction import COULOMB
+from openmm_neuralmd.md.modes import Setup, build
 from openmm_neuralmd.md.outcome import RECORD
 from openmm_neuralmd.md.settings import MDSettings
+from openmm_neuralmd.md.subsystem import nonbonded_force, nonbonded_parameters
 from openmm_neuralmd.prepare.imports import import_amber
 from openmm_neuralmd.trajectory.snapshots import Snapshots
 from openmm_neuralmd.utils.progress import progress_bar
@@ -49,6 +51,29 @@ def without_solvent(work: Path) -> ComplexFolder:
     if path.exists():
         return ComplexFolder.open(path)
     return import_amber(*amber_files(), path, name=NAME)
+
+
+def reaction_field_of_excluded_pairs(setup: Setup) -> float:
+    """GROMACS's Coulomb energy minus OpenMM's where there is a cutoff, in kJ/mol.
+
+    GROMACS includes the reaction field between excluded pairs and of each atom with itself, and has
+    a separate vacuum term for 1–4 pairs.  The result is 0 without a reaction field.
+    """
+    force = nonbonded_force(setup.system)
+    if force.getNonbondedMethod() not in (force.CutoffNonPeriodic, force.CutoffPeriodic):
+        return 0.0
+    cutoff = force.getCutoffDistance().value_in_unit(unit.nanometer)
+    epsilon = force.getReactionFieldDielectric()
+    k = (epsilon - 1) / (2 * epsilon + 1) / cutoff**3
+    c = 3 * epsilon / (2 * epsilon + 1) / cutoff
+    charge = nonbonded_parameters(force, np.arange(force.getNumParticles()))[:, 0]
+    energy = -0.5 * c * float((charge**2).sum())
+    positions = setup.complex.positions
+    for n in range(force.getNumExceptions()):
+        i, j, *_ = force.getExceptionParameters(n)
+        r = np.linalg.norm(positions[i] - positions[j])
+        energy += charge[i] * charge[j] * (k * r * r - c)
+    return float(COULOMB * energy)
 
 
 def energies(folder: ComplexFolder, settings: MDSettings) -> dict[str, Any]:

@@ -32,9 +32,14 @@ from result_files import save
 HERE = Path(__file__).parent
 
 
+def snapshots_for(settings: HybridSettings, count: int) -> int:
+    """Snapshots of a run with at least `count` jumps; more only to complete jumps in a row."""
+    return settings.before + -(-count // settings.jumps) * (settings.jumps + settings.strides)
+
+
 def simulated(folder: Path, file: str, settings: HybridSettings, count: int, work: Path) -> Path:
-    """A run with so many jumps, made now or found: its folder."""
-    model, total = load_model(file), settings.snapshots_for(count)
+    """Folder of a run with `count` jumps, which is simulated if it is not there yet."""
+    model, total = load_model(file), snapshots_for(settings, count)
     output = work / f"{ComplexFolder.open(folder).name}-{model.card.name}"
     if not (output / RECORD).is_file():
         time_ps = total * model.card.interval_ps

@@ -117,12 +117,6 @@ class OUProcess:
         moved = np.einsum("dm,mk,sk->sd", self.modes, self.state, decay, optimize=True)
         return self.centre + moved.reshape(len(decay), -1, 3)
 
-    def covariance_matrix(self) -> Array:
-        """Covariance (3n, 3n) in Å² at the present for the mean square scale."""
-        total = self.covariance.sum((1, 2)) * self.scale
-        matrix: Array = (self.modes * total) @ self.modes.T
-        return matrix
-
     def scales(self, replicas: int, generator: np.random.Generator, typical: bool = False) -> Array:
         """Scales s (R,), one for each replica; `typical`: the typical one for all."""
         if typical or not np.isfinite(self.freedom):

@@ -149,10 +149,6 @@ class HybridSettings:
         place = number - 1 - self.before
         return place >= 0 and place % (self.jumps + self.strides) < self.jumps
 
-    def snapshots_for(self, count: int) -> int:
-        """Snapshots of a run with so many jumps, or a few more where they come in a row."""
-        return self.before + -(-count // self.jumps) * (self.jumps + self.strides)
-
 
 def read_hybrid(path: str | Path) -> HybridSettings:
     """Read and check a settings file.

@@ -24,6 +24,8 @@ from .settings import MDSettings
 TOPOLOGY, ENERGIES, RECORD = "topology.pdb", "energies.csv", "run.yaml"
 COLUMNS = ("time_ps", "potential_kj_mol", "kinetic_kj_mol", "temperature_k", "volume_nm3")
 """Of energies.csv; the last one where there is a box."""
+START, PACKED_SYSTEM = "start.pdb.gz", "system.xml.gz"
+"""Files of a run in a reference set, which replace topology.pdb and system.xml."""
 
 
 @dataclass(frozen=True)

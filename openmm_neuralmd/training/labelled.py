@@ -12,13 +12,12 @@ from openmm import app, unit
 from scipy.spatial.transform import Rotation
 
 from ..errors import InputError, one_line
-from ..md.compact import PACKED_SYSTEM, START
 from ..md.folder import SYSTEM
 from ..md.interaction import dielectric_of
 from ..md.labels import KEYS
 from ..md.ligand_terms import ligand_terms
 from ..md.minimise import make_context
-from ..md.outcome import TOPOLOGY
+from ..md.outcome import PACKED_SYSTEM, START, TOPOLOGY
 from ..md.records import LABELS
 from ..structure.complex import Complex
 from ..units import to_angstrom, to_nm

@@ -11,6 +11,7 @@ from rdkit.Chem import AllChem
 
 from openmm_neuralmd.bindingnet.chemistry import LigandChemistry, ligand_chemistry
 from openmm_neuralmd.bindingnet.pocket import PocketAtoms, pocket_atoms
+from openmm_neuralmd.dynamics.ou_process import OUProcess
 
 SMILES = "OC[C@H](N)C(=O)Nc1ccc(CC#N)cc1"
 RESIDUES = ("SER", "ASP", "LYS", "PHE", "LEU", "HIS")
@@ -22,6 +23,12 @@ ATOMS = {
     "LEU": "N CA C O CB CG CD1 CD2",
     "HIS": "N CA C O CB CG ND1 CD2 CE1 NE2",
 }
+
+
+def covariance_matrix(process: OUProcess) -> np.ndarray:
+    """Covariance (3n, 3n) in Å² at the present, for the mean square scale."""
+    total = process.covariance.sum((1, 2)) * process.scale
+    return (process.modes * total) @ process.modes.T
 
 
 @cache

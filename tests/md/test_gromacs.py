@@ -20,17 +20,12 @@ import yaml
 from openmm import app, unit
 from typer.testing import CliRunner
 
+from gromacs import reaction_field_of_excluded_pairs
 from openmm_neuralmd.cli import app as cli
 from openmm_neuralmd.errors import InputError, NeuralMDError, ProgramError, SimulationError
 from openmm_neuralmd.md.folder import ComplexFolder
 from openmm_neuralmd.md.gromacs.box import reduced, relax_box
-from openmm_neuralmd.md.gromacs.energies import (
-    COULOMB_GROMACS,
-    TERMS,
-    gromacs_terms,
-    openmm_terms,
-    reaction_field_of_excluded_pairs,
-)
+from openmm_neuralmd.md.gromacs.energies import TERMS, gromacs_terms, openmm_terms
 from openmm_neuralmd.md.gromacs.production import run_gromacs
 from openmm_neuralmd.md.gromacs.program import Gmx, find_gmx, reason
 from openmm_neuralmd.md.gromacs.topology import export, held_atoms
@@ -45,6 +40,8 @@ from openmm_neuralmd.trajectory.snapshots import read_snapshots
 from reference_cases import INPCRD, PRMTOP, kill_when, small_water_box
 
 pytestmark = pytest.mark.gromacs
+COULOMB_GROMACS = 138.935458
+"""1/(4πε₀) in kJ mol⁻¹ nm e⁻² of GROMACS 2022; OpenMM uses 138.935456 (CODATA 2018)."""
 SHORT = {"equilibration_ps": 2.0, "interval_ps": 0.1, "platform": "CPU"}
 POCKET = MDSettings(
     mode="pocket",

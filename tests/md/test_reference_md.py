@@ -18,9 +18,9 @@ from scipy.spatial import cKDTree
 from typer.testing import CliRunner
 
 from cli_files import SETTINGS
+from compact import compact
 from openmm_neuralmd.cli import app as cli
 from openmm_neuralmd.errors import InputError, SimulationError
-from openmm_neuralmd.md.compact import compact
 from openmm_neuralmd.md.equilibration import relax_box
 from openmm_neuralmd.md.field import running_system
 from openmm_neuralmd.md.folder import ComplexFolder

@@ -17,6 +17,7 @@ from efficiency import (
     hmc_chain,
     md_chain,
 )
+from jumps import snapshots_for
 from openmm_neuralmd.hybrid.hmc import NeuralMDHMCMove
 from openmm_neuralmd.hybrid.jumped import Jump
 from openmm_neuralmd.hybrid.sdf import pose_blocks, read_poses
@@ -126,6 +127,6 @@ def test_poses_are_written_with_their_fate_and_read_back(tmp_path: Path) -> None
 def test_a_run_with_so_many_jumps_has_so_many_snapshots() -> None:
     for before, jumps, strides, count in ((4, 1, 1, 50), (2, 3, 2, 7), (0, 2, 0, 4)):
         settings = HybridSettings(before=before, jumps=jumps, strides=strides)
-        total = settings.snapshots_for(count)
+        total = snapshots_for(settings, count)
         made = sum(settings.jumps_at(n) for n in range(1, total + 1))
         assert count <= made < count + jumps

@@ -17,7 +17,7 @@ from typing import Any
 
 import yaml
 
-from openmm_neuralmd.md.compact import compact
+from compact import compact
 from openmm_neuralmd.utils.files import complete
 
 HERE = Path(__file__).parent

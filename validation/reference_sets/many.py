@@ -27,7 +27,6 @@ os.environ.setdefault("OPENMM_CPU_THREADS", "1")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 from many_statistics import pack
-
 from openmm_neuralmd.errors import InputError, NeuralMDError
 from openmm_neuralmd.md.folder import ComplexFolder
 from openmm_neuralmd.md.gromacs.production import run_gromacs

@@ -31,7 +31,7 @@ import yaml
 from openmm import app, unit
 from scipy.spatial import cKDTree
 
-from openmm_neuralmd.md.compact import motion
+from compact import motion
 from openmm_neuralmd.md.selection import part_of_topology
 from openmm_neuralmd.structure.complex import Complex
 from openmm_neuralmd.trajectory.snapshots import Snapshots, read_snapshots

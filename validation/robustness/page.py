@@ -21,7 +21,8 @@ HEAD = """# Reliability
 `python validation/robustness/fuzz.py` takes valid files of every kind that the package reads,
 changes bytes, numbers, words and lines in them, and opens them as the package does. A case passes
 if it ends with a possible value or with one line of a `NeuralMDError`. It fails if it ends with
-another exception, a crash, more than {seconds} s of CPU time, more than {gigabytes:g} GB, or an impossible value.
+another exception, a crash, more than {seconds} s of CPU time, more than {gigabytes:g} GB, or an
+impossible value.
 
 **{cases:,} cases, {failures:,} failures.**
 

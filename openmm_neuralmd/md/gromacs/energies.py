@@ -7,20 +7,16 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 import openmm
-from openmm import unit
 
 from ..folder import potential_energy
-from ..interaction import COULOMB
 from ..modes import Setup
-from ..subsystem import nonbonded_force, nonbonded_parameters
+from ..subsystem import nonbonded_force
 from .edr import read_edr
 from .parameters import nonbonded, single_point, written
 from .program import Gmx, find_gmx
 from .topology import GRO, TOP, export
 
 TERMS = ("bond", "angle", "torsion", "lennard_jones", "coulomb")
-COULOMB_GROMACS = 138.935458
-"""1/(4πε₀) in kJ mol⁻¹ nm e⁻² as GROMACS 2022 has it; OpenMM has 138.935456 (CODATA 2018)."""
 
 _OF_GROMACS = {
     "Bond": "bond",
@@ -105,30 +101,6 @@ def openmm_terms(
     both = _energy(system, kinds, positions, box, platform)
     terms["coulomb"] = both - terms["lennard_jones"]
     return terms
-
-
-def reaction_field_of_excluded_pairs(setup: Setup) -> float:
-    """What GROMACS's Coulomb energy has more than OpenMM's where there is a cutoff, in kJ/mol.
-
-    GROMACS counts the reaction field also between excluded pairs and of each atom with itself, and
-    1–4 pairs have a term of their own, in vacuum.  0
-    without a reaction field.
-    """
-    force = nonbonded_force(setup.system)
-    if force.getNonbondedMethod() not in (force.CutoffNonPeriodic, force.CutoffPeriodic):
-        return 0.0
-    cutoff = force.getCutoffDistance().value_in_unit(unit.nanometer)
-    epsilon = force.getReactionFieldDielectric()
-    k = (epsilon - 1) / (2 * epsilon + 1) / cutoff**3
-    c = 3 * epsilon / (2 * epsilon + 1) / cutoff
-    charge = nonbonded_parameters(force, np.arange(force.getNumParticles()))[:, 0]
-    energy = -0.5 * c * float((charge**2).sum())
-    positions = setup.complex.positions
-    for n in range(force.getNumExceptions()):
-        i, j, *_ = force.getExceptionParameters(n)
-        r = np.linalg.norm(positions[i] - positions[j])
-        energy += charge[i] * charge[j] * (k * r * r - c)
-    return float(COULOMB * energy)
 
 
 def extent(positions: np.ndarray) -> float:

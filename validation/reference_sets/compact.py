@@ -1,4 +1,4 @@
-"""A reference run boiled down to what a model learns from: ligand, backbone, labels."""
+"""Reduce a reference run to what models are trained on: ligand, backbone and labels."""
 
 from __future__ import annotations
 
@@ -12,21 +12,20 @@ import numpy as np
 from openmm import app, unit
 from scipy.spatial import cKDTree
 
-from ..analysis.statistics import autocorrelation
-from ..errors import InputError
-from ..structure.complex import Complex
-from ..trajectory.readers import load
-from ..trajectory.snapshots import Snapshots, read_snapshots
-from ..utils.files import complete, sha256
-from ..utils.settings import read_mapping
-from .folder import SYSTEM
-from .labels import KEYS
-from .outcome import RECORD, TOPOLOGY
-from .records import LABELS, open_trajectory
-from .selection import part_of_topology
+from openmm_neuralmd.analysis.statistics import autocorrelation
+from openmm_neuralmd.errors import InputError
+from openmm_neuralmd.md.folder import LIGAND, SYSTEM
+from openmm_neuralmd.md.labels import KEYS
+from openmm_neuralmd.md.outcome import PACKED_SYSTEM, RECORD, START, TOPOLOGY
+from openmm_neuralmd.md.records import LABELS, open_trajectory
+from openmm_neuralmd.md.selection import part_of_topology
+from openmm_neuralmd.structure.complex import Complex
+from openmm_neuralmd.trajectory.readers import load
+from openmm_neuralmd.trajectory.snapshots import Snapshots, read_snapshots
+from openmm_neuralmd.utils.files import complete, sha256
+from openmm_neuralmd.utils.settings import read_mapping
 
-TRAJECTORY, LIGAND, START = "trajectory.xtc", "ligand.sdf", "start.pdb.gz"
-PACKED_SYSTEM = "system.xml.gz"
+TRAJECTORY = "trajectory.xtc"
 LAGS_PS = (1.0, 10.0, 80.0)
 
 
@@ -59,7 +58,7 @@ def compact(run: str | Path, output: str | Path, reach: float = np.inf, labels: 
     reach : float
         nm from the ligand to the CA of a residue that is kept.
     labels : int
-        At most so many labelled snapshots, evenly spaced; 0: all.
+        Maximum number of labelled snapshots, evenly spaced; 0 for all.
 
     Raises
     ------
