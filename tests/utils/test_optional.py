@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import ast
 import json
+import re
 import subprocess
 import sys
+from importlib.metadata import packages_distributions, requires
 from pathlib import Path
 
 import pytest
+
+import openmm_neuralmd
+from openmm_neuralmd.examples import predict_example
 
 HIDDEN = (
     "acpype",
@@ -60,9 +66,50 @@ def test_the_light_commands_work(tmp_path: Path) -> None:
         plain("info", "gpcr-ergotamine", folder=tmp_path),
         plain("simulate", "gpcr-ergotamine", *words, folder=tmp_path),
         plain("info", "a.dcd", "--complex", "a.pdb", folder=tmp_path),
+        plain("predict", *predict_example(), "--time", "20ps", "-o", "motion", folder=tmp_path),
     ):
         assert done.returncode == 0, done.stderr
     assert (tmp_path / "a.dcd").stat().st_size > 0
+    assert (tmp_path / "motion" / "report.html").stat().st_size > 0
+    done = plain("doctor", folder=tmp_path)
+    assert done.returncode in (0, 1), done.stderr  # 1: a feature fails, 2: nothing can run
+    assert "Traceback" not in done.stderr
+
+
+def imported(tree: ast.Module) -> set[str]:
+    """First parts of the modules that a file imports when it runs, inside functions too."""
+    names, waiting = set(), [tree]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+            continue
+        if isinstance(node, ast.Import):
+            names |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            names.add((node.module or "").partition(".")[0])
+        waiting += ast.iter_child_nodes(node)
+    return names
+
+
+def distribution(name: str) -> str:
+    """Name of a distribution as `pip` compares it, without its version."""
+    return re.split(r"[<>=!~;\[ ]", name)[0].lower().replace("_", "-")
+
+
+def test_what_is_imported_directly_is_a_requirement() -> None:
+    """Other third-party libraries are imported by `optional_import`, which names their extra."""
+    lines = requires("openmm_neuralmd") or []
+    required = {distribution(line) for line in lines if "extra ==" not in line}
+    files = Path(openmm_neuralmd.__file__).parent.rglob("*.py")
+    direct = set().union(*(imported(ast.parse(file.read_text("utf-8"))) for file in files))
+    third_party = direct - set(sys.stdlib_module_names) - {"openmm_neuralmd"}
+    owners = packages_distributions()
+    missing = {
+        name
+        for name in third_party
+        if not {distribution(owner) for owner in owners.get(name, [name])} & required
+    }
+    assert not missing, f"neither required nor optional: {missing}"
 
 
 @pytest.mark.slow
