@@ -56,6 +56,8 @@ TEST = [
     *NOTEBOOKS,
     "pytest>=8.3",
     "pytest-timeout>=2.3",
+    "pytest-xdist>=3.6",  # the tests run on all cores
+    "pytest-cov>=6.0",
     "hypothesis>=6.120",
     "MDAnalysis>=2.9",
     "tables>=3.10",  # HDF5 trajectories written by MDTraj

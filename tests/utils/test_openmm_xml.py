@@ -78,7 +78,9 @@ def test_the_name_cannot_be_hidden() -> None:
 
 
 @pytest.mark.parametrize(
-    "value", [plain_system(), openmm.LangevinMiddleIntegrator(300, 1, 0.002)], ids=str
+    "value",
+    [plain_system(), openmm.LangevinMiddleIntegrator(300, 1, 0.002)],
+    ids=["System", "Integrator"],
 )
 def test_data_comes_through_unchanged(value) -> None:
     text = openmm.XmlSerializer.serialize(value)

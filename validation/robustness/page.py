@@ -6,6 +6,7 @@ python validation/robustness/page.py
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +64,18 @@ fault the same command must complete. 'Had ended': the signal came too late.
 
 The tests do this with two commands (`tests/validation/test_faults.py`).
 """
+LONG_RUNS = """
+## Long runs
+
+`python validation/robustness/long_run.py` lets one process work for a long time and takes its
+resident memory and the CPU time along the way. The first tenth is the warm-up. After it memory may
+grow by less than {growth:.0%}, and a snapshot at the end may not take more than {slowing:.0%} more CPU
+time than one after the warm-up.
+
+| command | snapshots | hours | memory after the warm-up and at the end, MB | slower by | verdict |
+| --- | --- | --- | --- | --- | --- |
+{rows}
+"""
 REPORTS = """
 ## Reports of other programs' users
 
@@ -79,17 +92,9 @@ The tests run all of them (`tests/validation/test_reports.py`).
 
 
 def render() -> None:
-    """Write the page."""
-    text = files(json.loads((RESULTS / "fuzz.json").read_text()))
-    record = RESULTS / "kills.json"
-    if record.is_file():
-        text += kills(json.loads(record.read_text()))
-    record = RESULTS / "faults.json"
-    if record.is_file():
-        text += faults(json.loads(record.read_text()))
-    record = RESULTS / "reports.json"
-    if record.is_file():
-        text += reports(json.loads(record.read_text()))
+    """Write the page: a section for each record that exists."""
+    records = ((RESULTS / f"{name}.json", section) for name, section in SECTIONS.items())
+    text = "".join(section(json.loads(file.read_text())) for file, section in records if file.is_file())
     PAGE.write_text(text, encoding="utf-8")
 
 
@@ -143,6 +148,17 @@ def faults(content: dict[str, Any]) -> str:
     )
 
 
+def long_runs(content: dict[str, Any]) -> str:
+    """Commands, how long they ran, memory and speed."""
+    limits = content["limits"]
+    rows = [
+        f"| `{name}` | {one['snapshots']:,} | {one['hours']:.1f} | {one['memory_mb'][0]:.0f}, "
+        f"{one['memory_mb'][1]:.0f} | {one['slowing']:.1%} | {'held' if one['holds'] else 'failed'} |"
+        for name, one in content["commands"].items()
+    ]
+    return LONG_RUNS.format(rows="\n".join(rows), **limits)
+
+
 def reports(content: dict[str, Any]) -> str:
     """Conditions that others met, and verdicts."""
     rows = [
@@ -150,6 +166,16 @@ def reports(content: dict[str, Any]) -> str:
         for one in content["reports"]
     ]
     return REPORTS.format(rows="\n".join(rows))
+
+
+SECTIONS: dict[str, Callable[[dict[str, Any]], str]] = {
+    "fuzz": files,
+    "kills": kills,
+    "faults": faults,
+    "long_run": long_runs,
+    "reports": reports,
+}
+"""The page's sections in order, by the name of their record."""
 
 
 if __name__ == "__main__":
