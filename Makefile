@@ -4,7 +4,7 @@ BIN := .venv/bin
 READY := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint format docs validate bench gpu lock clean
+.PHONY: help install demo test coverage lint format docs validate bench gpu lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -22,8 +22,15 @@ $(READY): requirements.txt setup.py plugins/openmm-ml/pyproject.toml
 demo: $(READY) ## a ligand in motion, from one structure: demo/trajectory.dcd and demo/report.html
 	$(BIN)/python examples/demo.py
 
-test: $(READY) ## all tests
-	$(BIN)/python -m pytest
+# One thread each: tests share the cores among them, and each of them is small.
+PYTEST ?=
+RUN_TESTS = OMP_NUM_THREADS=1 OPENMM_CPU_THREADS=1 $(BIN)/python -m pytest -n logical --maxprocesses 4 --dist worksteal
+
+test: $(READY) ## all tests, on up to four cores
+	$(RUN_TESTS) $(PYTEST)
+
+coverage: $(READY) ## all tests, and which lines and branches they reach
+	$(RUN_TESTS) --cov --cov-report=term $(PYTEST)
 
 lint: $(READY) ## style, format and types
 	$(BIN)/ruff check .
