@@ -38,18 +38,18 @@ def ended(child: int) -> int:
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
-def killed(child: int, after: float) -> bool:
-    """Kill a fork after a time; False where it had ended before."""
-    deadline = time.monotonic() + after
-    while time.monotonic() < deadline:
+def killed(child: int, after: float) -> float | None:
+    """Kill a fork after a time; how long it took where it had ended before."""
+    began = time.monotonic()
+    while time.monotonic() < began + after:
         if os.waitpid(child, os.WNOHANG)[0]:
-            return False
+            return time.monotonic() - began
         time.sleep(0.002)
     os.kill(child, signal.SIGKILL)
     os.waitpid(child, 0)
     with contextlib.suppress(ProcessLookupError):  # workers of a campaign, killed as its job is
         os.killpg(child, signal.SIGKILL)
-    return True
+    return None
 
 
 def contents(target: Target, place: Path) -> dict[str, Any]:
@@ -81,7 +81,10 @@ def attack(name: str, kills: int, seed: int = 0) -> dict[str, Any]:
             while spent < kills and not end:
                 late = chance.random() < 0.5
                 after = length * (chance.uniform(0.9, 1.05) if late else chance.uniform(0.0, 1.0))
-                end = not killed(begin(target.arguments(place)), after)
+                fresh = not any(place.iterdir())
+                took = killed(begin(target.arguments(place)), after)
+                end = took is not None
+                length = took if took and fresh else length  # the machine may be less busy now
                 spent += not end
                 failures += wrong(contents(target, place), expected, f"after kill {spent}")
             end = end or len(contents(target, place)) == len(expected)  # killed after its last file

@@ -94,7 +94,9 @@ The tests run all of them (`tests/validation/test_reports.py`).
 def render() -> None:
     """Write the page: a section for each record that exists."""
     records = ((RESULTS / f"{name}.json", section) for name, section in SECTIONS.items())
-    text = "".join(section(json.loads(file.read_text())) for file, section in records if file.is_file())
+    text = "".join(
+        section(json.loads(file.read_text())) for file, section in records if file.is_file()
+    )
     PAGE.write_text(text, encoding="utf-8")
 
 
