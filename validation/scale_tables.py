@@ -79,7 +79,8 @@ def scheduler(content: dict[str, Any]) -> str:
     return (
         f"{result['tasks']:,} tasks that do nothing, two workers on this machine: "
         f"{_range(result['ms_per_task'])} ms a task, {rounded(result['kb_per_future'])} kB for "
-        "each that waits. Memory of the process with client and scheduler, MB:\n\n"
+        f"each that waits, {rounded(result['kb_per_task_kept'])} kB for each that is done. "
+        "Memory of the process with client and scheduler, MB:\n\n"
         f"{table(names, [[f'{value:.0f}' for value in memory]])}"
     )
 

@@ -7,15 +7,24 @@ NEURALMD_GPU_PLATFORM=CUDA the same tests run on a GPU.
 
 from __future__ import annotations
 
+import csv
 import os
+from pathlib import Path
 
+import mdtraj
 import numpy as np
 import openmm
 import pytest
+import yaml
 from openmm import unit
 
 from mm_models import INTERVAL, bare_system, make_known, make_model
 from openmm_neuralmd.errors import InputError, NeuralMDError
+from openmm_neuralmd.hybrid.run import run_hybrid
+from openmm_neuralmd.hybrid.settings import HybridSettings, JumpSettings
+from openmm_neuralmd.md.settings import MDSettings
+from openmm_neuralmd.model import Model
+from openmm_neuralmd.prepare.imports import import_amber
 from openmm_neuralmd.simulation.fixed_point import RESOLUTION
 from openmm_neuralmd.simulation.force import NeuralMDForce
 from openmm_neuralmd.simulation.integrator import NeuralMDIntegrator
@@ -28,6 +37,7 @@ from platform_checks.feature import CPU, REFERENCE, Place, gpu_places
 from platform_checks.learned import LEARNED, lysozyme, receptor, started, virtual_sites
 from platform_checks.mixed import MIXED
 from platform_checks.surroundings import SURROUNDINGS
+from reference_cases import INPCRD, PRMTOP
 
 GPU = os.environ.get("NEURALMD_GPU_PLATFORM", OPENCL)
 FEATURES = {**LEARNED, **ENSEMBLE, **SURROUNDINGS, **MIXED}
@@ -150,6 +160,56 @@ def test_noise_of_the_sde_has_its_size(gpu: str) -> None:
         spreads.append(np.std(drawn, axis=0))
     ratio = spreads[1] / spreads[0]
     assert np.abs(np.log(ratio)).max() < 4.5 / 300**0.5 and spreads[0].min() > 0
+
+
+@pytest.mark.slow
+@pytest.mark.opencl
+def test_a_whole_hybrid_run_is_as_on_the_cpu(gpu: str, tmp_path: Path) -> None:
+    """MD draws other noise on each platform: all that noise does not touch has to be the same."""
+    folder = import_amber(PRMTOP, INPCRD, tmp_path / "complex")
+    model = make_model(seed=1)
+    for parameter in model.dynamics.network.head.parameters():
+        parameter.data.mul_(1e-6)  # a model that hardly moves the ligand: its jump is kept
+    card = model.card.model_copy(update={"interval_ps": 0.2})
+    file = tmp_path / "calm.safetensors"
+    Model(model.dynamics, card).save(file)
+    runs = {}
+    for place in (CPU, MIXED):
+        md = MDSettings(
+            mode="pocket",
+            equilibration_ps=0.1,
+            platform=place.platform,
+            properties=place.properties,
+            seed=3,
+        )
+        jump = JumpSettings(relax_ps=0.1, iterations=50)
+        settings = HybridSettings(before=1, md=md, jump=jump)
+        output = tmp_path / place.platform
+        runs[place] = run_hybrid(file, folder.path, output, 0.4, settings=settings)
+    for place, run in runs.items():
+        record = yaml.safe_load((run.path / "run.yaml").read_text())
+        assert record["platform"]["name"] == place.platform
+        assert run.kinds == {"md": 1, "jump": 1}
+    ours, theirs = (
+        mdtraj.load(str(runs[place].trajectory), top=str(runs[place].topology))
+        for place in (MIXED, CPU)
+    )
+    moved = np.abs(theirs.xyz - theirs.xyz[0]).max((0, 2)) > 0
+    assert moved.any() and not moved.all()
+    np.testing.assert_array_equal(ours.xyz[:, ~moved], theirs.xyz[:, ~moved])
+    bonds = [
+        [a.index, b.index]
+        for a, b in ours.topology.bonds
+        if "H" in (a.element.symbol, b.element.symbol)
+    ]
+    lengths = [mdtraj.compute_distances(t, bonds, periodic=False) for t in (ours, theirs)]
+    np.testing.assert_allclose(lengths[0], lengths[1], atol=0.03)  # nm; noise is 0.005
+    np.testing.assert_allclose(lengths[0].mean(), lengths[1].mean(), atol=5e-4)
+    energies = [
+        [float(row["potential_kj_mol"]) for row in csv.DictReader(run.log.open())]
+        for run in runs.values()
+    ]
+    np.testing.assert_allclose(energies[0], energies[1], rtol=0.15)
 
 
 def test_torchforce_on_opencl_is_refused_in_one_line(t4l) -> None:
