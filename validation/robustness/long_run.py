@@ -56,7 +56,7 @@ def verdict(memory: np.ndarray, seconds: np.ndarray) -> dict[str, Any]:
     memory : (n,) float64
         MB along the run, evenly.
     seconds : (n,) float64
-        CPU time since the begin at the same places; wall time would show what else the machine does.
+        CPU time since the begin at the same places; wall time would show other programs too.
     """
     tenth = max(len(memory) // 10, 1)
     growth = memory[-tenth:].mean() / memory[tenth : 2 * tenth].mean() - 1

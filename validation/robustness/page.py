@@ -69,8 +69,8 @@ LONG_RUNS = """
 
 `python validation/robustness/long_run.py` lets one process work for a long time and takes its
 resident memory and the CPU time along the way. The first tenth is the warm-up. After it memory may
-grow by less than {growth:.0%}, and a snapshot at the end may not take more than {slowing:.0%} more CPU
-time than one after the warm-up.
+grow by less than {growth:.0%}, and a snapshot at the end may not take more than {slowing:.0%} more
+CPU time than one after the warm-up.
 
 | command | snapshots | hours | memory after the warm-up and at the end, MB | slower by | verdict |
 | --- | --- | --- | --- | --- | --- |
@@ -155,7 +155,8 @@ def long_runs(content: dict[str, Any]) -> str:
     limits = content["limits"]
     rows = [
         f"| `{name}` | {one['snapshots']:,} | {one['hours']:.1f} | {one['memory_mb'][0]:.0f}, "
-        f"{one['memory_mb'][1]:.0f} | {one['slowing']:.1%} | {'held' if one['holds'] else 'failed'} |"
+        f"{one['memory_mb'][1]:.0f} | {one['slowing']:.1%} | "
+        f"{'held' if one['holds'] else 'failed'} |"
         for name, one in content["commands"].items()
     ]
     return LONG_RUNS.format(rows="\n".join(rows), **limits)
