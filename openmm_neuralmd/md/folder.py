@@ -284,7 +284,15 @@ def _check_topology(pdb: Path, topology: app.Topology) -> None:
 
 
 def _identity(topology: app.Topology) -> tuple[list[str | None], set[frozenset[int]]]:
-    """Elements, and bonds between atoms; Amber bonds virtual sites too, which PDB cannot say."""
+    """Elements, and bonds between atoms as a PDB file can say them.
+
+    Amber bonds virtual sites too, and the third edge of a rigid water may be listed as a bond of
+    two hydrogens.
+    """
     elements = [a.element.symbol if a.element is not None else None for a in topology.atoms()]
-    bonds = {frozenset((a.index, b.index)) for a, b in topology.bonds() if a.element and b.element}
+    bonds = {
+        frozenset((a.index, b.index))
+        for a, b in topology.bonds()
+        if a.element and b.element and (a.element, b.element) != (app.element.hydrogen,) * 2
+    }
     return elements, bonds

@@ -12,16 +12,19 @@ from openmm.app.topology import Atom, Residue
 from scipy.spatial import cKDTree
 
 from ..errors import shown
-from ..structure.readers import PROTONATION
-from ..structure.residues import describe
+from ..structure.residues import PROTONATION, describe
 from ..units import nanometers
 
 _SAME_PLACE = 0.08  # nm, nearer than any bond
-STANDARD_OF = ("HIS", "ASP", "GLU", "LYS", "CYS")
-"""What OpenMM's readers make of the names in `PROTONATION`."""
+_STANDARD = {"HI": "HIS", "HS": "HIS", "AS": "ASP", "GL": "GLU", "LY": "LYS", "CY": "CYS"}
 
 Note = Callable[[str], None]
 """Takes one line about what was done."""
+
+
+def standard_name(name: str) -> str:
+    """The amino acid of a name that says its protonation; OpenMM's readers know some of them."""
+    return _STANDARD[name[:2]] if name in PROTONATION else name
 
 
 def add_hydrogens(
@@ -55,7 +58,7 @@ def add_hydrogens(
         variant = _variant(residue, parent)
         name = protonation.get(place)
         bare = not any(a.element is not None and a.element.symbol == "H" for a in residue.atoms())
-        if name is not None and bare and residue.name in STANDARD_OF:
+        if name is not None and bare and residue.name in _STANDARD.values():
             variant = PROTONATION[name]
             obeyed.append(f"{name} {place}")
         variants.append(variant)
@@ -88,7 +91,7 @@ def _leave_misplaced(modeller: app.Modeller, parent: dict[Atom, Atom], note: Not
         if _is_hydrogen(atom)
         and atom.residue.name in _HYDROGEN_NAMES
         and atom.name not in _HYDROGEN_NAMES[atom.residue.name]
-        and (atom.residue.name not in STANDARD_OF or _name_of(parent, atom) == "N")
+        and (atom.residue.name not in _STANDARD.values() or _name_of(parent, atom) == "N")
     }
     if overlapping:
         note(f"hydrogens that overlap, added anew: {len(overlapping)}")

@@ -19,7 +19,7 @@ from ..md.folder import ComplexFolder, write_folder
 from ..structure.complex import Complex
 from ..structure.readers import existing, read_structure
 from ..structure.residues import selection_of
-from ..utils.files import sha256
+from ..utils.files import in_utf8, sha256
 from ..utils.openmm_xml import deserialize
 from ..utils.resume import check_free
 from .perception import ligand_molecule
@@ -109,7 +109,8 @@ def import_amber(
 
     def build() -> openmm.System:
         box = structure.topology.getPeriodicBoxVectors()
-        source = app.AmberPrmtopFile(str(prmtop), periodicBoxVectors=box)
+        with in_utf8(prmtop) as readable:
+            source = app.AmberPrmtopFile(str(readable), periodicBoxVectors=box)
         cutoff = _cutoff(box)
         return source.createSystem(constraints=app.HBonds, flexibleConstraints=True, **cutoff)
 
@@ -159,7 +160,8 @@ def import_gromacs(
 
     def read() -> app.GromacsTopFile:
         extra = {"includeDir": str(include)} if include is not None else {}
-        return app.GromacsTopFile(str(top), periodicBoxVectors=box, **extra)
+        with in_utf8(top) as readable:
+            return app.GromacsTopFile(str(readable), periodicBoxVectors=box, **extra)
 
     source = _built(top, read)
     _same_count(top, source.topology.getNumAtoms(), gro, len(positions))
@@ -218,7 +220,8 @@ def import_openmm(
 def _read_gro(gro: Path) -> tuple[np.ndarray, Any]:
     """Positions (N, 3) in nm, and the box or None."""
     try:
-        frame = app.GromacsGroFile(str(gro))
+        with in_utf8(gro) as readable:
+            frame = app.GromacsGroFile(str(readable))
         positions = np.array(frame.getPositions(asNumpy=True).value_in_unit(unit.nanometer))
         return positions, _real_box(frame.getPeriodicBoxVectors())
     except Exception as error:  # a damaged line raises whatever it leads to

@@ -27,7 +27,7 @@ from ..structure.residues import (
 )
 from ..utils.platforms import choose_platform
 from .forcefield import bond_modified_residues, parametrised_residues
-from .hydrogens import Note, add_hydrogens
+from .hydrogens import Note, add_hydrogens, standard_name
 
 METALS = frozenset(
     "Li Be Mg Al Ca Sc Ti V Cr Mn Fe Co Ni Cu Zn Ga Sr Y Zr Mo Ru Rh Pd Ag Cd Ba La Ce Sm Eu Gd "
@@ -91,6 +91,8 @@ def complete_protein(
     modeller = app.Modeller(structure.topology, structure.positions * unit.nanometer)
     _sort_out(modeller, ligand, options, note)
     _uncap(modeller, note)
+    for residue in modeller.topology.residues():
+        residue.name = standard_name(residue.name)
     _name_water(modeller.topology)
     _refuse_metals(modeller, ligand, name)
     platform = choose_platform(options.platform)

@@ -8,12 +8,11 @@ import numpy as np
 from openmm import app, unit
 from openmm.app.topology import Residue
 
+from .cell import SMALLEST_BOX
 from .imaging import make_whole, minimum_image, spanning_tree
 from .ligand import find_ligand
 from .readers import Structure
 from .residues import Backbone, find_backbone
-
-SMALLEST_BOX = 1.0  # nm; a shorter vector is a placeholder such as CRYST1 1 1 1
 
 
 @dataclass(frozen=True, eq=False)

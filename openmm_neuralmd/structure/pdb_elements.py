@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections import Counter
+from collections.abc import Iterable
 
 from openmm.app import element
 
@@ -36,15 +37,26 @@ def without_unknown_atoms(lines: list[str], file: str) -> list[str]:
     ]
     if not any(unknown):
         return lines
-    places = Counter(
-        f"{line[17:20].strip()} {line[21:22].strip()}:{line[22:27].strip()}"
-        for line, leave in zip(lines, unknown, strict=True)
-        if leave
-    )
-    warnings.warn(
-        f"{file}: atoms of unknown element left out: {shown(places)}", ElementWarning, stacklevel=2
+    warn_of_unknown_atoms(
+        (
+            f"{line[17:20].strip()} {line[21:22].strip()}:{line[22:27].strip()}"
+            for line, leave in zip(lines, unknown, strict=True)
+            if leave
+        ),
+        file,
     )
     return [line for line, leave in zip(lines, unknown, strict=True) if not leave]
+
+
+def warn_of_unknown_atoms(places: Iterable[str], file: str) -> None:
+    """Say which residues ('UNX A:900') have lost atoms; nothing where there are none."""
+    each = Counter(places)
+    if each:
+        warnings.warn(
+            f"{file}: atoms of unknown element left out: {shown(each)}",
+            ElementWarning,
+            stacklevel=3,
+        )
 
 
 def with_elements(lines: list[str], file: str) -> list[str]:

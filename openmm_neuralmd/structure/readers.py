@@ -7,6 +7,7 @@ import shlex
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -14,38 +15,19 @@ import numpy as np
 from openmm import app, unit
 
 from ..errors import InputError, NeuralMDError, one_line
-from ..utils.files import unpacked
-from .alternates import (
-    alternate_atoms,
-    choose,
-    mmcif_location,
-    pdb_location,
-)
+from ..utils.files import in_utf8, unpacked
+from .alternates import alternate_atoms, choose, pdb_location
+from .cell import is_cell, leave_out_tight_cell
+from .mmcif import read_mmcif
 from .pdb_elements import is_atom, with_elements, without_unknown_atoms
 from .pdb_serials import with_readable_serials
+from .residues import PROTONATION
 
 _FARTHEST = 1e5  # nm
 _PDB = {".pdb", ".ent"}
 _MMCIF = {".cif", ".mmcif", ".pdbx"}
 _AMBER = {".prmtop", ".parm7"}
 _GROMACS = {".gro", ".g96", ".tpr"}
-
-
-PROTONATION = {
-    "HID": "HID",
-    "HIE": "HIE",
-    "HIP": "HIP",
-    "HSD": "HID",
-    "HSE": "HIE",
-    "HSP": "HIP",
-    "ASH": "ASH",
-    "ASPP": "ASH",
-    "GLH": "GLH",
-    "GLUP": "GLH",
-    "LYN": "LYN",
-    "CYM": "CYX",
-}
-"""Names of Amber and CHARMM that say the protonation, to OpenMM's variants."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -135,6 +117,7 @@ def _parse(path: Path, reader: Callable[[Path], Structure]) -> Structure:
         raise InputError(f"cannot read {path.name}: it has no atoms")
     if (np.abs(structure.positions) > _FARTHEST).any():
         raise InputError(f"cannot read {path.name}: an atom is more than 100 µm from the origin")
+    leave_out_tight_cell(structure.topology, path.name)
     return structure
 
 
@@ -148,7 +131,7 @@ def _read_pdb(path: Path) -> Structure:
         if location is None or location.label == chosen[location.residue]
     ]
     selected = with_elements(without_unknown_atoms(selected, path.name), path.name)
-    selected = with_readable_serials(selected)
+    selected = with_readable_serials(_with_true_cell(selected, path.name))
     _refuse_duplicates(path, selected)
     pdb = app.PDBFile(io.StringIO("".join(selected)))
     named = {
@@ -156,6 +139,16 @@ def _read_pdb(path: Path) -> Structure:
     }
     protonation = {place: name for place, name in named.items() if name in PROTONATION}
     return Structure(pdb.topology, _nm(pdb.positions), alternate_atoms(locations), protonation)
+
+
+def _with_true_cell(lines: list[str], file: str) -> list[str]:
+    """The lines without a CRYST1 record that says no unit cell."""
+    ends = (6, 15, 24, 33, 40, 47, 54)
+    return [
+        line
+        for line in lines
+        if not line.startswith("CRYST1") or is_cell([line[a:b] for a, b in pairwise(ends)], file)
+    ]
 
 
 def atom_lines(lines: Iterable[str]) -> list[str]:
@@ -192,28 +185,8 @@ def _first_model(lines: list[str]) -> list[str]:
 
 
 def _read_mmcif(path: Path) -> Structure:
-    from openmm.app.internal.pdbx.reader.PdbxReader import PdbxReader
-    from openmm.app.internal.pdbx.writer.PdbxWriter import PdbxWriter
-
-    blocks: list = []
-    with path.open() as file:
-        PdbxReader(file).read(blocks)
-    atoms = blocks[0].getObj("atom_site") if blocks else None
-    if atoms is None:
-        raise InputError(f"cannot read {path.name}: it has no _atom_site records")
-    column = {name: i for i, name in enumerate(atoms.getAttributeList())}
-    rows = atoms.getRowList()
-    locations = [mmcif_location(row, column) for row in rows]
-    chosen = choose(path.name, [location for location in locations if location is not None])
-    rows[:] = [
-        row
-        for row, location in zip(rows, locations, strict=True)
-        if location is None or location.label == chosen[location.residue]
-    ]
-    text = io.StringIO()
-    PdbxWriter(text).write(blocks)
-    cif = app.PDBxFile(io.StringIO(text.getvalue()) if chosen else str(path))
-    return Structure(cif.topology, _nm(cif.positions), alternate_atoms(locations))
+    cif, alternates, protonation = read_mmcif(path)
+    return Structure(cif.topology, _nm(cif.positions), alternates, protonation)
 
 
 def _read_amber(path: Path, coordinates: str | Path | None) -> Structure:
@@ -226,7 +199,8 @@ def _read_amber(path: Path, coordinates: str | Path | None) -> Structure:
     else:
         positions, box = _read_inpcrd(source)
     try:
-        topology = app.AmberPrmtopFile(str(path), periodicBoxVectors=box).topology
+        with in_utf8(path) as readable:
+            topology = app.AmberPrmtopFile(str(readable), periodicBoxVectors=box).topology
     except Exception as error:
         raise InputError(f"cannot read {path.name}: {one_line(error)}") from error
     if topology.getNumAtoms() != len(positions):
@@ -239,7 +213,8 @@ def _read_amber(path: Path, coordinates: str | Path | None) -> Structure:
 
 def _read_inpcrd(source: Path) -> tuple[np.ndarray, object]:
     try:
-        inpcrd = app.AmberInpcrdFile(str(source))
+        with in_utf8(source) as readable:
+            inpcrd = app.AmberInpcrdFile(str(readable))
     except Exception as error:
         raise InputError(f"cannot read {source.name}: {one_line(error)}") from error
     return _nm(inpcrd.positions), inpcrd.boxVectors

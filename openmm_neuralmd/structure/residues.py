@@ -35,6 +35,22 @@ _INTERNAL = {name: name for name in AMINO_ACIDS} | {
 PARENT = _INTERNAL | {end + name: _INTERNAL[name] for end in "NC" for name in _INTERNAL}
 """Residue name to amino acid: every name that is an amino acid in one of its protonation states."""
 
+PROTONATION = {
+    "HID": "HID",
+    "HIE": "HIE",
+    "HIP": "HIP",
+    "HSD": "HID",
+    "HSE": "HIE",
+    "HSP": "HIP",
+    "ASH": "ASH",
+    "ASPP": "ASH",
+    "GLH": "GLH",
+    "GLUP": "GLH",
+    "LYN": "LYN",
+    "CYM": "CYX",
+}
+"""Names of Amber and CHARMM that say the protonation, to OpenMM's variants."""
+
 CAPS = frozenset("ACE NME NMA NH2 FOR CT3 NAC".split())
 WATER = frozenset("HOH WAT H2O DOD SOL TIP TIP2 TIP3 TIP4 TIP5 TP3 TP4 SPC SPCE OPC T3P".split())
 IONS = frozenset(

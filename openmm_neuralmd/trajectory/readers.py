@@ -13,8 +13,8 @@ import mdtraj
 import numpy as np
 
 from ..errors import InputError, one_line
+from ..structure.cell import DENSEST, SMALLEST_BOX
 from ..structure.complex import Complex
-from ..structure.parts import SMALLEST_BOX
 from ..structure.readers import existing
 from .dcd import DCDHeader, read_dcd_header
 from .hdf5 import SUFFIXES as _HDF5
@@ -28,7 +28,6 @@ STAMPED = (".xtc", ".trr", ".nc", ".netcdf", ".ncdf")
 SUFFIXES = (".dcd", *STAMPED, *_HDF5)
 """Formats that are read: what MDTraj's other readers do with a damaged file is not known."""
 
-_DENSEST = 250.0  # atoms per nm³; water has 100, and no cell can be smaller than its molecules
 _WIDEST = 1e4  # nm
 _DAMAGE = (ImportError, OSError, RuntimeError, ValueError, LookupError, TypeError, MemoryError)
 
@@ -269,7 +268,7 @@ def usable_boxes(vectors: np.ndarray | None, atoms: int, name: str) -> np.ndarra
         if lengths.min() < SMALLEST_BOX:
             return None
         volumes = np.abs(np.linalg.det(vectors))
-        if lengths.max() < _WIDEST and volumes.min() * _DENSEST > atoms:
+        if lengths.max() < _WIDEST and volumes.min() * DENSEST > atoms:
             return vectors
     warnings.warn(
         f"{name}: its unit cell is no cell of {atoms} atoms; read without a box",

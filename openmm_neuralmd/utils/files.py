@@ -12,6 +12,7 @@ import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 
@@ -42,6 +43,28 @@ def read_text(path: str | Path) -> str:
         return content.decode("utf-8")
     except UnicodeDecodeError:
         return content.decode("latin-1")
+
+
+@contextmanager
+def in_utf8(path: str | Path) -> Iterator[Path]:
+    """The file, or for a reader that takes UTF-8 alone a temporary copy of one in Latin-1.
+
+    Beside the copy are links to the files beside the original, which it may include.
+    """
+    path = Path(path)
+    content = path.read_bytes()
+    try:
+        content.decode("utf-8")
+    except UnicodeDecodeError:
+        with TemporaryDirectory() as folder:
+            copy = Path(folder) / path.name
+            copy.write_text(content.decode("latin-1"), encoding="utf-8", newline="")
+            for other in path.resolve().parent.iterdir():
+                if other.name != path.name:
+                    (copy.parent / other.name).symlink_to(other)
+            yield copy
+        return
+    yield path
 
 
 def sha256(path: str | Path) -> str:

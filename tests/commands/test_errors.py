@@ -724,6 +724,19 @@ def _(b: Bench) -> object:
     return None
 
 
+CRYST1 = "CRYST1{0:>9s}{0:>9s}{0:>9s}  90.00  90.00  90.00 P 1           1"
+
+
+@case("no-cell")
+def _(b: Bench) -> object:
+    return b.read([CRYST1.format("nan"), *b.pdb])
+
+
+@case("tight-cell")
+def _(b: Bench) -> object:
+    return b.read([CRYST1.format("15.000"), *b.pdb])
+
+
 @case("absurd-cell")
 def _(b: Bench) -> object:
     topology = mdtraj.Topology.from_openmm(b.t4l.topology)

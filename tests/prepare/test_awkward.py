@@ -9,21 +9,29 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import openmmtools
+import parmed
 import pytest
 from openmm import app, unit
 
 from openmm_neuralmd.examples import example_complex
 from openmm_neuralmd.md.folder import potential_energy
 from openmm_neuralmd.prepare.chemistry import read_ligand
-from openmm_neuralmd.prepare.imports import import_amber
+from openmm_neuralmd.prepare.forcefield import check_matched, choose_parameters, make_forcefield
+from openmm_neuralmd.prepare.hydrogens import standard_name
+from openmm_neuralmd.prepare.imports import import_amber, import_gromacs
 from openmm_neuralmd.prepare.protein import ProteinOptions, complete_protein
-from openmm_neuralmd.structure.readers import PROTONATION
+from openmm_neuralmd.structure.residues import PROTONATION
 from openmm_neuralmd.utils.progress import LINE_EVERY, progress_bar
 
 HYDROGENS = {
     "HID": {"HD1"}, "HIE": {"HE2"}, "HIP": {"HD1", "HE2"}, "ASH": {"HD2"}, "GLH": {"HE2"},
+    "LYN": {"HZ1", "HZ2"}, "CYX": set(),
 }  # fmt: skip
-POLAR = {"HIS": {"HD1", "HE2"}, "ASP": {"HD1", "HD2"}, "GLU": {"HE1", "HE2"}}
+POLAR = {
+    "HIS": {"HD1", "HE2"}, "ASP": {"HD1", "HD2"}, "GLU": {"HE1", "HE2"},
+    "LYS": {"HZ1", "HZ2", "HZ3"}, "CYS": {"HG"},
+}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +46,7 @@ def heavy_pdb() -> str:
     return text.getvalue()
 
 
-def renamed(pdb: str, old: str, new: str) -> tuple[str, str]:
+def first_renamed(pdb: str, old: str, new: str) -> tuple[str, str]:
     """The PDB with the first residue of a name renamed, and that residue's number."""
     lines = pdb.splitlines(keepends=True)
     number = next(x[22:26] for x in lines if x.startswith("ATOM") and x[17:20] == old)
@@ -49,22 +57,55 @@ def renamed(pdb: str, old: str, new: str) -> tuple[str, str]:
     return "".join(changed), number.strip()
 
 
-@pytest.mark.parametrize("name", ["HIP", "HID", "HIE", "HSP", "ASH", "ASPP", "GLH", "GLUP"])
+def as_mmcif(pdb: str, names: dict[str, str]) -> str:
+    """The same as mmCIF, with names of residues by their numbers."""
+    read = app.PDBFile(io.StringIO(pdb))
+    for residue in read.topology.residues():
+        residue.name = names.get(residue.id, residue.name)
+    text = io.StringIO()
+    app.PDBxFile.writeFile(read.topology, read.positions, text, keepIds=True)
+    return text.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("kind", "said"),
+    [
+        ("pdb", "HIP ASH GLH LYN CYM"),
+        ("pdb", "HID ASPP GLUP"),
+        ("pdb", "HIE"),
+        ("pdb", "HSP"),
+        ("pdb", "HSE"),
+        ("cif", "HIP ASH GLH LYN CYM"),
+        ("cif", "HSE ASPP GLUP"),
+    ],
+)
 def test_protonation_by_names_is_obeyed_and_printed(
-    heavy_pdb: str, name: str, tmp_path: Path
+    heavy_pdb: str, kind: str, said: str, tmp_path: Path
 ) -> None:
-    standard = {"H": "HIS", "A": "ASP", "G": "GLU"}[name[0]]
-    text, number = renamed(heavy_pdb, standard, name)
-    (tmp_path / "p.pdb").write_text(text)
+    text, _ = first_renamed(heavy_pdb, "SER", "CYS")  # T4 lysozyme L99A has none
+    text = "".join(
+        x.replace(" OG  CYS", " SG  CYS").replace("  O  ", "  S  ") if " OG  CYS" in x else x
+        for x in text.splitlines(keepends=True)
+    )
+    places = {}
+    for name in said.split():
+        text, places[name] = first_renamed(text, standard_name(name), name)
+    if kind == "cif":
+        text = as_mmcif(text, {place: name for name, place in places.items()})
+    (tmp_path / f"p.{kind}").write_text(text)
     notes: list[str] = []
     far = np.array([[50.0, 50.0, 50.0]])
     completed = complete_protein(
-        tmp_path / "p.pdb", far, ProteinOptions(platform="CPU"), notes.append
+        tmp_path / f"p.{kind}", far, ProteinOptions(platform="CPU"), notes.append
     )
-    residue = next(r for r in completed.topology.residues() if r.id == number)
-    atoms = {atom.name for atom in residue.atoms()}
-    assert atoms & POLAR[standard] == HYDROGENS[PROTONATION[name]]
-    assert any(f"{name} " in note and "as the residue names say" in note for note in notes)
+    residues = {residue.id: residue for residue in completed.topology.residues()}
+    (note,) = (note for note in notes if "as the residue names say" in note)
+    for name, place in places.items():
+        atoms = {atom.name for atom in residues[place].atoms()}
+        assert atoms & POLAR[standard_name(name)] == HYDROGENS[PROTONATION[name]], name
+        assert f"{name} " in note
+    forcefield = make_forcefield(choose_parameters(completed.topology), (), ())
+    check_matched(forcefield, completed.topology, "p")
 
 
 ETHANOL = """{title}
@@ -203,6 +244,58 @@ def test_four_point_water_keeps_the_energy_of_its_source(tmp_path: Path) -> None
     imported = folder.system()
     sites = [i for i in range(177) if imported.isVirtualSite(i)]
     assert len(sites) == 20 and folder.complex().topology.getNumAtoms() == 177
+
+
+def test_virtual_sites_of_gromacs_keep_the_energy_of_their_source(tmp_path: Path) -> None:
+    """The same water through ParmEd, which lists the third edge of a rigid water as a bond."""
+    for name in ("small.prmtop", "small.rst7"):
+        data = (Path(__file__).parents[1] / "data" / "opc" / f"{name}.gz").read_bytes()
+        (tmp_path / name).write_bytes(gzip.decompress(data))
+    whole = parmed.load_file(str(tmp_path / "small.prmtop"), str(tmp_path / "small.rst7"))
+    top, gro = tmp_path / "small.top", tmp_path / "small.gro"
+    whole.save(str(top))
+    whole.save(str(gro))
+    for file, mark in ((top, b"; Gr\xf6\xdfe\n"), (gro, b"Gr\xf6\xdfe ")):  # not UTF-8
+        file.write_bytes(mark + file.read_bytes())
+    folder = import_gromacs(top, gro, tmp_path / "folder")
+    whole.save(str(tmp_path / "plain.top"))
+    whole.save(str(tmp_path / "plain.gro"))
+    start = app.GromacsGroFile(str(tmp_path / "plain.gro"))
+    box = start.getPeriodicBoxVectors()
+    source = app.GromacsTopFile(str(tmp_path / "plain.top"), periodicBoxVectors=box)
+    system = source.createSystem(
+        nonbondedMethod=app.PME, nonbondedCutoff=0.9 * unit.nanometer, rigidWater=False
+    )
+    positions = np.array(start.positions.value_in_unit(unit.nanometer))
+    assert folder.energy() == pytest.approx(potential_energy(system, positions, box), rel=1e-9)
+    assert sum(folder.system().isVirtualSite(i) for i in range(177)) == 20
+
+
+def test_a_prmtop_need_not_be_utf8(tmp_path: Path) -> None:
+    amber = Path(openmmtools.__file__).parent / "data" / "T4-lysozyme-L99A-implicit"
+    content, crd = (amber / "complex.prmtop").read_bytes(), tmp_path / "a.crd"
+    head, title, rest = content.partition(b"%FORMAT(20a4)")
+    line, _, after = rest.lstrip(b" ").partition(b"\n")
+    _, _, after = after.partition(b"\n")
+    (tmp_path / "a.prmtop").write_bytes(head + title + line + b"\nGr\xf6\xdfe\n" + after)
+    start = (amber / "complex.crd").read_bytes()
+    crd.write_bytes(b"Gr\xf6\xdfe\n" + start.partition(b"\n")[2])
+    folder = import_amber(tmp_path / "a.prmtop", crd, tmp_path / "folder")
+    assert folder.topology.getNumAtoms() == 2621
+
+
+def test_repartitioned_masses_of_a_prmtop_change_no_energy(tmp_path: Path) -> None:
+    amber = Path(openmmtools.__file__).parent / "data" / "T4-lysozyme-L99A-implicit"
+    files = amber / "complex.prmtop", amber / "complex.crd"
+    heavy = parmed.load_file(*map(str, files))
+    parmed.tools.HMassRepartition(heavy).execute()
+    heavy.save(str(tmp_path / "heavy.prmtop"))
+    plain = import_amber(*files, tmp_path / "plain")
+    folder = import_amber(tmp_path / "heavy.prmtop", files[1], tmp_path / "folder")
+    assert folder.energy() == pytest.approx(plain.energy(), rel=1e-9)
+    both = folder.system(), plain.system()
+    masses = [sum(one.getParticleMass(i)._value for i in range(2621)) for one in both]
+    assert masses[0] == pytest.approx(masses[1], abs=1.0)
 
 
 @pytest.mark.parametrize("names", [("O", "1H", "2H"), ("OW", "HW1", "HW2")])

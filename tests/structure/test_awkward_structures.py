@@ -16,6 +16,7 @@ from openmm_neuralmd.errors import InputError
 from openmm_neuralmd.examples import example_complex
 from openmm_neuralmd.prepare.protein import ProteinOptions, complete_protein
 from openmm_neuralmd.structure.bonds import BondWarning
+from openmm_neuralmd.structure.cell import CellWarning
 from openmm_neuralmd.structure.complex import Complex
 from openmm_neuralmd.structure.pdb_elements import ElementWarning
 from openmm_neuralmd.structure.readers import read_structure
@@ -201,3 +202,90 @@ def test_compressed_structures_are_read(t4l: Complex, pdb: list[str], tmp_path: 
     (tmp_path / "bomb.pdb.gz").write_bytes(gzip.compress(bytes(2**28 + 1), 1))
     with pytest.raises(InputError, match=r"bomb.pdb.gz: unpacked it is more than \d+ times larger"):
         read_structure(tmp_path / "bomb.pdb.gz")
+
+
+def mmcif(t4l: Complex) -> str:
+    text = io.StringIO()
+    app.PDBxFile.writeFile(t4l.topology, t4l.positions * unit.nanometer, text, keepIds=True)
+    return text.getvalue()
+
+
+@pytest.mark.parametrize("symbol", ["X", "?", ".", "UNK"])
+def test_atoms_of_unknown_element_are_left_out_of_mmcif(
+    t4l: Complex, symbol: str, tmp_path: Path
+) -> None:
+    lines = mmcif(t4l).splitlines(keepends=True)
+    last = max(i for i, line in enumerate(lines) if line.startswith("HETATM"))
+    words = lines[last].split()
+    words[1], words[2] = "9999", symbol
+    words = ["UNX" if word == "TMP" else "900" if word == "163" else word for word in words]
+    path = tmp_path / "x.cif"
+    path.write_text("".join([*lines[: last + 1], " ".join(words) + "\n", *lines[last + 1 :]]))
+    with pytest.warns(ElementWarning, match="unknown element left out: UNX 1:900"):
+        structure = read_structure(path)
+    assert structure.topology.getNumAtoms() == t4l.topology.getNumAtoms()
+
+
+RIGHT = ("80.0", "80.0", "80.0", "90.0", "90.0", "90.0")
+
+
+@pytest.mark.parametrize("kind", ["pdb", "cif"])
+@pytest.mark.parametrize(
+    ("cell", "said"),
+    [
+        (RIGHT, None),
+        (("0.0", "0.0", "0.0", "90.0", "90.0", "90.0"), None),
+        (("1.0", "1.0", "1.0", "90.0", "90.0", "90.0"), None),
+        (("nan", "nan", "nan", "90.0", "90.0", "90.0"), "no unit cell"),
+        (("80.0", "80.0", "80.0", "0.0", "0.0", "0.0"), "no unit cell"),
+        (("80.0", "80.0", "80.0", "170.0", "170.0", "170.0"), "no unit cell"),
+        (("9e9", "80.0", "80.0", "90.0", "90.0", "90.0"), "no unit cell"),
+        (("*****", "80.0", "80.0", "90.0", "90.0", "90.0"), "no unit cell"),
+        (("15.0", "15.0", "15.0", "90.0", "90.0", "90.0"), "too small for 2621 atoms"),
+    ],
+)
+def test_a_cell_that_is_none_is_left_out_with_a_note(
+    t4l: Complex, pdb: list[str], kind: str, cell: tuple[str, ...], said: str | None, tmp_path: Path
+) -> None:
+    path = tmp_path / f"x.{kind}"
+    if kind == "pdb":
+        numbers = "".join(f"{x:>9s}" for x in cell[:3]) + "".join(f"{x:>7s}" for x in cell[3:])
+        path.write_text("".join([f"CRYST1{numbers} P 1           1\n", *pdb]))
+    else:
+        path.write_text(with_cell(mmcif(t4l), cell))
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", CellWarning)
+        read = Complex.from_files(path)
+    notes = [str(w.message) for w in caught if issubclass(w.category, CellWarning)]
+    assert (read.box is not None) == (cell == RIGHT)
+    assert len(notes) == (said is not None) and all(str(said) in note for note in notes)
+
+
+def with_cell(text: str, cell: tuple[str, ...]) -> str:
+    names = ("length_a", "length_b", "length_c", "angle_alpha", "angle_beta", "angle_gamma")
+    items = "".join(f"_cell.{name} {x}\n" for name, x in zip(names, cell, strict=True))
+    return text.replace("loop_", f"{items}#\nloop_", 1)
+
+
+def test_an_mmcif_without_lengths_has_no_cell(t4l: Complex, tmp_path: Path) -> None:
+    """As files of NMR and of predicted structures have it."""
+    (tmp_path / "x.cif").write_text(with_cell(mmcif(t4l), ("?",) * 6))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", CellWarning)
+        assert Complex.from_files(tmp_path / "x.cif").box is None
+
+
+def test_structures_need_not_be_utf8(t4l: Complex, pdb: list[str], tmp_path: Path) -> None:
+    (tmp_path / "x.pdb").write_bytes("REMARK Größe µM\n".encode("latin-1") + "".join(pdb).encode())
+    titled = mmcif(t4l).replace("loop_", "_struct.title 'Größe µM'\nloop_", 1)
+    (tmp_path / "x.cif").write_bytes(titled.encode("latin-1"))
+    for name in ("x.pdb", "x.cif"):
+        read = Complex.from_files(tmp_path / name)
+        np.testing.assert_allclose(read.positions, t4l.positions, atol=1e-4)
+
+
+@pytest.mark.parametrize("name", ["A.PDB", "a.ENT", "a.CIF", "Ä 分.pdb", "a b'c.pdb", "a.PDB.GZ"])
+def test_names_of_structure_files(t4l: Complex, pdb: list[str], name: str, tmp_path: Path) -> None:
+    text = (mmcif(t4l) if "CIF" in name else "".join(pdb)).encode()
+    (tmp_path / name).write_bytes(gzip.compress(text) if name.endswith("GZ") else text)
+    assert len(Complex.from_files(tmp_path / name).ligand) == 18

@@ -6,6 +6,7 @@ import pickle
 import shutil
 import struct
 import tempfile
+import warnings
 from pathlib import Path
 
 import h5py
@@ -164,6 +165,39 @@ def test_an_absurd_cell_is_no_cell(few, complex_, tmp_path: Path, value: float) 
     with pytest.warns(TrajectoryWarning, match="no cell of"):
         frames = read_frames(path, complex_)
     assert frames.boxes is None
+
+
+@pytest.mark.parametrize("suffix", ["nc", "h5", "trr", "xtc"])
+@pytest.mark.parametrize("value", [np.nan, 1e30, 0.0])
+def test_an_absurd_cell_of_any_format(few, complex_, tmp_path, suffix: str, value: float) -> None:
+    bad = few[:]
+    bad.unitcell_lengths = np.full((6, 3), value)
+    bad.unitcell_angles = np.full((6, 3), 90.0)
+    path = saved(bad, tmp_path / f"a.{suffix}")
+    if suffix == "xtc" and value != 0.0:
+        with pytest.raises(InputError, match="time or cell is not a number"):
+            read_frames(path, complex_)
+        return
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", TrajectoryWarning)
+        assert read_frames(path, complex_).boxes is None
+
+
+@pytest.mark.parametrize("suffix", ["nc", "h5", "trr", "xtc"])
+def test_times_that_do_not_differ_ask_for_the_interval(few, complex_, tmp_path, suffix) -> None:
+    still = few[:]
+    still.time = np.zeros(6)
+    path = saved(still, tmp_path / f"a.{suffix}")
+    with pytest.raises(InputError, match="does not say how much time"):
+        read_snapshots(path, complex_)
+
+
+def test_hdf5_without_times_asks_for_the_interval(few, complex_, tmp_path: Path) -> None:
+    path = saved(few, tmp_path / "a.h5")
+    with h5py.File(path, "a") as file:
+        del file["time"]
+    with pytest.raises(InputError, match="does not say how much time"):
+        read_snapshots(path, complex_)
 
 
 def test_a_damaged_dcd_header_is_one_line(few, complex_, tmp_path: Path) -> None:

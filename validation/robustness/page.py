@@ -6,9 +6,14 @@ python validation/robustness/page.py
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from robustness.kinds import KINDS
 
 RESULTS = Path(__file__).parents[1] / "results" / "robustness"
 PAGE = Path(__file__).parents[2] / "docs" / "reliability.md"
@@ -89,6 +94,15 @@ hybrid-36 serials were refused, and LAMMPS' time step in a DCD file was taken fo
 
 The tests run all of them (`tests/validation/test_reports.py`).
 """
+AWKWARD = """
+## Awkward inputs, kind by kind
+
+Each kind was tried with every reader that it can reach; the tests hold what happens.
+
+| kind | what happens | tests |
+| --- | --- | --- |
+{rows}
+"""
 
 
 def render() -> None:
@@ -97,7 +111,7 @@ def render() -> None:
     text = "".join(
         section(json.loads(file.read_text())) for file, section in records if file.is_file()
     )
-    PAGE.write_text(text, encoding="utf-8")
+    PAGE.write_text(text + awkward(), encoding="utf-8")
 
 
 def files(content: dict[str, Any]) -> str:
@@ -169,6 +183,17 @@ def reports(content: dict[str, Any]) -> str:
         for one in content["reports"]
     ]
     return REPORTS.format(rows="\n".join(rows))
+
+
+def awkward() -> str:
+    """Kinds of inputs, outcomes, tests."""
+    rows = [
+        f"| {kind.name} | {kind.outcome} | "
+        + "<br>".join(f"`{test.rpartition('/')[2]}`" for test in kind.tests)
+        + " |"
+        for kind in KINDS
+    ]
+    return AWKWARD.format(rows="\n".join(rows))
 
 
 SECTIONS: dict[str, Callable[[dict[str, Any]], str]] = {
