@@ -156,13 +156,18 @@ class _Ligand(BaseModel):
     residue: str
 
 
-class _Record(BaseModel):
-    """What is read of complex.yaml; the rest of it is for people."""
+class _Given(BaseModel):
+    """The part of complex.yaml that the caller of `write_folder` has to give."""
 
     model_config = ConfigDict(extra="allow", hide_input_in_errors=True)
     name: str
-    periodic: bool
     ligand: _Ligand
+
+
+class _Record(_Given):
+    """The entries of complex.yaml that are read; the others are for people."""
+
+    periodic: bool
     files: dict[Literal["topology.pdb", "ligand.sdf", "system.xml", "state.xml"], str]
 
 
@@ -218,12 +223,14 @@ def write_folder(
     ligand_sdf : str
         The ligand as an SDF of one molecule.
     record : dict
-        What complex.yaml is to hold besides format, energy, hashes and provenance.
+        What complex.yaml is to hold besides format, energy, hashes and provenance: `name`,
+        `ligand` with its `residue`, and anything else for people.
 
     Raises
     ------
     InputError
-        The folder exists, or the topology does not survive as a PDB file.
+        The folder exists, the record is incomplete, the topology does not survive as a PDB file,
+        or the files do not give a complex.  Nothing is left under the folder's name.
 
     Examples
     --------
@@ -235,13 +242,14 @@ def write_folder(
     ['complex.yaml', 'ligand.sdf', 'state.xml', 'system.xml', 'topology.pdb']
     """
     path = Path(path)
+    validated(_Given, record, f"record of {path}")
     with complete_folder(path) as temporary:
         _write_files(temporary, topology, system, positions, ligand_sdf)
         names = (TOPOLOGY, LIGAND, SYSTEM, STATE)
         box = topology.getPeriodicBoxVectors() if system.usesPeriodicBoundaryConditions() else None
         whole = {
             "format": FORMAT,
-            **record,
+            **{name: value for name, value in record.items() if name != "format"},
             "atoms": system.getNumParticles(),
             "periodic": system.usesPeriodicBoundaryConditions(),
             "energy": {"kj_mol": potential_energy(system, positions, box), "platform": PLATFORM},
@@ -250,7 +258,9 @@ def write_folder(
         }
         text = yaml.safe_dump(whole, sort_keys=False, allow_unicode=True, width=100)
         (temporary / RECORD).write_text(text, encoding="utf-8")
-    return ComplexFolder.open(path)
+        written = ComplexFolder.open(temporary)
+        written.complex()  # refuses a ligand that the files do not have
+    return ComplexFolder(path, written.record)
 
 
 def _write_files(

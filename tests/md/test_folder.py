@@ -118,7 +118,26 @@ def test_nothing_is_left_of_a_failure(amber: ComplexFolder, tmp_path: Path) -> N
     first, *_, last = (a for a in topology.atoms() if a.name == "CA")
     topology.addBond(first, last)
     with pytest.raises(InputError, match="does not survive as a PDB file"):
-        write_folder(tmp_path / "x", topology, amber.system(), amber.positions, "", {"name": "x"})
+        write_folder(tmp_path / "x", topology, amber.system(), amber.positions, "", amber.record)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("record", "message"),
+    [
+        ({"name": "x"}, r"record of .*x: ligand: Field required"),
+        ({"ligand": {"residue": "A:1"}}, r"record of .*x: name: Field required"),
+        ({"name": "x", "ligand": {"name": "LIG"}}, r"x: ligand\.residue: Field required"),
+        ({"name": "x", "ligand": {"residue": "Q:9999"}}, r"Q:9999"),
+    ],
+)
+def test_incomplete_record_leaves_nothing(
+    record: dict[str, object], message: str, amber: ComplexFolder, tmp_path: Path
+) -> None:
+    parts = amber.topology, amber.system(), amber.positions
+    with pytest.raises(InputError, match=message) as caught:
+        write_folder(tmp_path / "x", *parts, "", record)
+    assert "\n" not in str(caught.value)
     assert list(tmp_path.iterdir()) == []
 
 
