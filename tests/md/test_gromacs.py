@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import itertools
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -18,6 +19,7 @@ import openmm
 import pytest
 import yaml
 from openmm import app, unit
+from scipy.spatial.distance import cdist
 from typer.testing import CliRunner
 
 from gromacs import reaction_field_of_excluded_pairs
@@ -241,6 +243,21 @@ def test_explicit_water(gmx: Gmx, explicit: ComplexFolder, tmp_path: Path) -> No
     assert len(read_snapshots(run.trajectory, complex)) == 20
     boxes = mdtraj.load(run.trajectory, top=run.topology).unitcell_volumes
     np.testing.assert_allclose(boxes, volumes, rtol=1e-3)
+
+
+def test_a_run_in_vacuum(gmx: Gmx, folder: ComplexFolder, tmp_path: Path) -> None:
+    """Mode flexible without a cutoff: every stage accepts the empty box, all pairs are in reach.
+
+    GROMACS makes its neighbour list 5 % longer than the cutoff, which is some 7 nm here.
+    """
+    short = {"equilibration_ps": 0.02, "interval_ps": 0.02, "platform": "CPU"}
+    settings = MDSettings(properties={"Threads": "1"}, **short)  # type: ignore[arg-type]
+    run = run_gromacs(folder, tmp_path / "run", 0.02, settings=settings)
+    assert run.snapshots == 1
+    production = (run.path / "production.mdp").read_text()
+    cutoff = float(re.search(r"rcoulomb += (\S+)", production)[1])  # type: ignore[index]
+    xyz = mdtraj.load(run.trajectory, top=run.topology).xyz[0]
+    assert cdist(xyz, xyz).max() < cutoff
 
 
 def test_water_is_of_one_kind_whatever_its_hydrogens_are_called(

@@ -24,6 +24,7 @@ from ..subsystem import BONDED, COUPLINGS, nonbonded_force
 
 TOP, GRO, GROUPS = "topol.top", "start.gro", "groups.ndx"
 MARGIN = 0.3  # nm beyond the cutoff, between what is simulated and its image
+LIST = 1.05  # radius of GROMACS's neighbour list in a minimisation, in cutoffs
 RESTRAINT = 1000.0  # kJ/mol/nm², as in the equilibration with OpenMM
 _EXPORTED = (*BONDED, openmm.NonbondedForce)
 _CONNECTION = 5  # a bond of GROMACS that excludes neighbours and has no energy
@@ -133,7 +134,7 @@ def _name_alike(water: parmed.Residue) -> None:
 
 
 def _merged(system: openmm.System) -> openmm.System:
-    """One HarmonicBondForce: ParmEd takes a second one for Urey–Bradley terms."""
+    """Merge all HarmonicBondForces: ParmEd takes a second one for Urey–Bradley terms."""
     bonds = [i for i, f in enumerate(system.getForces()) if isinstance(f, openmm.HarmonicBondForce)]
     for index in reversed(bonds[1:]):
         extra = system.getForce(index)
@@ -196,7 +197,7 @@ def _join_interleaved(structure: parmed.Structure) -> None:
 
 
 def _with_restraints(text: str, setup: Setup) -> str:
-    """With position restraints of the solute's heavy atoms that move, under #ifdef POSRES."""
+    """Add position restraints of the solute's moving heavy atoms under #ifdef POSRES."""
     heads = [m.start() for m in _SECTION.finditer(text) if m[1] in ("moleculetype", "system")]
     kinds = [text[start:stop] for start, stop in pairwise(heads)]
     sizes = dict(map(_name_and_size, kinds))
@@ -250,8 +251,9 @@ def _box(setup: Setup, cutoff: float) -> tuple[np.ndarray, np.ndarray]:
     positions = setup.complex.positions
     middle = (positions.min(axis=0) + positions.max(axis=0)) / 2
     reach = float(np.linalg.norm(positions - middle, axis=1).max())
-    side = 2 * (reach + MARGIN) + cutoff
-    return np.eye(3) * max(side, 2 * (cutoff + MARGIN)), np.full(3, side / 2) - middle
+    # The neighbour list, which is longer than the cutoff, must not reach beyond half the box.
+    side = max(2 * (reach + MARGIN) + cutoff, 2 * (LIST * cutoff + MARGIN))
+    return np.eye(3) * side, np.full(3, side / 2) - middle
 
 
 def _lengths_and_angles(box: np.ndarray) -> list[float]:
