@@ -14,7 +14,7 @@ from .ode import NeuralODE
 from .sde import NeuralSDE
 from .verlet import VerletMD
 
-__all__ = ["LEARNED", "Dynamics", "Learned", "Propagator", "forecast"]
+__all__ = ["LEARNED", "Dynamics", "Learned", "forecast"]
 
 LEARNED: dict[str, type[Dynamics]] = {
     "neuralmd-ode": NeuralODE,
@@ -25,9 +25,6 @@ LEARNED: dict[str, type[Dynamics]] = {
     "cg-md": CGMD,
 }
 """Every learned dynamics, by the name it has in settings files, model files and tables."""
-
-Propagator = Dynamics
-"""The former name of the contract."""
 
 
 def Learned(module: Any, settings: type[BaseModel], stochastic: bool = False) -> type[Dynamics]:
