@@ -171,7 +171,7 @@ def training(net: nn.Module, head: nn.Module, z: Tensor, x: Tensor, hidden: int)
 
 
 def row(name: str, settings: BindingNetSettings, n: int, repeats: int) -> dict[str, Any]:
-    """Both ways at one size."""
+    """Time both ways at one size."""
     torch.manual_seed(0)
     z, x = molecule(n)
     dense, head = LigandNet(settings), VectorHead(settings.hidden)

@@ -53,7 +53,7 @@ class RelaxationSettings(BaseModel):
 # --8<-- [end:settings]
 # --8<-- [start:dynamics]
 class Relaxed(NamedTuple):
-    """Where B ligands are, what they remember, and the lengths of their bonds and angles."""
+    """State of B ligands: positions, memory, and the lengths of their bonds and angles."""
 
     x: Tensor  # (B, n, 3), Å
     mean: Tensor  # (B, n, 3), Å
@@ -77,7 +77,7 @@ class Relaxation(Dynamics):
         return [self.raw]
 
     def start(self, c: ComplexTensors, known: Tensor, valid: Tensor) -> Relaxed:
-        """From known snapshots (B, T, n, 3), the present one last; padding is not valid."""
+        """Start from known snapshots (B, T, n, 3), the present one last; padding is not valid."""
         tau = nn.functional.softplus(self.raw)[1:]
         mean = remember(known, valid, tau)[:, 0]
         return Relaxed(known[:, -1], mean, mean_lengths(known, valid, c.pairs))

@@ -9,7 +9,7 @@ class NeuralMDError(Exception):
     """Base of every error this package raises on purpose."""
 
     def __str__(self) -> str:
-        """One line, also where a file's name has line breaks."""
+        """Return the message as one line, also where a file's name has line breaks."""
         return super().__str__().replace("\n", "\\n")
 
 

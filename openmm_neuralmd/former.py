@@ -192,7 +192,7 @@ class FormerFinder(MetaPathFinder, Loader):
         return module
 
     def exec_module(self, module: ModuleType) -> None:
-        """Nothing is run: names are looked up when they are asked for."""
+        """Run nothing: names are looked up when they are asked for."""
 
 
 def install() -> None:

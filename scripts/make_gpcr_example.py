@@ -37,7 +37,7 @@ FORMULA = "C33H36N5O5+"
 
 
 def source_folder() -> Path:
-    """Where ProLIF's data lie: the argument, or the installed package (not imported: heavy)."""
+    """Return the folder of ProLIF's data: the argument, or the installed package (not imported)."""
     if len(sys.argv) > 1:
         return Path(sys.argv[1])
     spec = importlib.util.find_spec("prolif")

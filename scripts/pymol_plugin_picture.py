@@ -72,7 +72,7 @@ def colours_of_the_plugin() -> dict[str, str]:
 
 
 def trace(topology: Path, trajectory: Path, start: int, folder: Path) -> list[Path]:
-    """Both panels, drawn by PyMOL."""
+    """Draw both panels in PyMOL."""
     panels = [folder / "left.png", folder / "right.png"]
     script = folder / "scene.py"
     script.write_text(

@@ -50,7 +50,7 @@ class Agreement(NamedTuple):
 
 
 class Ceiling(NamedTuple):
-    """How two sets of runs agree.
+    """Agreement of two sets of runs.
 
     Attributes
     ----------

@@ -43,7 +43,7 @@ class Chain(NamedTuple):
     accepted: float
 
     def settled(self) -> Chain:
-        """Without the burn-in, and its share of the time."""
+        """Remove the burn-in and its share of the time."""
         first = round(BURN_IN * len(self.energies))
         share = (len(self.energies) - first) / len(self.energies)
         return self._replace(
@@ -144,7 +144,7 @@ def _chain(
     samples: list[np.ndarray],
     told: tuple[float, float],
 ) -> Chain:
-    """With the energies of samples (n, 3) in nm of the atoms, all others being where they were."""
+    """Make a chain of samples (n, 3) in nm with their energies, all other atoms in place."""
     integrator = openmm.VerletIntegrator(0.001)
     context = openmm.Context(system, integrator, single_thread(), dict(THREAD))
     whole, energies = np.array(positions), []

@@ -68,7 +68,7 @@ def without_thermostat(name: str, command: str) -> str:
 
 
 def with_thermostat(name: str, command: str) -> str:
-    """How the ligand keeps its shape."""
+    """Table of the ligand's shape with a thermostat."""
     result = _result(f"femtoseconds-{name}")
     if result is None:
         return missing(command)
@@ -131,7 +131,7 @@ def _rate(chains: Sequence[float]) -> str:
 
 
 def jumps(command: str) -> str:
-    """Kept and dropped jumps of every complex."""
+    """Table of accepted and dropped jumps of every complex."""
     result = _result("jumps")
     if result is None:
         return missing(command)

@@ -1,4 +1,4 @@
-"""How fast all-atom MD is on this machine: modes, solvents, OpenMM and GROMACS, on one complex.
+"""Speed of all-atom MD on this machine: modes, solvents, OpenMM and GROMACS, on one complex.
 
     python validation/engines.py [--threads 2] [--repeats 5] [--json out.json]
 

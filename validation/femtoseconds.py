@@ -88,7 +88,7 @@ class Measurement:
         return {"timestep_fs": timestep_fs, **result}
 
     def with_thermostat(self, settings: NVTSettings) -> dict[str, Any]:
-        """How the ligand keeps its shape, for each thermostat and for a second all-atom run."""
+        """Measure the ligand's shape for each thermostat and for a second all-atom run."""
         truth = self._snapshots(ALL_ATOM, MIDDLE, settings, 1)
         bonds = self.run.complex.ligand_bonds
         rows: dict[str, Any] = {}

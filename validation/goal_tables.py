@@ -64,7 +64,7 @@ def verdict(missed: Sequence[str]) -> str:
 
 
 def not_better(result: Result, others: Sequence[str], metrics: Sequence[str]) -> list[str]:
-    """Where the paired interval of NeuralMD-ODE minus another one does not exclude zero."""
+    """List the comparisons in which NeuralMD-ODE is not better by its paired interval."""
     gaps = result["differences"][ODE]
     return [
         f"{NAMES[metric]} of {NAMES[other]}"

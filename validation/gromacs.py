@@ -77,7 +77,7 @@ def reaction_field_of_excluded_pairs(setup: Setup) -> float:
 
 
 def energies(folder: ComplexFolder, settings: MDSettings) -> dict[str, Any]:
-    """Both engines at the same positions, in kJ/mol; OpenMM in double precision."""
+    """Compare both engines at the same positions, in kJ/mol; OpenMM in double precision."""
     setup = build(folder, settings)
     ours = openmm_terms(setup.system, setup.complex.positions, setup.complex.box, "Reference")
     field = reaction_field_of_excluded_pairs(setup)

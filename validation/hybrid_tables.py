@@ -67,7 +67,7 @@ def _long(content: dict[str, Any]) -> list[str]:
 
 
 def _gains(row: dict[str, Any], key: str) -> str:
-    """How many times cheaper than MD of the same length, and than MD of 3 ns."""
+    """Cost of MD of the same length, and of MD of 3 ns, in units of the row's cost."""
     names = ("gain_over_short_md", "gain_over_long_md")
     return " to ".join(rounded(row[name][key]) for name in names if name in row)
 

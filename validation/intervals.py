@@ -18,7 +18,7 @@ from openmm_neuralmd.errors import InputError
 
 
 def effective_samples(series: ArrayLike) -> float:
-    """How many independent values tell as much as this series (S,) or (S, K): S / 2τ."""
+    """Number of independent values that equal this series (S,) or (S, K): S / 2τ."""
     return len(np.asarray(series)) / (2.0 * max(memory(series), 0.5))
 
 

@@ -52,7 +52,7 @@ def _model(result: dict[str, Any]) -> str:
 
 
 def drift(name: str, command: str) -> str:
-    """Both forces without a thermostat."""
+    """Table of both forces without a thermostat."""
     if not measured(f"conservation-{name}"):
         return missing(command)
     result = read(f"conservation-{name}")
@@ -74,7 +74,7 @@ def drift(name: str, command: str) -> str:
 
 
 def oscillation(name: str, command: str) -> str:
-    """How every method oscillates beside the truth."""
+    """Table of the oscillation of every method and of the truth."""
     if not measured(f"oscillation-{name}"):
         return missing(command)
     result = read(f"oscillation-{name}")
@@ -120,7 +120,7 @@ def energies(name: str, command: str) -> str:
 
 
 def ceiling(name: str, command: str) -> str:
-    """How well two engines agree, beside two runs of one."""
+    """Table of the agreement of two engines, and of two runs of one."""
     result = read(f"gromacs-{name}") if measured(f"gromacs-{name}") else {}
     data = result.get("observed")
     if not data:

@@ -64,7 +64,7 @@ class NVTSettings:
 
     @property
     def snapshots(self) -> int:
-        """How many a run has."""
+        """Number of snapshots of a run."""
         return max(2, round(self.picoseconds / self.interval_ps))
 
 
@@ -124,7 +124,7 @@ def run_nvt(
 
 
 def shape(x: Array, reference: Array, bonds: Array) -> dict[str, float]:
-    """How a molecule in snapshots x (S, n, 3) differs from that in a reference (T, n, 3), Å.
+    """Compare a molecule in snapshots x (S, n, 3) with a reference (T, n, 3), Å.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""How a ligand oscillates in forecasts and in the truth: the paper's Fig. 3, and what goes with it.
+"""Oscillation of a ligand in forecasts and in the truth, as in the paper's Fig. 3.
 
     python validation/oscillation.py gpcr-ergotamine --example gpcr-ergotamine
     python validation/oscillation.py MODEL [MODEL ...] --set validation/reference_sets/pocket/tyk2
@@ -195,7 +195,7 @@ def halves(
 
 
 def _plain(value: Any) -> Any:
-    """None for what is not a number: JSON has none."""
+    """Replace what is not a number by None, since JSON has no NaN."""
     if isinstance(value, list):
         return value
     return None if np.isnan(value) else float(value)

@@ -33,7 +33,7 @@ def _of_one(name: str) -> str:
 
 
 def _earlier(result: dict) -> str:
-    """Where rows come from that the last run did not measure."""
+    """Name the source of rows that the last run did not measure."""
     earlier = result.get("earlier", {"features": []})
     if not earlier["features"]:
         return ""

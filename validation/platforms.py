@@ -1,4 +1,4 @@
-"""How far each OpenMM platform deviates from Reference, feature by feature.
+"""Deviation of each OpenMM platform from Reference, feature by feature.
 
     python validation/platforms.py [--platform OpenCL] [--features ode,sde] [--json out.json]
 

@@ -1,4 +1,4 @@
-"""How sound the poses of a hybrid run are, by what they are."""
+"""Rates of sound poses in a hybrid run, by kind of pose."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ KEPT = "kept"
 
 
 class PoseRate(NamedTuple):
-    """How many of some poses pass.
+    """Number and share of poses that pass.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""How fast: all-atom MD and NeuralMD on one complex, in one run, on one machine.
+"""Speed of all-atom MD and NeuralMD on one complex, in one run, on one machine.
 
     python validation/speedup.py [--platform CPU] [--engines openmm,gromacs] [--json out.json]
     python validation/speedup.py --model MODEL --complex IMPLICIT EXPLICIT --reference RUN

@@ -31,7 +31,7 @@ def amber_files() -> tuple[Path, Path]:
 
 
 def implicit(path: Path) -> ComplexFolder:
-    """With Amber's own parameters in OBC2; made once."""
+    """Import the complex with Amber's own parameters in OBC2, once."""
     if path.exists():
         return ComplexFolder.open(path)
     prmtop, coordinates = amber_files()

@@ -1,1 +1,1 @@
-"""How right a trajectory is: pure NumPy on coordinates, knowing nothing of models."""
+"""Metrics of trajectories in pure NumPy; they read coordinates and know no model."""

@@ -1,4 +1,4 @@
-"""How a ligand oscillates: RMSF in sliding windows (the paper's Fig. 3), and how far it has gone.
+"""Oscillation of a ligand: RMSF in sliding windows (the paper's Fig. 3), and RMSD to its start.
 
 Nothing is fitted here: the snapshots stand in the protein's frame, so that what is measured is
 motion in the pocket and not only the molecule's own flexibility.
@@ -52,7 +52,7 @@ def rmsf_curve(x: ArrayLike, window: int = WINDOW) -> Array:
 def rmsf_agreement(
     truth: ArrayLike, prediction: ArrayLike, window: int = WINDOW
 ) -> dict[str, float]:
-    """How a prediction's fluctuations compare with the true ones.
+    """Compare the fluctuations of a prediction with the true ones.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""Which residues the ligand touches, and how: ProLIF's fingerprints of predicted snapshots."""
+"""Interactions of the ligand with residues: ProLIF's fingerprints of predicted snapshots."""
 
 from __future__ import annotations
 
@@ -132,7 +132,7 @@ def _text(path: Path) -> str:
 
 
 def occupancies(protein: prolif.Molecule, molecule: Chem.Mol, snapshots: ArrayLike) -> Occupancies:
-    """How often each interaction is made.
+    """Compute the share of snapshots in which each interaction occurs.
 
     Parameters
     ----------
@@ -161,7 +161,7 @@ def occupancies(protein: prolif.Molecule, molecule: Chem.Mol, snapshots: ArrayLi
 def recovery(
     truth: Mapping[tuple[str, str], float], prediction: Mapping[tuple[str, str], float]
 ) -> dict[str, float]:
-    """How much of the truth's interactions a prediction makes, and how much of its own is true.
+    """Compute the recall and the precision of a prediction's interactions.
 
     Returns
     -------

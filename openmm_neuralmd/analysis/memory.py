@@ -1,4 +1,4 @@
-r"""How long a series or a trajectory remembers, and how many independent values it is worth.
+r"""Autocorrelation times of series and trajectories, and the number of independent samples.
 
 A trajectory of length $T$ whose observable has the integrated autocorrelation time $\tau$ holds
 $T / 2\tau$ independent samples of it.  Simulated time alone compares no two ways to simulate: one
@@ -56,7 +56,7 @@ def memory(series: ArrayLike) -> float:
 
 
 class Memory(NamedTuple):
-    """How long the coordinates of a ligand remember.
+    """Autocorrelation time of the coordinates of a ligand.
 
     Attributes
     ----------

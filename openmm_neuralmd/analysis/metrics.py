@@ -1,4 +1,4 @@
-"""How far predicted snapshots are from the true ones, and whether they are molecules at all.
+"""Errors of predicted snapshots against the true ones, and the validity of their geometry.
 
 Coordinates are (S, n, 3) in Å, heavy atoms of the ligand in the protein's frame (superposed on
 the Cα atoms of the first snapshot); all arithmetic is in float64.

@@ -13,7 +13,7 @@ from .summaries import mean_interval
 
 
 class Origin(NamedTuple):
-    """Where forecasts began.
+    """A rolling origin: the snapshot from which forecasts begin.
 
     Attributes
     ----------

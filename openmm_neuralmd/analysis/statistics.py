@@ -1,4 +1,4 @@
-"""How sure a mean is, and how long a trajectory remembers."""
+"""Confidence intervals of means, and autocorrelation times of trajectories."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ Scores = dict[str, list[dict[str, float]]]
 def summary(
     scores: Scores, clusters: NDArray[Any] | None = None
 ) -> dict[str, dict[str, list[float]]]:
-    """For each method and metric the mean over origins and its 95 % interval.
+    """Average each metric of each method over origins, with a 95 % interval.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""How a model is judged: stretches of trajectory, checks and thresholds."""
+"""Assessment of a model: stretches of trajectory, checks and thresholds."""
 
 from __future__ import annotations
 

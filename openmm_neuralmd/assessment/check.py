@@ -79,7 +79,7 @@ class Check(BaseModel):
 
 
 def judge(name: str, threshold: Threshold, value: float | Sequence[float], note: str = "") -> Check:
-    """Hold a value against a threshold.
+    """Compare a value with a threshold.
 
     Parameters
     ----------
@@ -97,7 +97,7 @@ def judge(name: str, threshold: Threshold, value: float | Sequence[float], note:
 
 
 def judged(name: str, value: float | Sequence[float], note: str = "") -> Check:
-    """Hold a value against the threshold of this name in data/thresholds.yaml; see `judge`."""
+    """Compare a value with the threshold of this name in data/thresholds.yaml; see `judge`."""
     return judge(name, thresholds()[name], value, note)
 
 

@@ -1,4 +1,4 @@
-"""Which molecules PoseBusters and ProLIF can be given for a complex, or why there are none."""
+"""Molecules of a complex for PoseBusters and ProLIF, or the reason why there are none."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which part of a trajectory is forecast: behind what a model has learned from, in each replica."""
+"""Parts of a trajectory to forecast: in each replica, what follows the training snapshots."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def first_forecast(wanted: int | None, learned: int, count: int) -> int:
 def find_stretches(
     snapshots: Snapshots, begin: int, ahead: int, every: int, sdf: Path | None
 ) -> list[Stretch]:
-    """One stretch for each replica that has enough snapshots to forecast.
+    """Return a stretch for each replica that has enough snapshots to forecast.
 
     Parameters
     ----------

@@ -52,7 +52,7 @@ def contestants(model: Model, ablation: bool = True) -> list[Contestant]:
 
 
 def assessment_steps(model: Model, stretches: Sequence[Stretch], ablation: bool = True) -> int:
-    """How often `assess_all` calls `advance`."""
+    """Return the number of times that `assess_all` calls `advance`."""
     return sum(steps(s, m) for s in stretches for _, m in contestants(model, ablation))
 
 

@@ -75,7 +75,7 @@ class Stretch:
 
 
 def learned_snapshots(model: Model, trajectory: Path) -> int:
-    """How many snapshots of this very file, from its beginning, a model has learned from."""
+    """Count the first snapshots of this file that a model was trained on."""
     own = sha256(trajectory)
     used = [d["training_snapshots"][1] for d in model.card.data if d.get("sha256") == own]
     return max(used, default=0)
@@ -137,6 +137,6 @@ def assess(
 
 
 def steps(stretch: Stretch, model: Model | None = None) -> int:
-    """How often `assess` calls `advance`."""
+    """Number of times that `assess` calls `advance`."""
     forecasts, samplers = methods(stretch, model)
     return len(stretch.origins) * len(forecasts) + len(samplers)

@@ -16,7 +16,7 @@ class ForceHead(nn.Module):
         self.external = VectorHead(hidden)
 
     def forward(self, s: Tensor, vec: Tensor, s_met: Tensor, vec_met: Tensor, w: Tensor) -> Tensor:
-        """From the ligand alone (s, vec), after it met the protein, and the atom weights w."""
+        """Combine (s, vec) of the ligand alone, (s, vec) with the protein, and atom weights w."""
         return (self.internal(s, vec) + self.external(s_met, vec_met - vec)) * w
 
 
@@ -32,7 +32,7 @@ class EnergyHead(nn.Module):
         self.external = mlp(hidden, hidden, 1)
 
     def forward(self, s: Tensor, vec: Tensor, s_met: Tensor, vec_met: Tensor, w: Tensor) -> Tensor:
-        """From the ligand alone (s, vec), after it met the protein, and the atom weights w."""
+        """Combine (s, vec) of the ligand alone, (s, vec) with the protein, and atom weights w."""
         atomic = self.internal(s) + self.external(s_met) - self.external(s)
         return (atomic * w).sum((1, 2))
 

@@ -88,7 +88,7 @@ def residue_frames(points: Tensor, isolated: Tensor) -> Tensor:
 
 
 def frame_atoms(linked: Tensor) -> tuple[Tensor, Tensor]:
-    """Which backbone atoms the residue frames are built from.
+    """Name the backbone atoms that the residue frames are built from.
 
     Parameters
     ----------

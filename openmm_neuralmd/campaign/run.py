@@ -177,7 +177,7 @@ def failures(outcomes: tuple[Outcome, ...]) -> list[str]:
 
 
 def report_path(campaign: CampaignSettings) -> Path:
-    """Where the report is.
+    """Return the path of the report.
 
     Examples
     --------

@@ -206,7 +206,7 @@ class CampaignSettings(_Settings):
         return {name: self.runs[name] for name in names}
 
     def preparation(self, target: str, where: str) -> PrepareSettings:
-        """How a target is prepared; an error names `where`."""
+        """Return the settings by which a target is prepared; an error names `where`."""
         chosen = {**self.prepare, **self.targets[target].prepare}
         settings = made(PrepareSettings, chosen, where)
         with _told(where):

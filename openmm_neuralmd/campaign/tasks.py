@@ -24,7 +24,7 @@ SAY_EVERY = 1.0  # seconds
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a task ended.
+    """Outcome of a task.
 
     Attributes
     ----------
@@ -164,6 +164,6 @@ class _Reporter:
             self.flush()
 
     def flush(self) -> None:
-        """Tell now."""
+        """Report at once."""
         self._send(TOPIC, {"units": self._units, "note": self.task})
         self._units, self._told = 0, time.monotonic()

@@ -1,4 +1,4 @@
-"""How every command ends: what goes wrong becomes one line on standard error and an exit code."""
+"""End of every command: an error becomes one line on standard error and an exit code."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def explain(error: Exception) -> str:
 
 
 def say(text: str) -> None:
-    """One line on standard error; results go to standard output."""
+    """Print one line on standard error; results go to standard output."""
     typer.echo(f"neuralmd: {text}", err=True)
 
 

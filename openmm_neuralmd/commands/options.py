@@ -114,7 +114,7 @@ Restart = Annotated[
 
 @dataclass(frozen=True)
 class Device:
-    """Where OpenMM computes."""
+    """Options of the platform on which OpenMM computes."""
 
     platform: Annotated[str | None, typer.Option(metavar="NAME", help=PLATFORM)] = None
     platform_property: Annotated[
@@ -148,7 +148,7 @@ def one_of(**given: object) -> None:
 
 
 def warn_of_platform(name: str | None) -> None:
-    """Say so where the platform that was asked for is not to be trusted."""
+    """Warn where the requested platform is not to be trusted."""
     from ..utils.platforms import caution
 
     line = caution(name)

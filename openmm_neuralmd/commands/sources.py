@@ -59,7 +59,7 @@ class Source:
 
     @property
     def trajectory_file(self) -> Path:
-        """Where the known snapshots are; asked for only where there are some."""
+        """Path of the known snapshots, where there are some."""
         from ..examples import example_trajectory
 
         if self.example is not None:

@@ -119,7 +119,7 @@ class DoctorReport:
 
     @property
     def status(self) -> str:
-        """How well this installation works.
+        """Verdict on the installation: 'ok', 'degraded' or 'broken'.
 
         'broken': nothing can run.  'degraded': something that this machine could do does not
         work.  'ok': every platform that is here has at least one working backend, TorchForce

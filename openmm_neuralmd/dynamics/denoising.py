@@ -161,7 +161,7 @@ class CGMD(Dynamics):
 
     @property
     def fields(self) -> tuple[str, ...]:
-        """None: no single network says where an atom is pushed."""
+        """Return no field, since no single network gives the direction of an atom."""
         return ()
 
     def encode(self, c: ComplexTensors) -> BothProteins:

@@ -15,7 +15,7 @@ from .contract import Dynamics
 
 
 class Counts(NamedTuple):
-    """How many terms of each kind a molecule has: the shapes of `BondedTerms`."""
+    """Numbers of terms of each kind in a molecule: the shapes of `BondedTerms`."""
 
     bonds: int = 0
     angles: int = 0
@@ -91,7 +91,7 @@ class BondedTerms(nn.Module):
 
 
 def counts(terms: BondedTerms) -> Counts:
-    """How many terms of each kind there are."""
+    """Return the number of terms of each kind."""
     atoms = (terms.bond_atoms, terms.angle_atoms, terms.torsion_atoms, terms.pair_atoms)
     return Counts(*map(len, atoms))
 
@@ -168,7 +168,7 @@ class EnergyModel(Dynamics):
 
     @property
     def fields(self) -> tuple[str, ...]:
-        """Its energy."""
+        """Return the energy of the model as its only field."""
         return ("energy",)
 
     def learned(self, c: ComplexTensors, protein: Protein, x: Tensor) -> Tensor:

@@ -32,7 +32,7 @@ class Fluctuations(NamedTuple):
     rest: Tensor
 
     def scaled(self, gain: Tensor, floor: Tensor) -> Fluctuations:
-        """With each atom's amplitude multiplied by `gain` (B, n), and `floor` (B, n) Å added.
+        """Multiply each atom's amplitude by `gain` (B, n), and add `floor` (B, n) Å.
 
         The floor adds to the variance of the rest.
         """
@@ -98,7 +98,7 @@ def spaced(values: Tensor, valid: Tensor, count: int) -> Tensor:
 
 
 def holding_time(known: Tensor, means: Tensor, valid: Tensor) -> Tensor:
-    """How long a pose lasts (B,), Δ, so that hopping forgets as fast as the known snapshots do.
+    """Estimate the lifetime (B,) of a pose, Δ, from the known snapshots' autocorrelation time.
 
     Hops between poses whose share of the variance is A give an integrated autocorrelation time
     A τ; that of the known snapshots is Σ ρ_l, up to the first ρ_l ≤ 0, coordinates summed so that

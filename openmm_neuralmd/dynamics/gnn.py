@@ -23,7 +23,7 @@ from .state import mean_lengths
 
 
 class Position(NamedTuple):
-    """Where B ligands of n atoms are, all that a first-order dynamics knows.
+    """Positions of B ligands of n atoms, the whole state of a first-order dynamics.
 
     Attributes
     ----------

@@ -60,13 +60,13 @@ class NaiveBaseline(Protocol):
 
 @dataclass(frozen=True)
 class Persistence:
-    """Nothing moves any more: the last known snapshot."""
+    """Forecast that repeats the last known snapshot."""
 
     title: ClassVar[str] = "standing still"
 
     @classmethod
     def fit(cls, segments: Sequence[Tensor], *, bonds: Tensor, horizon: int) -> Persistence:
-        """Nothing to fit."""
+        """Do nothing: this baseline has no parameter."""
         return cls()
 
     def forecast(self, known: Tensor, snapshots: int) -> Tensor:
@@ -82,7 +82,7 @@ class MeanStructure:
 
     @classmethod
     def fit(cls, segments: Sequence[Tensor], *, bonds: Tensor, horizon: int) -> MeanStructure:
-        """Nothing to fit."""
+        """Do nothing: this baseline has no parameter."""
         return cls()
 
     def forecast(self, known: Tensor, snapshots: int) -> Tensor:
@@ -165,5 +165,5 @@ __getattr__ = names_of(__name__)
 
 
 def _repeat(snapshot: Tensor, snapshots: int) -> Tensor:
-    """One snapshot, `snapshots` times: (snapshots, n, 3)."""
+    """Repeat one snapshot `snapshots` times: (snapshots, n, 3)."""
     return snapshot.expand(snapshots, *snapshot.shape).clone()

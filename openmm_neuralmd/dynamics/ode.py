@@ -109,7 +109,7 @@ class NeuralODE(SecondOrder):
 
     @property
     def convergence_order(self) -> int | None:
-        """That of its solver."""
+        """Return the convergence order of the solver."""
         return SOLVERS[self.settings.solver].order
 
     def with_steps(self, steps: int) -> NeuralODE:
@@ -166,7 +166,7 @@ class NeuralODE(SecondOrder):
         return torch.stack(path, dim=1), state
 
     def step(self, field: VectorField, state: State) -> State:
-        """One solver step, and the projection on bonds and angles."""
+        """Take one solver step, and project on bonds and angles."""
         settings = self.settings
         times = torch.tensor([0.0, settings.step], dtype=state.x.dtype, device=state.x.device)
         start = (state.x, state.v, state.y)

@@ -121,7 +121,7 @@ class NeuralOU(Dynamics):
 
     @property
     def fields(self) -> tuple[str, ...]:
-        """None: its process is sampled in closed form, by native forces in OpenMM."""
+        """Return no field: the process is sampled in closed form, by native forces in OpenMM."""
         return ()
 
     def without_network(self) -> NeuralOU | None:

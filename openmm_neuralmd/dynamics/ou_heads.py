@@ -21,7 +21,7 @@ TORSIONS = 3
 
 
 class HeadSettings(BaseModel):
-    """How far the network may go from the class constants.
+    """Limits of the network's corrections to the class constants.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""How fast each mode forgets: a sum of independent Ornstein–Uhlenbeck components.
+"""Relaxation of each mode: a sum of independent Ornstein–Uhlenbeck components.
 
 Mode m (an eigenvector of H with eigenvalue λ_m) has the variance 1/λ_m and the autocovariance
 Σ_k w_mk exp(−t/τ_k) / λ_m.  The times τ_k are the same for all modes, the weights w_mk (positive,

@@ -1,4 +1,4 @@
-"""From displacements of a Gaussian to snapshots that are valid molecules.
+"""Valid snapshots of a molecule from displacements of a Gaussian.
 
 A Gaussian in Cartesian coordinates tears rings when a torsion swings by 60°.  Here a displacement d
 is read as curvilinear coordinates: rigid-body motion and torsions q = J⁺ d become finite rotations;

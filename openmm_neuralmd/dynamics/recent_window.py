@@ -1,4 +1,4 @@
-"""How many of the last snapshots a recent mean is best taken over, and what it may read."""
+"""Choice of the window of the recent mean, and the snapshots that the choice may read."""
 
 from __future__ import annotations
 

@@ -158,7 +158,7 @@ class NeuralSDE(SecondOrder):
         }
 
     def times(self, state: SDEState) -> dict[str, float]:
-        """How long a pose lasts."""
+        """Return the lifetime of a pose."""
         return {"tau": state.tau.item()}
 
     @property
@@ -233,7 +233,7 @@ class NeuralSDE(SecondOrder):
     def step(
         self, c: ComplexTensors, protein: Protein, state: SDEState, generator: Noise
     ) -> SDEState:
-        """One step, and the projection on bonds and angles."""
+        """Take one step, and project on bonds and angles."""
         h, k = self.settings.step, self.coupling
         v = state.v + h * (self.acceleration(c, protein, state.x) - k * (state.x - state.y))
         x = state.x + 0.5 * h * v

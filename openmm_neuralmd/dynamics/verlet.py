@@ -63,12 +63,12 @@ class VerletMD(Dynamics):
 
     @property
     def fields(self) -> tuple[str, ...]:
-        """Its energy, whose gradient is the force."""
+        """Return the energy of the model, whose gradient is the force."""
         return ("energy",)
 
     @property
     def convergence_order(self) -> int | None:
-        """That of velocity Verlet."""
+        """Return the convergence order of velocity Verlet."""
         return 2
 
     def with_steps(self, steps: int) -> VerletMD:

@@ -182,7 +182,7 @@ class _Chain:
         move.observe(self.state)
 
     def advance(self, number: int) -> dict[str, str]:
-        """One stride further; the row of the log."""
+        """Advance by one stride, and return the row of the log."""
         move = self.move
         energy, reason, message, kind = "", "", "", MD
         if self.settings.jumps_at(number):

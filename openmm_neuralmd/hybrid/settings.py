@@ -17,7 +17,7 @@ EXAMPLE = "examples/hybrid.yaml"
 
 @dataclass(frozen=True)
 class JumpSettings:
-    """How a jump is relaxed and judged.
+    """Settings by which a jump is relaxed and judged.
 
     Attributes
     ----------
@@ -103,7 +103,7 @@ class JumpSettings:
 
 @dataclass(frozen=True)
 class HybridSettings:
-    """How jumps and MD alternate; the unit of everything is the model's stride Δ.
+    """Settings by which jumps and MD alternate, in units of the model's stride Δ.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""How a drawn pose gets into its surroundings: minimised there, or dragged there."""
+"""Ways to put a drawn pose into its surroundings: minimise it there, or drag it there."""
 
 from __future__ import annotations
 

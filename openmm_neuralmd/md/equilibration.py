@@ -1,4 +1,4 @@
-"""From the positions of a complex folder to a state that production can start from.
+"""Equilibration: a state for production from the positions of a complex folder.
 
 Minimised; then half of the time with restraints on the heavy atoms of the solute, at half the time
 step; then half without.  In a periodic box both halves are at constant pressure.  The state after
@@ -155,7 +155,7 @@ def noise(settings: MDSettings, stage: int) -> int:
 
 
 def barostat(settings: MDSettings, stage: int) -> openmm.MonteCarloBarostat:
-    """Isotropic, at the settings' pressure and temperature."""
+    """Return an isotropic barostat at the settings' pressure and temperature."""
     force = openmm.MonteCarloBarostat(
         settings.pressure * unit.bar, settings.temperature, BAROSTAT_EVERY
     )

@@ -91,7 +91,7 @@ class ComplexFolder:
 
     @property
     def name(self) -> str:
-        """For messages and file names."""
+        """Name of the complex for messages and file names."""
         return str(self.record["name"])
 
     @cached_property

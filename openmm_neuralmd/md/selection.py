@@ -1,4 +1,4 @@
-"""Which atoms of a complex a reduced run keeps, and which of them move."""
+"""Atoms of a complex that a reduced run contains, and those of them that move."""
 
 from __future__ import annotations
 

@@ -43,7 +43,7 @@ UNBOUNDED = ("cutoff", "shell_radius", "rigid_radius", "pocket_radius")
 
 @dataclass(frozen=True)
 class MDSettings:
-    """How to run.  Lengths in nm, masses in amu, temperatures in K.
+    """Settings of an all-atom run.  Lengths in nm, masses in amu, temperatures in K.
 
     Attributes
     ----------

@@ -15,7 +15,7 @@ from .selection import Selection
 
 @dataclass(frozen=True)
 class Term:
-    """How a bonded force calls its terms, and where their particles stand among the parameters."""
+    """Name of a bonded force's terms in OpenMM, and the places of a term's particles."""
 
     kind: str
     first: int

@@ -1,4 +1,4 @@
-"""From an entry to a `Complex` and its `Snapshots`."""
+"""A `Complex` and its `Snapshots` from an entry."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ def unlike(
     residues: Sequence[str],
     found: Mapping[str, float],
 ) -> list[str]:
-    """Why a complex is unlike the training set, one sentence each; empty where it is alike.
+    """Give the reasons why a complex is unlike the training set; empty where it is alike.
 
     Parameters
     ----------

@@ -167,7 +167,7 @@ def titled(path: Path) -> list[tuple[Chem.Mol | None, str]]:
 
 
 def chosen(path: Path, titles: Sequence[str], name: str | None) -> int:
-    """Which molecule of a file a title, or a number counted from 1, means; counted from 0.
+    """Find the molecule that a title or a number from 1 names; return its number from 0.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Which force field files describe the protein, its modified residues, water and ions."""
+"""Choice of force field files for the protein, its modified residues, water and ions."""
 
 from __future__ import annotations
 

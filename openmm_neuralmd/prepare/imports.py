@@ -247,7 +247,7 @@ def _cutoff(box: unit.Quantity | None) -> dict[str, Any]:
 
 
 def _real_box(box: Any) -> Any:
-    """None for the box of zeros that GROMACS writes in vacuum."""
+    """Return the box, or None for the box of zeros that GROMACS writes in vacuum."""
     if box is None or box[0][0].value_in_unit(unit.nanometer) == 0:
         return None
     return box

@@ -1,4 +1,4 @@
-"""From a protein structure and a ligand's SDF to a complex folder that can be simulated."""
+"""Preparation of a complex folder from a protein structure and a ligand's SDF."""
 
 from __future__ import annotations
 

@@ -43,7 +43,7 @@ class AmberTools:
 
     @property
     def source(self) -> str:
-        """For records: where the programs are from."""
+        """Origin of the programs, for records."""
         return "acpype's AmberTools" if self.carried else "AmberTools"
 
     def version(self) -> str:

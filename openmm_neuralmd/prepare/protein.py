@@ -43,7 +43,7 @@ _PEPTIDE_BOND = 0.2  # nm
 
 @dataclass(frozen=True)
 class ProteinOptions:
-    """How a structure is completed.
+    """Options by which a structure is completed.
 
     Attributes
     ----------

@@ -51,7 +51,7 @@ def check_finite(energy: float, forces: np.ndarray, topology: app.Topology) -> N
 
 
 def check_clashes(topology: app.Topology, positions: np.ndarray) -> float:
-    """No two atoms too close; the shortest distance in nm between heavy atoms (see below)."""
+    """Refuse atoms that are too close; return the shortest heavy-atom distance in nm."""
     atoms = list(topology.atoms())
     close = cKDTree(positions).query_pairs(_CLASH, output_type="ndarray")
     light = np.array([a.element is not None and a.element.symbol == "H" for a in atoms])

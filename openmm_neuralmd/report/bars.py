@@ -74,7 +74,7 @@ class Bars(NamedTuple):
 
 
 def metric_bars(errors: Means, own: str) -> list[Bars]:
-    """For each metric every method, from zero.
+    """Draw bars of every method for each metric, from zero.
 
     Parameters
     ----------
@@ -127,7 +127,7 @@ def outcome(key: str, difference: Sequence[float]) -> str:
 
 
 class Pair(NamedTuple):
-    """How often an interaction is made by the MD and by the model, in %."""
+    """Occupancy of an interaction in the MD and in the model's forecasts, in %."""
 
     title: str
     truth: float

@@ -74,7 +74,7 @@ def _why_none(evidence: Evidence, metric: str) -> str:
 
 
 def _too_few(evidence: Evidence) -> str:
-    """Why distributions cannot be compared; empty if they can."""
+    """Give the reason why distributions cannot be compared; empty if they can."""
     half = evidence.result["ensemble_snapshots"] // 2
     if half >= ENOUGH:
         return ""

@@ -119,7 +119,7 @@ def surroundings(complex: Complex, ligand: Array, middle: Array) -> dict[str, st
 
 
 def _pdb(complex: Complex, positions: Array, kept: set[int]) -> str:
-    """Some of the atoms, at positions in Å."""
+    """Write selected atoms, at positions in Å, as PDB text."""
     model = app.Modeller(complex.topology, positions * unit.angstrom)
     model.delete([atom for atom in model.topology.atoms() if atom.index not in kept])
     text = io.StringIO()

@@ -140,7 +140,7 @@ def _drawing(width: int, height: int, about: str, parts: Iterable[Markup]) -> Ma
 
 
 def _grid(x: Axis, y: Axis, x_label: str, y_label: str) -> Markup:
-    """Faint lines at the ticks of y, ticks of both, and what the axes are."""
+    """Draw faint lines at the ticks of y, the ticks of both axes, and their titles."""
     parts = []
     for tick, place in zip(y.ticks, y(np.array(y.ticks)), strict=True):
         line = '<line class="{}" x1="{}" x2="{}" y1="{:.1f}" y2="{:.1f}"/>'

@@ -41,7 +41,7 @@ class Verdict(NamedTuple):
 
 
 def verdict(evidence: Evidence) -> Verdict:
-    """Derived from the intervals of the paired differences alone."""
+    """Derive the verdict from the intervals of the paired differences alone."""
     tone, headline = _headline(evidence)
     if evidence.result["clusters"] < FEW:
         headline = f"On little data: {headline[0].lower()}{headline[1:]}"
@@ -51,12 +51,12 @@ def verdict(evidence: Evidence) -> Verdict:
 
 
 def _together(text: str) -> str:
-    """No line breaks between a number and its unit."""
+    """Prevent line breaks between a number and its unit."""
     return re.sub(r"(?<=\d) (?=Å|%|points|ns|ps)", "\u00a0", text)
 
 
 def _headline(evidence: Evidence) -> tuple[Tone, str]:
-    """Better means better in RMSE and in Stability, by intervals that exclude zero."""
+    """Choose a headline; 'better' is in RMSE and Stability, by intervals that exclude zero."""
     better = {
         name
         for name in evidence.baselines
@@ -73,7 +73,7 @@ def _headline(evidence: Evidence) -> tuple[Tone, str]:
 
 
 def _worse(evidence: Evidence, name: str) -> bool:
-    """Worse in one of what is compared, and better in none."""
+    """Test whether one compared metric is worse and none is better."""
     outcomes = {_outcome(evidence, name, metric) for metric in COMPARED}
     return "worse" in outcomes and "better" not in outcomes
 

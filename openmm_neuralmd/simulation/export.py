@@ -155,7 +155,7 @@ class ForceModule(nn.Module):
         return energy.detach(), -gradient
 
     def diagnosis(self, points: Tensor, forces: Tensor, box: Tensor | None) -> str:
-        """Why a force is not a number; `guard.py` adds step and atom name."""
+        """Give the reason why a force is not a number; `guard.py` adds step and atom name."""
         lost = torch.nonzero(~torch.isfinite(points).all(1)).flatten()
         if lost.numel() > 0:
             particle = int(self.particles[lost[0]])

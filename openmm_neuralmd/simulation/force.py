@@ -130,7 +130,7 @@ def force_from_artifact(
 
 
 def cache_folder() -> Path:
-    """Where exported modules go: $OPENMM_NEURALMD_CACHE, or ~/.cache/openmm_neuralmd/forces."""
+    """Folder of exported modules: $OPENMM_NEURALMD_CACHE, or ~/.cache/openmm_neuralmd/forces."""
     given = os.environ.get("OPENMM_NEURALMD_CACHE")
     return Path(given) if given else Path.home() / ".cache" / "openmm_neuralmd" / "forces"
 

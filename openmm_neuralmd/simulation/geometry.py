@@ -1,4 +1,4 @@
-"""From particle positions in nm to what the network reads: whole, in one image, centred, in Å."""
+"""The network's input from particle positions in nm: whole, in one image, centred, in Å."""
 
 from __future__ import annotations
 

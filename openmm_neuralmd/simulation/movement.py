@@ -1,4 +1,4 @@
-"""How much a simulated ligand moves, and what kind of trajectory a model gives."""
+"""Movement of a simulated ligand, and the kind of trajectory that a model gives."""
 
 from __future__ import annotations
 

@@ -104,7 +104,7 @@ class Production:
             yield app.DCDFile(file, topology, interval, 1, 1, append=append)
 
     def _next_snapshot(self, file: app.DCDFile) -> None:
-        """One Δ further, checked, and written."""
+        """Advance by one Δ; check and write the snapshot."""
         simulation, complex = self.simulation, self.history.complex
         with guard(simulation, complex):
             simulation.step(simulation.integrator.stepsPerSnapshot)

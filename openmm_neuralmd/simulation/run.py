@@ -36,7 +36,7 @@ SEED = 1
 
 @dataclass(frozen=True)
 class RunSettings:
-    """How to run; everything that can change a number.
+    """Settings of a run: everything that can change a number.
 
     Attributes
     ----------

@@ -84,7 +84,7 @@ def initialise(
 
 
 def set_units(context: openmm.Context) -> None:
-    """Tell the integrator the units of the NeuralMD forces that the System has.
+    """Give the integrator the units of the System's NeuralMD forces.
 
     Systems that were stored before forces had a scale hold them in kJ/mol/nm.
     """

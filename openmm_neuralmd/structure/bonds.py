@@ -1,4 +1,4 @@
-"""Which atoms of the ligand are bonded: by an SDF, the topology, or the distances."""
+"""Bonds of the ligand: from an SDF, the topology, or the distances."""
 
 from __future__ import annotations
 

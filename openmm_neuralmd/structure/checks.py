@@ -68,7 +68,7 @@ def check_shape(topology: app.Topology, positions: np.ndarray, name: str) -> Non
 
 
 def check_finite(topology: app.Topology, positions: np.ndarray, name: str) -> None:
-    """No NaN and no infinity."""
+    """Refuse positions that are NaN or infinite."""
     bad = np.flatnonzero(~np.isfinite(positions).all(axis=1))
     if len(bad):
         atom = list(topology.atoms())[bad[0]]
@@ -95,7 +95,7 @@ def check_units(backbone: np.ndarray, positions: np.ndarray, name: str) -> None:
 
 
 def check_overlaps(topology: app.Topology, positions: np.ndarray, name: str) -> None:
-    """No two atoms in one place; virtual sites, which have no element, do not count."""
+    """Refuse two atoms in one place; virtual sites, which have no element, do not count."""
     atoms = [atom for atom in topology.atoms() if atom.element is not None]
     index = np.array([atom.index for atom in atoms])
     pairs = cKDTree(positions[index]).query_pairs(_OVERLAP, output_type="ndarray")
@@ -134,7 +134,7 @@ def check_alternates(ligand: Residue, alternates: dict[str, list[str]]) -> None:
 
 
 def check_not_covalent(topology: app.Topology, positions: np.ndarray, ligand: Residue) -> None:
-    """No bond between ligand and protein, by the topology or by distance of heavy atoms."""
+    """Refuse a bond between ligand and protein, by the topology or by heavy-atom distances."""
     for a, b in topology.bonds():
         if (a.residue is ligand) != (b.residue is ligand):
             _refuse_covalent(a, b, positions)

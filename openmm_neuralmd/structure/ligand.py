@@ -1,4 +1,4 @@
-"""Which residue is the ligand."""
+"""Identification of the ligand's residue."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which atoms of a molecule keep their distance: bonded, or sharing a bonded neighbour."""
+"""Pairs of atoms that keep their distance: bonded, or sharing a bonded neighbour."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From labelled runs to a trained energy model and what it is worth on the rest of them."""
+"""Training of an energy model on labelled runs, and its errors on the test part."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ class ForceScores:
     geometries: int
 
     def in_words(self) -> str:
-        """One line."""
+        """Return the errors as one line of text."""
         return (
             f"{self.geometries} held-out geometries: force MAE {self.mae:.1f} kJ/mol/nm "
             f"(spread {self.spread:.1f}), cosine {self.cosine:.3f}, energy MAE "

@@ -49,7 +49,7 @@ class Labels:
         return len(self.x)
 
     def __getitem__(self, part: slice) -> Labels:
-        """Some of the geometries."""
+        """Select some of the geometries."""
         return replace(self, x=self.x[part], forces=self.forces[part], energies=self.energies[part])
 
     def joined(self, other: Labels) -> Labels:

@@ -81,7 +81,7 @@ class Loop(Updates, ABC):
 
     @property
     def state_file(self) -> Path:
-        """Where an interrupted run goes on from."""
+        """Path of the state from which an interrupted run continues."""
         return self.folder / "state.safetensors"
 
     def run(self, advance: Advance = silent) -> Model:

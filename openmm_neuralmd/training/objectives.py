@@ -63,7 +63,7 @@ def pair_distances(x: Tensor) -> Tensor:
 
 
 def pair_mask(mask: Tensor) -> Tensor:
-    """Which of those pairs are of real atoms (B, n (n − 1) / 2)."""
+    """Mask (B, n (n − 1) / 2) of the pairs whose atoms are both real."""
     i, j = torch.triu_indices(mask.shape[-1], mask.shape[-1], offset=1, device=mask.device)
     return mask[:, i] & mask[:, j]
 

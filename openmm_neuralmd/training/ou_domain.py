@@ -1,4 +1,4 @@
-"""Where a complex stands among others: the ranges that a model's card keeps."""
+"""Domain of a model: ranges of its training complexes, which the model's card stores."""
 
 from __future__ import annotations
 

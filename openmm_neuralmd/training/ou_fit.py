@@ -19,7 +19,7 @@ REACH = 4.0
 
 
 class OUFitSettings(BaseModel):
-    """How NeuralMD-OU is fitted.
+    """Settings by which NeuralMD-OU is fitted.
 
     Attributes
     ----------

@@ -27,7 +27,7 @@ class _Settings(BaseModel):
 
 
 class DataSettings(_Settings):
-    """Where snapshots come from: a packaged example, a topology with a trajectory, or MISATO.
+    """Source of the snapshots: a packaged example, a topology with a trajectory, or MISATO.
 
     Attributes
     ----------
@@ -107,7 +107,7 @@ class ObjectiveSettings(_Settings):
 
 
 class LoopSettings(_Settings):
-    """How a model is trained, whatever it learns.
+    """Settings of a training that do not depend on what the model learns.
 
     Attributes
     ----------

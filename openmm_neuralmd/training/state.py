@@ -19,7 +19,7 @@ from ..utils.files import complete
 
 @dataclass
 class Counters:
-    """Where a run is.
+    """Progress of a training run.
 
     Attributes
     ----------

@@ -120,7 +120,7 @@ class Windows:
             raise InputError(self._why_none(setting))
 
     def _why_none(self, setting: str) -> str:
-        """No window fits: which setting to change, and to what."""
+        """Explain that no window fits: the setting to change, and its new value."""
         rooms = [
             (min(segment.stop, target.stop) - max(segment.start + 2, target.start), trajectory.name)
             for trajectory, target in zip(self.trajectories, self.targets, strict=True)

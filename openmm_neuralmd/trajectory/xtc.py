@@ -32,7 +32,7 @@ _LONGEST = 2**28  # bytes of frames in memory at once
 
 @dataclass(frozen=True)
 class _Frame:
-    """Where the compressed coordinates of a frame are, and how its stream begins."""
+    """Place of a frame's compressed coordinates, and the start of its stream."""
 
     number: int
     start: int  # byte in the file

@@ -1,4 +1,4 @@
-"""Which OpenMM platform a Context of this package runs on: one function decides for all."""
+"""Choice of the OpenMM platform: one function decides for every Context of this package."""
 
 from __future__ import annotations
 

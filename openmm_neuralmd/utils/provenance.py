@@ -1,4 +1,4 @@
-"""Where a number comes from: machine, versions, command."""
+"""Provenance of a number: machine, versions, command."""
 
 from __future__ import annotations
 

@@ -158,7 +158,7 @@ class PartialRun:
 
 
 def partial_folder(output: Path) -> Path:
-    """Where a run lives until it is complete."""
+    """Return the hidden folder of a run that is not complete yet."""
     return output.with_name(f".{output.name}.partial")
 
 

@@ -16,7 +16,11 @@ import pytest
 ROOT = Path(__file__).parents[2]
 PROGRAMS = ("openmm_neuralmd", "plugins", "validation", "scripts", "examples", "benchmarks")
 UNMENDED = Path(__file__).with_name("unmended.txt")
-FRAGMENT = re.compile(r"(Of|As|Those|So|Told)\b(?! (soon|long|far)\b)")
+FRAGMENT = re.compile(
+    r"(Of|As|Those|That|So|Told|Tell|Made|Half|Both|Nothing|No|None|Better|Worse|Its|Their"
+    r"|For|From|By|With|Without|Within|Until|Before|In|On|At|To|How|Why|Where|Which)\b"
+    r"(?! (soon|long|far) as\b)"
+)
 """First words of a docstring that is no sentence: 'Of the model as it is now.'"""
 NAMES = {"found", "told", "made", "kept"}
 """Participles that say nothing about what a name holds."""
@@ -75,6 +79,8 @@ def test_every_fault_is_seen() -> None:
         "def f(): ...\nf(help='At most so many.')\nf(help='Of the network.')\n"
     )
     assert [fault.split(":")[0] for fault in wording(text)] == ["1", "2", "4", "5"]
+    for first in ("How a target is prepared.", "From a structure.", "That of its solver.", "Its."):
+        assert len(list(wording(f'def f():\n    """{first}"""\n'))) == 1
     assert not list(wording('"""Read a file."""\nresult = f(help="Maximum number of epochs.")\n'))
 
 

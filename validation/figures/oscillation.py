@@ -1,4 +1,4 @@
-"""How a ligand oscillates in a forecast, beside the truth: RMSF over time, torsions, contacts."""
+"""Oscillation of a ligand in a forecast and in the truth: RMSF over time, torsions, contacts."""
 
 from __future__ import annotations
 

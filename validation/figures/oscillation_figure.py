@@ -30,7 +30,7 @@ MARKS = ("o", "s", "^", "D", "v", "P", "X")
 def draw_occupancies(
     axes: Axes, truth: Occupancies, others: Mapping[str, Occupancies], most: int = INTERACTIONS
 ) -> None:
-    """How often the truth's interactions are made, one row each, one mark a method."""
+    """Draw the occupancy of the truth's interactions, one row each, one mark a method."""
     shown = sorted(truth, key=lambda key: (-truth[key], key))[:most]
     rows = np.arange(len(shown))
     beside = np.linspace(-0.3, 0.3, len(others) + 1)  # marks of equal values side by side

@@ -1,4 +1,4 @@
-"""From columns of each complex to the one-structure table: means, pairs, intervals, equivalents."""
+"""The one-structure table from columns of each complex: means, pairs, intervals, equivalents."""
 
 from __future__ import annotations
 

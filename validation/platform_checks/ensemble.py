@@ -34,7 +34,7 @@ def mcl1() -> tuple[Model, Complex]:
 
 
 def relaxing(place: Place) -> Array:
-    """From a drawn start towards the mean, without noise, of which each platform draws its own."""
+    """Relax a drawn start towards the mean, without noise, which each platform draws itself."""
     model, complex = mcl1()
     integrator = NeuralMDIntegrator(model, complex=complex)
     integrator.setRandomNumberSeed(5)

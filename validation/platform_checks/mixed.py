@@ -115,7 +115,7 @@ def _computed(place: Place, system: openmm.System, complex: Complex, **parameter
 
 
 def vacuum(place: Place) -> Array:
-    """Half a mixed System and half the force field, implicit solvent around them."""
+    """Compute a mixed System at λ = 0.5 with implicit solvent around it."""
     return _computed(place, *_vacuum(), lambda_interpolate=HALF)
 
 

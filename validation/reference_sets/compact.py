@@ -149,7 +149,7 @@ def _manifest(folder: Path, record: dict[str, Any], atoms: int) -> dict[str, Any
 
 
 def motion(snapshots: Snapshots) -> dict[str, Any]:
-    """How much the ligand moves, and how long it remembers.
+    """Measure the ligand's fluctuation and its autocorrelation time.
 
     Returns
     -------

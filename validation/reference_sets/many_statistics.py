@@ -107,7 +107,7 @@ def _statistics(runs: list[Path], complex: Complex, near: np.ndarray) -> dict[st
 
 
 def _pdb(complex: Complex, atoms: np.ndarray) -> str:
-    """Without writeFile's header, which has the date: the same run gives the same file."""
+    """Write a PDB without writeFile's header, whose date would make equal runs differ."""
     text, topology = StringIO(), part_of_topology(complex.topology, atoms)
     app.PDBFile.writeModel(topology, complex.positions[atoms] * unit.nanometer, text, keepIds=True)
     app.PDBFile.writeFooter(topology, text)

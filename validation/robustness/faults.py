@@ -33,7 +33,7 @@ RESULT = Path(__file__).parents[1] / "results" / "robustness" / "faults.json"
 
 
 def full(target: Target, place: Path, said: Path, length: float) -> int:
-    """No file can grow beyond 4 kB, as on a full disk."""
+    """Limit files to 4 kB, as on a full disk."""
 
     def limit() -> None:
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)

@@ -117,7 +117,7 @@ def pocket() -> Complex:
 
 
 def _as_pdb_has_it(complex_: Complex, folder: Path) -> Complex:
-    """With the bonds that a PDB file keeps."""
+    """Read the complex back from a PDB file, with the bonds that such a file holds."""
     file = folder / "pocket.pdb"
     with file.open("w") as text:
         app.PDBFile.writeFile(complex_.topology, complex_.positions * unit.nanometer, text)
@@ -309,7 +309,7 @@ class Labels(Target):
 
     @override
     def change(self, content: bytes, random_: random.Random, mutate: Mutate) -> bytes:
-        """Half of the cases damage an array inside, so that the archive's own sum is right."""
+        """Damage an array inside in half of the cases, so that the archive's own sum is right."""
         if random_.random() < 0.5:
             return mutate(content, random_, False)
         import io

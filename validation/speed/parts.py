@@ -65,7 +65,7 @@ class Hybrid(NamedTuple):
         }
 
     def counts(self) -> dict[str, Any]:
-        """How many were kept, and what a fallback was measured by."""
+        """Counts of jumps and of reasons for a fallback, and the length of a fallback."""
         counted = ("attempts", "reasons", "fallback_ps")
         return {"kept": self.accepted, **{name: getattr(self, name) for name in counted}}
 

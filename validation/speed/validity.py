@@ -39,7 +39,7 @@ def verdict(content: Mapping[str, Any] | None) -> str:
 
 
 def counts(content: Mapping[str, Any] | None) -> str:
-    """How many checks of a card passed and failed, for a cell of a table."""
+    """Count the checks of a card that passed and failed, for a cell of a table."""
     if content is None:
         return "none given"
     return ", ".join(f"{count} {name}" for name, count in content["counts"].items() if count)

@@ -1,4 +1,4 @@
-"""How well a force keeps the total energy: a run without a thermostat in OpenMM, and its drift."""
+"""Drift of the total energy under a force, from a run without a thermostat in OpenMM."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ class Drift:
     picoseconds: float
 
     def as_dict(self) -> dict[str, float]:
-        """For a result file."""
+        """Return the values that a result file stores."""
         return asdict(self)
 
 
@@ -173,7 +173,7 @@ def run_nve(
 
 
 def degrees_of_freedom(system: openmm.System) -> int:
-    """Three for each particle that has a mass, less its constraints."""
+    """Count three for each particle that has a mass, less the constraints."""
     moving = [system.getParticleMass(i)._value > 0 for i in range(system.getNumParticles())]
     pairs = (system.getConstraintParameters(k)[:2] for k in range(system.getNumConstraints()))
     return 3 * sum(moving) - sum(moving[i] or moving[j] for i, j in pairs)

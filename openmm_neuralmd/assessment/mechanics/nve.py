@@ -30,7 +30,7 @@ NO_RUN = "no labelled run was given: it has the all-atom forces to set beside"
 
 @dataclass(frozen=True)
 class NVESettings:
-    """How the energy is watched.
+    """Settings of the runs without a thermostat.
 
     Attributes
     ----------
@@ -58,7 +58,7 @@ class NVESettings:
 
     @property
     def energies(self) -> int:
-        """How many a run has."""
+        """Number of energies that a run measures."""
         return max(3, round(self.picoseconds / self.interval_ps))
 
 
@@ -68,7 +68,7 @@ def nve(
     settings: NVESettings | None = None,
     advance: Callable[[int, str], None] | None = None,
 ) -> tuple[list[Check], dict[str, Drift]]:
-    """Both forces on the ligand alone, from one start, with one integrator.
+    """Run the ligand under both forces, from one start, with one integrator.
 
     Returns
     -------

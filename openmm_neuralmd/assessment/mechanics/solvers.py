@@ -24,7 +24,7 @@ SETTLED = 0.02
 
 
 class Convergence(NamedTuple):
-    """How a solution depends on the steps it was made with.
+    """Dependence of a solution on the number of its steps.
 
     Attributes
     ----------

@@ -35,7 +35,7 @@ _PERFORMANCE = re.compile(r"^Performance:\s+(\S+)", re.MULTILINE)
 
 @dataclass(frozen=True)
 class Pace:
-    """How long is measured.
+    """Durations of a repeat and of the simulation before the first.
 
     Attributes
     ----------
@@ -99,7 +99,7 @@ class Variant:
         return f"{mode}, {solvent}{cut}{', pair by pair' if self.pair_by_pair else ''}"
 
     def contestant(self, place: Path, pace: Pace) -> Contestant:
-        """Made ready, with a folder for its files.
+        """Prepare this variant for the race, with a folder for its files.
 
         Raises
         ------
@@ -172,7 +172,7 @@ def _openmm(variant: Variant, pace: Pace) -> Contestant:
 
 
 def _gromacs(variant: Variant, place: Path, pace: Pace) -> Contestant:
-    """By mdrun, as its log tells it; half of a repeat, in which it tunes, is not timed."""
+    """Time mdrun by its log; half of each repeat, in which it tunes, is not counted."""
     settings = variant.settings
     check_gromacs(settings)
     setup = build(variant.folder, settings)

@@ -101,7 +101,7 @@ class Learned:
         return self._contestant(measure, f"torch, {self.device}", copies)
 
     def wait(self) -> None:
-        """Until the device has done all it was given."""
+        """Wait until the device has done all its work."""
         if self.device == "cuda":
             torch.cuda.synchronize()
 

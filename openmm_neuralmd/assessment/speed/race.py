@@ -157,7 +157,7 @@ def measure_speed(
 
 
 def speed_steps(prepared: bool, repeats: int = 3) -> int:
-    """How often `measure_speed` calls `advance`, if every contestant can be prepared."""
+    """Return how often `measure_speed` calls `advance` if every contestant can be prepared."""
     return (len(BACKENDS) + 2 + prepared) * (1 + repeats)
 
 

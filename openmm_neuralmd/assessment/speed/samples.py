@@ -64,5 +64,5 @@ def memories(model: Model, run: Run) -> dict[str, Any]:
 
 
 def told(memory: Memory) -> dict[str, Any]:
-    """For the result file."""
+    """Return the values that the result file stores."""
     return {**memory._asdict(), "samples": memory.samples, "resolved": memory.resolved}

@@ -19,7 +19,7 @@ Parameters = dict[str, Any]
 
 @dataclass(frozen=True)
 class Nonbonded:
-    """How the NonbondedForce of a System cuts its forces.
+    """The cutoffs of a System's NonbondedForce as mdp parameters.
 
     Attributes
     ----------
@@ -66,7 +66,7 @@ def nonbonded(force: openmm.NonbondedForce, extent: float) -> Nonbonded:
 
 
 def single_point(forces: Nonbonded) -> Parameters:
-    """One energy evaluation, every bond a harmonic one, with fine electrostatics."""
+    """Parameters of one energy evaluation with harmonic bonds and fine electrostatics."""
     fine = {"nsteps": 0, "integrator": "md", "define": "-DFLEXIBLE", "constraints": "none"}
     fine |= {"continuation": "yes", "nstenergy": 1, "nstcalcenergy": 1, "nstlist": 1}
     if forces.parameters["coulombtype"] == "PME":
@@ -75,7 +75,7 @@ def single_point(forces: Nonbonded) -> Parameters:
 
 
 def minimisation(forces: Nonbonded, frozen: bool) -> Parameters:
-    """Steepest descent; what was minimised already ends soon."""
+    """Parameters of steepest descent, which ends soon from minimised positions."""
     descent = {"integrator": "steep", "nsteps": 500, "emtol": 200.0, "emstep": 0.01}
     return forces.parameters | descent | _constraints() | _frozen(frozen)
 
@@ -83,7 +83,7 @@ def minimisation(forces: Nonbonded, frozen: bool) -> Parameters:
 def restrained(
     forces: Nonbonded, settings: MDSettings, groups: tuple[str, ...], steps: int, periodic: bool
 ) -> Parameters:
-    """Half the time step, heavy atoms of the solute held, from Maxwell's velocities."""
+    """Parameters of the first half: half the time step, heavy atoms of the solute restrained."""
     chosen = _dynamics(settings, groups, settings.timestep_fs / 2, steps, 1, FRICTION)
     chosen |= {"define": "-DPOSRES", "refcoord-scaling": "com", "continuation": "no"}
     chosen |= {"gen-vel": "yes", "gen-temp": settings.temperature}
@@ -94,7 +94,7 @@ def restrained(
 def free(
     forces: Nonbonded, settings: MDSettings, groups: tuple[str, ...], steps: int, periodic: bool
 ) -> Parameters:
-    """The second half of the equilibration."""
+    """Parameters of the second half of the equilibration."""
     chosen = _dynamics(settings, groups, settings.timestep_fs, steps, 2, FRICTION)
     chosen |= {"continuation": "yes", "gen-vel": "no"}
     return forces.parameters | chosen | _pressure(settings, periodic)
@@ -103,7 +103,7 @@ def free(
 def production(
     forces: Nonbonded, settings: MDSettings, groups: tuple[str, ...], steps: int, periodic: bool
 ) -> Parameters:
-    """Snapshots and energies at every interval."""
+    """Parameters of production, with snapshots and energies at every interval."""
     every = settings.steps_per_snapshot()
     chosen = _dynamics(settings, groups, settings.timestep_fs, steps, 3, settings.friction)
     chosen |= {"continuation": "yes", "gen-vel": "no", "nstxout-compressed": every}

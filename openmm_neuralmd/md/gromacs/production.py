@@ -162,7 +162,7 @@ def _stage(work: Work, name: str, start: str, mdp: Parameters) -> None:
 
 
 def _produce(work: Work, total: int, progress: Advance) -> tuple[int, float]:
-    """How many snapshots were there before, and the wall time of the others in seconds."""
+    """Return the number of earlier snapshots, and the wall time of the others in seconds."""
     settings, groups, periodic = work.settings, work.exported.groups, work.setup.periodic
     every = settings.steps_per_snapshot()
     mdp = parameters.production(work.forces, settings, groups, total * every, periodic)

@@ -133,7 +133,7 @@ class Gmx:
 
 
 def _environment() -> dict[str, str]:
-    """Without what would contradict -ntomp: mdrun refuses that."""
+    """Remove variables that contradict -ntomp, which mdrun refuses."""
     return {name: value for name, value in os.environ.items() if name != "OMP_NUM_THREADS"}
 
 
@@ -174,7 +174,7 @@ _BROKEN = re.compile(
 
 
 def reason(output: str) -> str:
-    """Why gmx failed, in one line: what its error box says, else its last line.
+    """Give the cause of a failure of gmx in one line: its error box, else its last line.
 
     Constraints that give way come first: mdrun then ends with a word on the files it wrote, or
     with none.

@@ -1,4 +1,4 @@
-"""Which residue of a PyMOL object is the ligand."""
+"""Identification of the ligand's residue in a PyMOL object."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ MINIMUM_HEAVY_ATOMS = 3
 
 
 class Residue(NamedTuple):
-    """Where a residue is, as PyMOL calls it."""
+    """Names by which PyMOL selects a residue."""
 
     segi: str
     chain: str
@@ -79,7 +79,7 @@ def find_ligand(cmd: Any, name: str, wanted: str = "") -> Residue:
 
 
 def _residues(cmd: Any, selection: str) -> Counter[Residue]:
-    """How many atoms of the selection each residue has."""
+    """Count the atoms of the selection in each residue."""
     atoms: list[tuple[str, str, str, str]] = []
     cmd.iterate(selection, "atoms.append((segi, chain, resi, resn))", space={"atoms": atoms})
     return Counter(Residue(*atom) for atom in atoms)

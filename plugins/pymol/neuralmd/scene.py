@@ -1,4 +1,4 @@
-"""How a complex is drawn."""
+"""Representation of a complex in PyMOL."""
 
 from __future__ import annotations
 

@@ -71,7 +71,7 @@ def states(cmd: Any, name: str) -> range:
 
 @contextmanager
 def _quiet(cmd: Any) -> Iterator[None]:
-    """Without a line for each snapshot."""
+    """Stop PyMOL from printing a line for each snapshot."""
     cmd.feedback("push")
     cmd.feedback("disable", "objectmolecule", "everything")
     try:

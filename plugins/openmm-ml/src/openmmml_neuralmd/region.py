@@ -1,4 +1,4 @@
-"""Which part of a complex is the model's: the ML region checked, and what its labels knew."""
+"""The ML region of a complex: its checks, and what the model's labels include."""
 
 from __future__ import annotations
 
