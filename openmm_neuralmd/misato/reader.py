@@ -24,6 +24,7 @@ from .codes import (
 
 _CHAIN_ATOMS = 1000  # no peptide ligand of MISATO has as many
 _BLOCK_BYTES = 16 * 2**20
+_FARTHEST = 1e6  # Å; no simulated box is a tenth of a millimetre wide
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,12 +118,19 @@ class Entry:
 
     def _read(self, data: h5py.Dataset | np.ndarray, part: slice) -> np.ndarray:
         try:
-            return np.asarray(data[part], dtype=np.float64)
+            points = np.asarray(data[part], dtype=np.float64)
         except OSError as error:
             raise InputError(
                 f"{self.label}: snapshots from {part.start} on cannot be read, the file is "
                 f"damaged: {one_line(error)}"
             ) from error
+        strange = ~(np.abs(points) < _FARTHEST).all(axis=(1, 2))  # NaN is strange, too
+        if strange.any():
+            raise InputError(
+                f"{self.label}: snapshot {part.start + int(strange.argmax())} has coordinates that "
+                f"are not numbers or beyond {_FARTHEST:g} Å; the file is damaged"
+            )
+        return points
 
 
 def _block_length(data: h5py.Dataset) -> int:

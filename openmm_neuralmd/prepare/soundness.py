@@ -52,6 +52,14 @@ def check_finite(energy: float, forces: np.ndarray, topology: app.Topology) -> N
 
 def check_clashes(topology: app.Topology, positions: np.ndarray) -> float:
     """Refuse atoms that are too close; return the shortest heavy-atom distance in nm."""
+    pairs = clashes(topology, positions)
+    if pairs:
+        raise InputError(clash_message(topology, positions, pairs))
+    return _shortest(topology, positions, _neighbours(topology))
+
+
+def clashes(topology: app.Topology, positions: np.ndarray) -> list[tuple[int, int]]:
+    """Find pairs of atoms that are too close and that no bond or common neighbour joins."""
     atoms = list(topology.atoms())
     close = cKDTree(positions).query_pairs(_CLASH, output_type="ndarray")
     light = np.array([a.element is not None and a.element.symbol == "H" for a in atoms])
@@ -60,16 +68,20 @@ def check_clashes(topology: app.Topology, positions: np.ndarray) -> float:
     limit = np.where(light[close].any(axis=1), _CLASH_HYDROGEN, _CLASH)
     suspects = close[(distance < limit) & ~ions[close].any(axis=1)]
     near = _neighbours(topology)
-    clashes = [(i, j) for i, j in suspects if j not in near[i]]
-    if clashes:
-        i, j = clashes[0]
-        gap = _angstrom(float(np.linalg.norm(positions[i] - positions[j])))
-        raise InputError(
-            f"{len(clashes)} clashes stay after minimisation: {atoms[i].name} of "
-            f"{describe(atoms[i].residue)} and {atoms[j].name} of {describe(atoms[j].residue)} "
-            f"are {gap:.2f} Å apart; mend the pose or the side chain"
-        )
-    return _shortest(topology, positions, near)
+    return [(int(i), int(j)) for i, j in suspects if j not in near[i]]
+
+
+def clash_message(
+    topology: app.Topology, positions: np.ndarray, pairs: list[tuple[int, int]]
+) -> str:
+    """Count the clashes and describe the first one by its atoms and distance."""
+    atoms, (i, j) = list(topology.atoms()), pairs[0]
+    gap = _angstrom(float(np.linalg.norm(positions[i] - positions[j])))
+    return (
+        f"{len(pairs)} clashes stay after minimisation: {atoms[i].name} of "
+        f"{describe(atoms[i].residue)} and {atoms[j].name} of {describe(atoms[j].residue)} "
+        f"are {gap:.2f} Å apart; mend the pose or the side chain"
+    )
 
 
 def check_metals(

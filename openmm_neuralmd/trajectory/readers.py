@@ -19,17 +19,28 @@ from ..structure.readers import existing
 from .dcd import DCDHeader, read_dcd_header
 from .hdf5 import SUFFIXES as _HDF5
 from .hdf5 import read_hdf5
+from .netcdf import check_netcdf
 from .trr import check_trr
 from .xtc import check_xtc
 
-STAMPED = (".xtc", ".trr", ".nc", ".netcdf", ".ncdf")
+_NETCDF = (".nc", ".netcdf", ".ncdf")
+STAMPED = (".xtc", ".trr", *_NETCDF)
 """Formats beside HDF5 that can hold times; MDTraj's readers give them second."""
 
 SUFFIXES = (".dcd", *STAMPED, *_HDF5)
 """Formats that are read: what MDTraj's other readers do with a damaged file is not known."""
 
 _WIDEST = 1e4  # nm
-_DAMAGE = (ImportError, OSError, RuntimeError, ValueError, LookupError, TypeError, MemoryError)
+_DAMAGE = (
+    AssertionError,
+    ImportError,
+    LookupError,
+    MemoryError,
+    OSError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+)
 
 
 class TrajectoryWarning(UserWarning):
@@ -211,6 +222,9 @@ def checked(path: Path) -> DCDHeader | None:
         check_xtc(path)
     if suffix == ".trr":
         check_trr(path)
+    if suffix in _NETCDF:
+        with _readable(path) as file:
+            check_netcdf(file)
     if suffix != ".dcd":
         return None
     header = read_dcd_header(path)

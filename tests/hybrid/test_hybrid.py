@@ -288,6 +288,19 @@ def pose(move: NeuralMDJumpMove, after: np.ndarray, energy: float = 0.0) -> Pose
     return Pose(move.complex, move.ligand, move.complex.positions, after, energy, None)
 
 
+def test_a_clash_of_atoms_that_stand_still_is_not_the_jumps(models, folder) -> None:
+    move = jumping(models, folder, "calm")
+    i, j = move.complex.backbone[20, 1], move.complex.backbone[40, 1]
+    before = move.complex.positions.copy()
+    before[j] = before[i] + 0.05  # as a prepared structure may have it
+    after = before.copy()
+    after[move.complex.ligand] += 0.001
+    jumped = Pose(move.complex, move.ligand, before, after, 0.0, None)
+    assert not CHECKS["clash"](jumped, JumpSettings())
+    jumped.after[j] += 0.001
+    assert "clashes stay" in CHECKS["clash"](jumped, JumpSettings())
+
+
 def test_every_check_finds_its_fault(models, folder) -> None:
     move = jumping(models, folder, "calm")
     sound, limits, own = move.complex.positions, JumpSettings(), move.complex.ligand

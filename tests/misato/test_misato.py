@@ -192,6 +192,20 @@ def test_snapshots_are_superposed(
     np.testing.assert_allclose(snapshots.ligand, other.ligand, atol=2e-4)
 
 
+@pytest.mark.parametrize("value", [np.nan, np.inf, -1e30])
+def test_coordinates_that_cannot_be_are_refused(
+    written: Path, tmp_path: Path, value: float
+) -> None:
+    path = tmp_path / "strange.hdf5"
+    shutil.copyfile(written, path)
+    with h5py.File(path, "a") as file:
+        file["11GS"]["trajectory_coordinates"][2, 5, 1] = value
+    strange = misato.read_entry(path, "11GS")
+    assert np.isfinite(strange.structure()).all()
+    with pytest.raises(InputError, match="snapshot 2 has coordinates that are not numbers"):
+        list(strange.blocks())
+
+
 def test_the_interval_can_be_given(written: Path) -> None:
     entry = misato.read_entry(written, "11gs")
     assert misato.read_misato(entry, interval=100).interval_ps == 100

@@ -18,7 +18,7 @@ from openmm_neuralmd.errors import InputError
 from openmm_neuralmd.examples import GPCR_FOLDER, example
 from openmm_neuralmd.structure.complex import Complex
 from openmm_neuralmd.trajectory.dcd import read_dcd_header
-from openmm_neuralmd.trajectory.readers import TrajectoryWarning, read_frames
+from openmm_neuralmd.trajectory.readers import TrajectoryWarning, checked, read_frames
 from openmm_neuralmd.trajectory.snapshots import read_snapshots
 
 TOPOLOGY = str(GPCR_FOLDER / "topology.pdb")
@@ -119,6 +119,16 @@ def test_an_array_of_nothing_takes_no_memory(complex_, tmp_path: Path) -> None:
     assert (tmp_path / "a.h5").stat().st_size < 100_000
     with pytest.raises(InputError, match="bytes of content"):
         read_frames(tmp_path / "a.h5", complex_)
+
+
+def test_a_netcdf_that_promises_more_than_it_holds_is_refused(few, tmp_path: Path) -> None:
+    saved(few, tmp_path / "a.nc")
+    content = bytearray((tmp_path / "a.nc").read_bytes())
+    assert int.from_bytes(content[4:8]) == few.n_frames  # records, in the classic format
+    content[4:8] = (2**24).to_bytes(4)
+    (tmp_path / "a.nc").write_bytes(content)
+    with pytest.raises(InputError, match=r"cannot read a\.nc, it may be damaged"):
+        checked(tmp_path / "a.nc")  # opens no reader that allocates what is promised
 
 
 def test_a_netcdf_without_times_asks_for_the_interval(few, complex_, tmp_path: Path) -> None:
