@@ -25,7 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--model", default=EXAMPLE, help="bundled name, or a .safetensors file")
     parser.add_argument("--ahead", type=int, default=20, help="snapshots to forecast")
-    parser.add_argument("--every", type=int, default=4, help="from one origin to the next")
+    parser.add_argument("--every", type=int, default=4, help="snapshots between origins")
     options = parser.parse_args(arguments)
 
     model = nmd.load_model(options.model)

@@ -55,7 +55,9 @@ def trained(run: Path, output: Path, epochs: int) -> Path:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Simulate, train, alternate."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--settings", type=Path, default=SETTINGS, help="as hybrid.yaml")
+    parser.add_argument(
+        "--settings", type=Path, default=SETTINGS, help="settings such as hybrid.yaml"
+    )
     parser.add_argument(
         "--time", type=float, default=50.0, metavar="PS", help="simulated time of the reference MD"
     )

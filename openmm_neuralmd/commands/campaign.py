@@ -41,7 +41,7 @@ def campaign(
     settings = read_campaign(targets).on_platform(**device.choices())
     total = count_snapshots(settings)
     say(f"{len(settings.targets)} complexes, {total} snapshots")
-    hint = "run the same command again to go on"
+    hint = "run the same command again to continue"
     with resumable(hint), progress_bar("campaign", total, "snapshots") as advance:
         outcomes = run_campaign(settings, progress=advance)
     failed = failures(outcomes)

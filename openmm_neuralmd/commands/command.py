@@ -66,7 +66,7 @@ def say_next(*words: str | Path) -> None:
 
 @contextmanager
 def resumable(hint: str) -> Iterator[None]:
-    """Ctrl-C in this block ends with a line that says how to go on."""
+    """Ctrl-C in this block ends with a line that says how to continue."""
     try:
         yield
     except KeyboardInterrupt:
@@ -100,7 +100,7 @@ def set_aside(files: Iterable[Path], folder: Path) -> None:
     """
     present = [file for file in files if file.exists()]
     if not present:
-        say("nothing to set aside")
+        say("no earlier output to set aside")
         return
     names = (folder.with_name(f"{folder.name}-{number}") for number in count(1))
     unused = next(name for name in names if not name.exists())

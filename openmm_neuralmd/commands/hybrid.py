@@ -68,14 +68,14 @@ def hybrid(
     step = chosen.jump.fitted(load_model(model)).card.interval_ps
     total = whole_strides(time, step)
     say(f"{total} snapshots, {show_time(step)} apart: {show_time(total * step)} in all")
-    hint = "run the same command again to go on after the last snapshot"
+    hint = "run the same command again to continue after the last snapshot"
     with resumable(hint), progress_bar("hybrid", total, "snapshots") as advance:
         run = run_hybrid(model, folder, output, time, settings=chosen, progress=advance)
     typer.echo(f"trajectory: {run.trajectory} ({run.snapshots} snapshots)")
     typer.echo(f"topology: {run.topology}, log: {run.log}")
     tried = run.kinds["jump"] + run.kinds["fallback"]
-    typer.echo(f"jumps kept: {run.kinds['jump']} of {tried}; strides of MD: {run.kinds['md']}")
+    typer.echo(f"accepted jumps: {run.kinds['jump']} of {tried}; strides of MD: {run.kinds['md']}")
     for reason, count in run.reasons.most_common():
-        typer.echo(f"dropped, {reason}: {count}")
+        typer.echo(f"dropped jumps, {reason}: {count}")
     say_next("vmd", run.topology, run.trajectory)
     typer.echo(run.use)

@@ -77,7 +77,7 @@ def predict(
     step = 1.0 if interval is None else interval
     request = Request.of(protein, ligand, model=model, time=length, interval=step, seed=seed)
     count = len(request.wanted(molecule))
-    hint = "run the same command again to go on with the ligands that are left"
+    hint = "run the same command again to continue with the ligands that are left"
     with resumable(hint), progress_bar("predicting", count, "ligands") as advance:
         done = predict_many(
             protein,

@@ -204,7 +204,7 @@ def _run(
 
     total = settings.snapshots(time)
     say(f"{total} snapshots, {show_time(settings.interval_ps)} apart")
-    hint = "run the same command again to go on from the last checkpoint"
+    hint = "run the same command again to continue from the last checkpoint"
     with resumable(hint), progress_bar(settings.mode, total, "snapshots") as advance:
         run = choose_engine(engine).run(
             folder,

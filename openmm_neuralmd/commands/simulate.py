@@ -82,9 +82,9 @@ def simulate(
         str,
         typer.Option(
             metavar="stop|restart",
-            help="What follows a coordinate that is not a number, or a ligand that leaves: an "
-            "error, or a new beginning from the last checkpoint with other noise, ten times at "
-            "most.",
+            help="Reaction to a coordinate that is not a number, or a ligand that leaves the "
+            "pocket. stop: end with an error; restart: restart from the last checkpoint with "
+            "other noise, at most ten times.",
         ),
     ] = "stop",
     restart: options.Restart = False,
@@ -187,8 +187,8 @@ def _history(complex: Complex, known: Snapshots | None, start: int | None, least
     if known is None:
         if start is not None:
             raise typer.BadParameter("--start needs a trajectory")
-        rest = ", velocity and memory start at rest" if least else ""
-        say(f"no trajectory: from the structure alone{rest}")
+        rest = ", with zero velocity and memory" if least else ""
+        say(f"no trajectory: the run starts from the structure alone{rest}")
         return History.of(None, complex, least)
     last = len(known) - 1 if start is None else start
     if last >= len(known):
@@ -241,7 +241,7 @@ def _run(
     from ..simulation.run import simulate as run_simulation
     from ..utils.progress import progress_bar
 
-    hint = "run the same command again to go on from the last checkpoint"
+    hint = "run the same command again to continue from the last checkpoint"
     with resumable(hint), progress_bar(output.stem, count, "snapshots") as advance:
         run = run_simulation(
             model,
@@ -275,7 +275,7 @@ def _run_replicas(
     from ..simulation.replicas import TOPOLOGY, simulate_replicas
     from ..utils.progress import progress_bar
 
-    hint = "run the same command again to go on after the last complete batch"
+    hint = "run the same command again to continue after the last complete batch"
     with resumable(hint), progress_bar(output.name, count * replicas, "snapshots") as advance:
         folder = simulate_replicas(
             model,

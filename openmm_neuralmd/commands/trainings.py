@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from ..training.one_structure import OneStructureSettings
     from ..training.settings import DataSettings, TrainingSettings
 
-GO_ON = "run the same command again to go on from"
+GO_ON = "run the same command again to continue from"
 
 
 def from_trajectories(settings: TrainingSettings, folder: Path, where: tuple[str, int]) -> None:
@@ -62,7 +62,7 @@ def from_runs(settings: OneStructureSettings, folder: Path) -> None:
     )
     if trainer.done:
         stages = len(trainer.stages)
-        say(f"going on after stage {trainer.done} of {stages} ({trainer.state_file})")
+        say(f"continuing after stage {trainer.done} of {stages} ({trainer.state_file})")
     hint = f"{GO_ON} {trainer.state_file}"
     bar = progress_bar(settings.name, trainer.total, "epochs", trainer.begun)
     with resumable(hint), bar as advance:
@@ -74,7 +74,7 @@ def from_runs(settings: OneStructureSettings, folder: Path) -> None:
             f"{metrics['nll_constants']:.2f}; error of ln RMSF {metrics['log_rmsf_error']:.2f}"
         )
         if metrics["nll"] >= metrics["nll_constants"]:
-            typer.echo("warning: class constants alone are as good: the network adds nothing")
+            typer.echo("warning: the network is no better than the class constants alone")
     typer.echo(f"model: {folder / 'model.safetensors'} (sha256 {model.sha256[:12]})")
     files: list[str | Path] = ["PROTEIN.pdb", "LIGAND.sdf", "--model", folder / "model.safetensors"]
     say_next("neuralmd", "predict", *files, "-o", folder / "predicted")
@@ -112,9 +112,9 @@ def _announce(trainer: Trainer) -> None:
         )
     done = trainer.counters.update
     if done == trainer.total:
-        say(f"all {done} updates are done already; --restart trains anew")
+        say(f"all {done} updates are done already; --restart trains again from the start")
     elif done:
-        say(f"going on from update {done} of {trainer.total} ({trainer.state_file})")
+        say(f"continuing from update {done} of {trainer.total} ({trainer.state_file})")
 
 
 def _summary(trainer: Trainer, model: Model) -> None:
@@ -125,7 +125,7 @@ def _summary(trainer: Trainer, model: Model) -> None:
     if counters.best >= (1 - 1e-6) * counters.untrained:
         typer.echo(
             f"warning: the untrained model has a validation error of {counters.untrained:.4f}: no "
-            "epoch is better, and this model's forecasts owe nothing to training"
+            "epoch is better, and training did not improve this model's forecasts"
         )
     typer.echo(f"epochs: {epochs} of {trainer.settings.epochs}{early}, log: {file.parent}/log.csv")
     typer.echo(f"model: {file} (sha256 {model.sha256[:12]})")

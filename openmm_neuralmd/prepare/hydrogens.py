@@ -63,7 +63,7 @@ def add_hydrogens(
             obeyed.append(f"{name} {place}")
         variants.append(variant)
     if obeyed:
-        note(f"protonation as the residue names say: {shown(obeyed)}")
+        note(f"protonation taken from residue names: {shown(obeyed)}")
     _leave_misplaced(modeller, parent, note)
     modeller.addHydrogens(pH=ph, variants=variants, platform=platform)
     added = _count_hydrogens(modeller.topology) - before
@@ -72,7 +72,7 @@ def add_hydrogens(
 
 
 def _leave_misplaced(modeller: app.Modeller, parent: dict[Atom, Atom], note: Note) -> None:
-    """Leave out hydrogens that cannot stay: they are added anew.
+    """Remove hydrogens that are misplaced; they are added again later.
 
     These lie upon another atom, or have a name that the residue does not know (H11 for H, HD1 for
     HD21).  Those that tell the protonation stay: on other elements than carbon where atoms overlap,
@@ -94,10 +94,10 @@ def _leave_misplaced(modeller: app.Modeller, parent: dict[Atom, Atom], note: Not
         and (atom.residue.name not in _STANDARD.values() or _name_of(parent, atom) == "N")
     }
     if overlapping:
-        note(f"hydrogens that overlap, added anew: {len(overlapping)}")
+        note(f"overlapping hydrogens replaced: {len(overlapping)}")
     if unknown:
         named = shown(f"{a.name} of {describe(a.residue)}" for a in atoms if a in unknown)
-        note(f"hydrogens of unknown names, added anew: {named}")
+        note(f"hydrogens with unknown names replaced: {named}")
     if overlapping or unknown:
         modeller.delete(list(overlapping | unknown))
 

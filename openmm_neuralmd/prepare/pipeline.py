@@ -228,7 +228,7 @@ def _at_pressure(
     vectors = [openmm.Vec3(*row) for row in box] * unit.nanometer
     topology.setPeriodicBoxVectors(vectors)
     system.setDefaultPeriodicBoxVectors(*vectors)
-    tell(f"box at 1 bar for {settings.relax_ps:g} ps, solute held, by {settings.engine}")
+    tell(f"box relaxed at 1 bar for {settings.relax_ps:g} ps by {settings.engine}, solute held")
     context = make_context(system, relaxed, settings.platform)
     context.setPeriodicBoxVectors(*vectors)
     context.applyConstraints(1e-6)

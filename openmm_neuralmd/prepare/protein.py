@@ -87,7 +87,7 @@ def complete_protein(
     structure = read_structure(path)
     name = Path(path).name
     if structure.alternates:
-        note(f"alternate locations, the most occupied kept: {shown(structure.alternates)}")
+        note(f"alternate locations (the most occupied is used): {shown(structure.alternates)}")
     modeller = app.Modeller(structure.topology, structure.positions * unit.nanometer)
     _sort_out(modeller, ligand, options, note)
     _uncap(modeller, note)
@@ -138,7 +138,7 @@ def _uncap(modeller: app.Modeller, note: Note) -> None:
         if atom.residue.name in PARENT and atom.name.strip("123") == "HXT"
     ]
     if caps:
-        note(f"carboxylates in place of HXT: {shown({describe(a.residue): 0 for a in caps})}")
+        note(f"HXT replaced by carboxylates: {shown({describe(a.residue): 0 for a in caps})}")
         modeller.delete(caps)
 
 
@@ -244,7 +244,7 @@ def _fix(fixer: PDBFixer, options: ProteinOptions, note: Note, name: str) -> Non
         r for r in fixer.topology.residues() if r.name in parametrised and r.name in substitutions
     ]
     if present:
-        note(f"modified residues kept, with parameters: {shown(map(describe, present))}")
+        note(f"modified residues that have parameters: {shown(map(describe, present))}")
     fixer.missingResidues = {}
     fixer.findMissingAtoms()
     missing = {r: atoms for r, atoms in fixer.missingAtoms.items() if r.name not in CAPS}

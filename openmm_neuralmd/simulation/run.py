@@ -114,7 +114,7 @@ def simulate(
     pocket_limit : float or None
         nm from the ligand to the nearest Cα beyond which the run stops; None never stops it.
     on_failure : 'stop' or 'restart'
-        What follows a coordinate that is not a number, or a ligand that leaves: an error, or a
+        Reaction to a coordinate that is not a number, or a ligand that leaves: an error, or a
         new beginning from the last checkpoint with other noise, `restarts.MOST` times at most.
         Restarts are in run.yaml.  What such a run says is conditioned on not failing.
     progress : callable, optional

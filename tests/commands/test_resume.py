@@ -65,7 +65,7 @@ def test_training_survives_kill_9(inputs: Path, whole: Path) -> None:
         kill_after_change(broken / "state.safetensors", *train)
         assert not (broken / "model.safetensors").exists()
     said = run(*train)
-    assert "going on from update" in said
+    assert "continuing from update" in said
     for name in ("model.safetensors", "log.csv"):
         assert (broken / name).read_bytes() == (whole / name).read_bytes(), name
 

@@ -25,8 +25,15 @@ FRAGMENT = re.compile(
 NAMES = {"found", "told", "made", "kept"}
 """Participles that say nothing about what a name holds."""
 HELP = re.compile(
-    r"\b(at most so|so many|so long|what it is worth|how right)\b|^Of\b", re.IGNORECASE
+    r"\b(at most so|so many|so long|what it is worth|how right|new beginning)\b"
+    r"|^(Of|What|How|Which|Where|From|With|As)\b",
+    re.IGNORECASE,
 )
+LINE = re.compile(
+    r"\b(to go on|going on|added anew|trains anew|owe nothing|kept:|stands? (at|in|on))(?!\w)"
+)
+"""Private English in lines that commands print."""
+PRINTED = {"say", "echo", "note", "tell"}
 PAGE = re.compile(
     r"\b(how\s+right|what\s+(it\s+is|they\s+are)\s+worth|trivial\s+forecast|told\s+otherwise|nobody"
     r"|at\s+hand|stands?\s+still|level\s+with|laid\s+on|in\s+no\s+way\s+like|comes?\s+near"
@@ -50,6 +57,15 @@ def wording(text: str) -> Iterator[str]:
             for part in ast.walk(node.value):
                 if isinstance(part, ast.Constant) and HELP.search(str(part.value)):
                     yield f"{part.lineno}: help text: {part.value}"
+        elif isinstance(node, ast.Call) and _name(node.func) in PRINTED:
+            for part in (part for word in node.args for part in ast.walk(word)):
+                if isinstance(part, ast.Constant) and LINE.search(str(part.value)):
+                    yield f"{part.lineno}: printed line: {part.value}"
+
+
+def _name(function: ast.expr) -> str:
+    """Name of a function or method that is called."""
+    return function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
 
 
 def unmended() -> set[str]:
@@ -79,6 +95,9 @@ def test_every_fault_is_seen() -> None:
         "def f(): ...\nf(help='At most so many.')\nf(help='Of the network.')\n"
     )
     assert [fault.split(":")[0] for fault in wording(text)] == ["1", "2", "4", "5"]
+    assert list(wording("say(f'going on from update {n}')")) == [
+        "1: printed line: going on from update "
+    ]
     for first in ("How a target is prepared.", "From a structure.", "That of its solver.", "Its."):
         assert len(list(wording(f'def f():\n    """{first}"""\n'))) == 1
     assert not list(wording('"""Read a file."""\nresult = f(help="Maximum number of epochs.")\n'))

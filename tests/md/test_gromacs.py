@@ -245,6 +245,7 @@ def test_explicit_water(gmx: Gmx, explicit: ComplexFolder, tmp_path: Path) -> No
     np.testing.assert_allclose(boxes, volumes, rtol=1e-3)
 
 
+@pytest.mark.slow
 def test_a_run_in_vacuum(gmx: Gmx, folder: ComplexFolder, tmp_path: Path) -> None:
     """Mode flexible without a cutoff: every stage accepts the empty box, all pairs are in reach.
 

@@ -99,7 +99,7 @@ def test_protonation_by_names_is_obeyed_and_printed(
         tmp_path / f"p.{kind}", far, ProteinOptions(platform="CPU"), notes.append
     )
     residues = {residue.id: residue for residue in completed.topology.residues()}
-    (note,) = (note for note in notes if "as the residue names say" in note)
+    (note,) = (note for note in notes if "protonation taken from residue names" in note)
     for name, place in places.items():
         atoms = {atom.name for atom in residues[place].atoms()}
         assert atoms & POLAR[standard_name(name)] == HYDROGENS[PROTONATION[name]], name
@@ -193,7 +193,7 @@ def test_hydrogens_that_end_a_cut_chain_give_way_to_a_carboxylate(
     chain = next(c for c in completed.topology.chains() if len(list(c.residues())) > 10)
     end = {atom.name for atom in list(chain.residues())[-1].atoms()}
     assert {"C", "O", "OXT"} <= end and not any("HXT" in name for name in end)
-    assert any(note.startswith("carboxylates in place of HXT") for note in notes)
+    assert any(note.startswith("HXT replaced by carboxylates") for note in notes)
 
 
 def test_hydrogens_that_overlap_are_added_anew(tmp_path: Path) -> None:
@@ -215,7 +215,7 @@ def test_hydrogens_that_overlap_are_added_anew(tmp_path: Path) -> None:
         ProteinOptions(platform="CPU"),
         notes.append,
     )
-    assert "hydrogens that overlap, added anew: 2" in notes
+    assert "overlapping hydrogens replaced: 2" in notes
     assert completed.topology.getNumAtoms() == modeller.topology.getNumAtoms()
     place = {(a.residue.id, a.name): a.index for a in completed.topology.atoms()}
     y = np.array(completed.positions.value_in_unit(unit.angstrom))
@@ -338,7 +338,7 @@ def test_hydrogens_of_unknown_names_are_added_anew(names: dict[str, str], tmp_pa
         ProteinOptions(platform="CPU"),
         notes.append,
     )
-    assert any(note.startswith("hydrogens of unknown names, added anew: H") for note in notes)
+    assert any(note.startswith("hydrogens with unknown names replaced: H") for note in notes)
     same = next(r for r in completed.topology.residues() if r.id == residue.id)
     kept = {atom.name for atom in same.atoms()}
     assert len(kept) == 14 and set(names) <= kept

@@ -405,7 +405,7 @@ def test_phosphothreonine_is_kept_or_replaced(
         pytest.skip("needs openmmforcefields, for phosaa14SB")
     lines = (DATA / "phosphothreonine.pdb").read_text().splitlines()[:-2]
     kept, said = completed(lines, tmp_path)
-    assert "modified residues kept, with parameters: TPO A:160" in said
+    assert "modified residues that have parameters: TPO A:160" in said
     system = build_system(
         make_forcefield(choose_parameters(kept.topology), ()), kept.topology, SOLVENTS["vacuum"]
     )
