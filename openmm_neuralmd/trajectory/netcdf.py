@@ -23,4 +23,7 @@ def check_netcdf(path: Path) -> None:
     with path.open("rb") as file:
         if file.read(4) not in _CLASSIC:
             return
-    netcdf_file(str(path), mmap=True).close()
+    try:
+        netcdf_file(str(path), mmap=True).close()
+    except SyntaxError as error:  # of a type that SciPy writes down from the variables' names
+        raise ValueError(f"strange names of variables: {error}") from error
