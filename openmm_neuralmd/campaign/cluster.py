@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from ..errors import InputError, one_line
+from ..errors import InputError, ProgramError, one_line
 from ..utils.optional import optional_import
 from .settings import ClusterSettings, SlurmOptions
 
@@ -34,6 +34,8 @@ def connected(settings: ClusterSettings) -> Iterator[Client]:
     ------
     InputError
         dask-jobqueue is missing, or does not take the options.
+    ProgramError
+        The processes of a local cluster cannot start.
     """
     make = {"local": _local, "slurm": slurm_cluster}[settings.kind]
     logging.getLogger("distributed").setLevel(logging.CRITICAL)
@@ -51,16 +53,22 @@ def _local(settings: ClusterSettings) -> LocalCluster:
     cores = len(os.sched_getaffinity(0))
     workers = settings.workers or cores
     threads = str(max(1, cores // workers))
-    local: LocalCluster = dask().LocalCluster(
-        n_workers=workers,
-        threads_per_worker=1,
-        processes=True,
-        host=LOOPBACK,
-        dashboard_address=f"{LOOPBACK}:0" if settings.dashboard else None,
-        silence_logs=logging.CRITICAL,
-        memory_limit=0,
-        env={"OPENMM_CPU_THREADS": threads, "OMP_NUM_THREADS": threads},
-    )
+    try:
+        local: LocalCluster = dask().LocalCluster(
+            n_workers=workers,
+            threads_per_worker=1,
+            processes=True,
+            host=LOOPBACK,
+            dashboard_address=f"{LOOPBACK}:0" if settings.dashboard else None,
+            silence_logs=logging.CRITICAL,
+            memory_limit=0,
+            env={"OPENMM_CPU_THREADS": threads, "OMP_NUM_THREADS": threads},
+        )
+    except (OSError, RuntimeError) as error:
+        raise ProgramError(
+            f"the cluster's {workers} processes cannot start on this machine ({one_line(error)}); "
+            "is the disk full, or are files or processes limited here?"
+        ) from error
     return local
 
 

@@ -18,6 +18,8 @@ from typer.core import TyperCommand
 
 from ..errors import NeuralMDError
 
+FULL = "; make room where the output and temporary files go (TMPDIR), then run the command again"
+
 
 class Command(TyperCommand):
     """A command without tracebacks, unless `neuralmd --debug` asks for them.
@@ -50,7 +52,8 @@ def explain(error: Exception) -> str:
         return text
     if isinstance(error, OSError) and error.errno is not None:
         place = f"{error.filename}: " if error.filename else ""
-        return f"{place}{os.strerror(error.errno)}"
+        advice = FULL if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG) else ""
+        return f"{place}{os.strerror(error.errno)}{advice}"
     return f"unexpected {type(error).__name__}: {text}; run again with 'neuralmd --debug ...'"
 
 

@@ -206,6 +206,27 @@ def test_a_settings_file_brings_no_commands_along(options: dict[str, Any], tmp_p
         read_campaign(written(tmp_path, **{**GOOD, "cluster": cluster}))
 
 
+def test_workers_that_cannot_start_are_said_in_one_line() -> None:
+    program = """
+import resource, signal
+from openmm_neuralmd.campaign.cluster import connected
+from openmm_neuralmd.campaign.settings import ClusterSettings
+from openmm_neuralmd.errors import ProgramError
+if __name__ == "__main__":
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # a write beyond the limit fails, as on a full disk
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))
+    try:
+        with connected(ClusterSettings(workers=1)):
+            pass
+    except ProgramError as error:
+        print(error)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False
+    )
+    assert "1 processes cannot start" in done.stdout and "is the disk full" in done.stdout
+
+
 def test_dask_listens_on_this_machine_alone() -> None:
     from openmm_neuralmd.campaign.cluster import connected
 

@@ -151,7 +151,7 @@ def test_a_full_disk_is_one_line_and_leaves_no_half_file(folder: Path, tmp_path:
     assert done.returncode == 1
     assert "Traceback" not in done.stderr
     last = done.stderr.splitlines()[-1]
-    assert last.startswith("neuralmd: error: ") and "File too large" in last
+    assert last.startswith("neuralmd: error: ") and "File too large; make room where" in last
     assert not list(tmp_path.glob("[!.]*"))
 
 
