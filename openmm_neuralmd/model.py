@@ -12,7 +12,7 @@ import torch
 from openmm.app import Element
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 
 from .dynamics.contract import Dynamics
 from .dynamics.energy import EnergyModel
@@ -118,7 +118,7 @@ class Model:
         """Write the model file; returns the model with its hash."""
         tensors = {k: v.detach().cpu().contiguous() for k, v in self.dynamics.state_dict().items()}
         with complete(path) as temporary:
-            save_file(tensors, str(temporary), {"neuralmd": self.card.model_dump_json()})
+            temporary.write_bytes(save(tensors, {"neuralmd": self.card.model_dump_json()}))
         return Model(self.dynamics, self.card, sha256(path))
 
     @property

@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 from safetensors import safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save as serialized
 
 from ..dynamics.ou import NeuralOU, NeuralOUSettings
 from ..dynamics.ou_prediction import predict_pose
@@ -209,7 +209,7 @@ class OneStructureTrainer:
         header = {"stages": json.dumps(state), "settings": self.settings.model_dump_json()}
         tensors = {key: value.contiguous() for key, value in self.model.state_dict().items()}
         with complete(self.state_file) as temporary:
-            save_file(tensors, str(temporary), header)
+            temporary.write_bytes(serialized(tensors, header))
         with complete(self.folder / "log.csv") as place, Path(place).open("w", newline="") as file:
             csv.writer(file).writerows([("member", "epoch", "loss"), *self.losses])
 

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from pydantic import TypeAdapter
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor, nn
 
 from ..errors import InputError, one_line
@@ -73,7 +73,7 @@ def save_state(
     tensors = {key: value.detach().clone().contiguous() for key, value in tensors.items()}
     with complete(path) as temporary:
         header = {"counters": json.dumps(asdict(counters)), "settings": settings}
-        save_file(tensors, str(temporary), header)
+        temporary.write_bytes(save(tensors, header))
 
 
 def load_state(

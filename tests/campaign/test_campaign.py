@@ -213,7 +213,7 @@ from openmm_neuralmd.campaign.cluster import connected
 from openmm_neuralmd.campaign.settings import ClusterSettings
 from openmm_neuralmd.errors import ProgramError
 if __name__ == "__main__":
-    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # a write beyond the limit fails, as on a full disk
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # as on a full disk
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))
     try:
         with connected(ClusterSettings(workers=1)):

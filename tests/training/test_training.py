@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
+import resource
 from pathlib import Path
 
 import hypothesis.strategies as st
@@ -292,3 +293,20 @@ def test_energy_models_are_saved_and_loaded_and_do_not_jump(
         NeuralODESettings(network=network)
     with pytest.raises(ValueError, match="needs head 'energy', not 'force'"):
         EnergyModelSettings(network=network.model_copy(update={"head": "force"}))
+
+
+def test_a_disk_that_is_full_keeps_the_model_before(tmp_path: Path) -> None:
+    model = load_model("gpcr-ergotamine")
+    model.save(tmp_path / "a.safetensors")
+    before, limits = (
+        (tmp_path / "a.safetensors").read_bytes(),
+        resource.getrlimit(resource.RLIMIT_FSIZE),
+    )
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, limits[1]))  # Python ignores SIGXFSZ
+    try:
+        with pytest.raises(OSError, match="File too large"):
+            model.save(tmp_path / "a.safetensors")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert (tmp_path / "a.safetensors").read_bytes() == before
+    assert [file.name for file in tmp_path.iterdir()] == ["a.safetensors"]
