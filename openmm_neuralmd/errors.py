@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from collections.abc import Iterable
 
 
@@ -40,3 +42,17 @@ def one_line(error: BaseException) -> str:
     """The first line of an exception's message, or its type when it has none."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip("# \t")]
     return lines[0] if lines else type(error).__name__
+
+
+DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+"""Error numbers of a write for which there is no room."""
+
+
+def system_error(error: OSError) -> str:
+    """Describe an error of the operating system: the file, the reason, and what helps."""
+    place = f"{error.filename}: " if error.filename else ""
+    reason = os.strerror(error.errno) if error.errno is not None else one_line(error)
+    room = (
+        "; make room where the output and temporary files go (TMPDIR), then run the command again"
+    )
+    return f"{place}{reason}{room if error.errno in DISK_FULL else ''}"

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..errors import NeuralMDError, one_line
+from ..errors import DISK_FULL, NeuralMDError, one_line, system_error
 from ..md.engines import ENGINES
 from ..md.folder import ComplexFolder
 from ..md.outcome import RECORD
@@ -144,11 +144,17 @@ def carry_out(task: Task, log: Path, before: Outcome | None = None) -> Outcome:
         ended = Outcome(task.task, "failed", " ".join(str(error).split()))
     except Exception as error:
         file = log / f"{task.task.replace('/', '-')}.txt"
-        with complete(file) as temporary:
-            temporary.write_text(traceback.format_exc())
-        why = f"unexpected {type(error).__name__}: {one_line(error)}; see {file}"
-        ended = Outcome(task.task, "failed", why)
+        ended = Outcome(task.task, "failed", accident(error, file))
     return Outcome(ended.task, ended.state, ended.why, time.perf_counter() - began)
+
+
+def accident(error: Exception, file: Path) -> str:
+    """Explain what no input was expected to cause; the traceback goes to a file, room permitting."""
+    if isinstance(error, OSError) and error.errno in DISK_FULL:
+        return system_error(error)
+    with complete(file) as temporary:
+        temporary.write_text("".join(traceback.format_exception(error)))
+    return f"unexpected {type(error).__name__}: {one_line(error)}; see {file}"
 
 
 class _Reporter:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import logging
-import os
 import shlex
 import warnings
 from collections.abc import Iterable, Iterator
@@ -16,9 +15,7 @@ from typing import Any
 import typer
 from typer.core import TyperCommand
 
-from ..errors import NeuralMDError
-
-FULL = "; make room where the output and temporary files go (TMPDIR), then run the command again"
+from ..errors import NeuralMDError, system_error
 
 
 class Command(TyperCommand):
@@ -51,9 +48,7 @@ def explain(error: Exception) -> str:
     if isinstance(error, NeuralMDError):
         return text
     if isinstance(error, OSError) and error.errno is not None:
-        place = f"{error.filename}: " if error.filename else ""
-        advice = FULL if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG) else ""
-        return f"{place}{os.strerror(error.errno)}{advice}"
+        return system_error(error)
     return f"unexpected {type(error).__name__}: {text}; run again with 'neuralmd --debug ...'"
 
 
