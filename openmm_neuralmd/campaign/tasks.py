@@ -149,7 +149,7 @@ def carry_out(task: Task, log: Path, before: Outcome | None = None) -> Outcome:
 
 
 def accident(error: Exception, file: Path) -> str:
-    """Explain what no input was expected to cause; the traceback goes to a file, room permitting."""
+    """Explain what no input was expected to cause; the traceback goes to a file if it fits."""
     if isinstance(error, OSError) and error.errno in DISK_FULL:
         return system_error(error)
     with complete(file) as temporary:
