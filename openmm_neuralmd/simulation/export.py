@@ -23,6 +23,7 @@ from ..errors import ModelError
 from ..structure.complex import Complex
 from ..units import ANGSTROM_PER_NM
 from ..utils.files import complete, sha256
+from .archive import write_in_order
 from .fields import make_field
 from .fixed_point import model_unit
 from .geometry import PocketGeometry, check_box
@@ -221,7 +222,7 @@ def export(module: ForceModule, path: str | Path, **metadata: Any) -> str:
     archive = io.BytesIO()
     torch.jit.save(torch.jit.script(module), archive, _extra_files={METADATA: content})
     with complete(path) as temporary:
-        temporary.write_bytes(archive.getbuffer())
+        write_in_order(archive, temporary)
     return sha256(path)
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -14,6 +16,7 @@ from typing import Any
 
 import mdtraj
 import numpy as np
+import psutil
 import pytest
 import yaml
 from typer.testing import CliRunner
@@ -102,6 +105,45 @@ def test_kill_9_costs_nothing(folder: ComplexFolder, tmp_path: Path) -> None:
     assert record["resumed_from"] > 0
     states = {o.task: o.state for o in run_campaign(read_campaign(file))}
     assert set(states.values()) == {"there already"}
+
+
+@pytest.mark.slow
+def test_a_worker_that_is_killed_costs_nothing(folder: ComplexFolder, tmp_path: Path) -> None:
+    """Out of memory, say: Dask begins another worker, which goes on from the checkpoint."""
+    file = two_targets(folder, tmp_path, 200)
+    work = tmp_path / "out" / "first" / ".rigid.partial"
+    killed: list[int] = []
+
+    def kill() -> None:
+        deadline = time.monotonic() + 200
+        while not killed and time.monotonic() < deadline:
+            time.sleep(0.01)
+            if (work / "checkpoint.npz").is_file():
+                killed.extend(
+                    one.pid for one in psutil.Process().children(True) if holds(one, work)
+                )
+        for pid in killed:
+            os.kill(pid, signal.SIGKILL)
+
+    killer = threading.Thread(target=kill)
+    killer.start()
+    outcomes = run_campaign(read_campaign(file))
+    killer.join()
+    assert len(killed) == 1 and not failures(outcomes)
+    for name in ("first", "second"):
+        run = tmp_path / "out" / name / "rigid"
+        trajectory = mdtraj.load(run / "trajectory.xtc", top=run / "topology.pdb")
+        np.testing.assert_allclose(trajectory.time, 0.02 * np.arange(1, 201), rtol=1e-5)
+    record = yaml.safe_load((tmp_path / "out" / "first" / "rigid" / "run.yaml").read_text())
+    assert record["resumed_from"] > 0
+
+
+def holds(process: psutil.Process, folder: Path) -> bool:
+    """Whether a process has a file of a folder open."""
+    try:
+        return any(Path(file.path).is_relative_to(folder) for file in process.open_files())
+    except psutil.Error:  # it has just ended
+        return False
 
 
 def wait_until_silent(out: Path) -> None:
