@@ -63,7 +63,7 @@ def test_two_contexts_in_one_process_do_not_touch_each_other(
 def test_contexts_with_noise_draw_it_independently(
     t4l: Complex, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """OpenMM's Reference and CPU platforms have one stream of noise for a process (docs/platforms.md).
+    """OpenMM's Reference and CPU platforms have one stream of noise for all (docs/platforms.md).
 
     Two Contexts of one seed and one start then differ, and neither stands still.
     """
