@@ -131,8 +131,8 @@ def look_up(former: str, places: Sequence[str], name: str) -> Any:
     present = RENAMED.get(name, name)
     if not name.startswith("__"):
         for place in places:
-            content = vars(import_module(f"{PACKAGE}.{place}"))
-            if present in content:
+            module = import_module(f"{PACKAGE}.{place}")
+            if present in vars(module) or present in getattr(module, "__all__", ()):
                 if former not in STORED:
                     warnings.warn(
                         f"{PACKAGE}.{former}.{name} is now {PACKAGE}.{place}.{present}; "
@@ -140,7 +140,7 @@ def look_up(former: str, places: Sequence[str], name: str) -> Any:
                         DeprecationWarning,
                         stacklevel=3,
                     )
-                return content[present]
+                return getattr(module, present)
     raise AttributeError(f"module '{PACKAGE}.{former}' has no attribute {name!r}")
 
 

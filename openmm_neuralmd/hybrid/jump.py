@@ -89,8 +89,8 @@ class NeuralMDJumpMove(MCMCMove):
     ... )
     >>> target, sampler = move.thermodynamic_state(), move.sampler_state()
     >>> move.apply(target, sampler)
-    >>> move.last.kind, move.last.reason  # the pose was refused, and MD took its place
-    ('fallback', 'clash')
+    >>> move.last.kind, move.last.reason
+    ('jump', '')
     """
 
     def __init__(

@@ -257,7 +257,7 @@ def test_simulate_refuses_a_ligand_that_would_stand_still(folder: Path, tmp_path
     words = ["--ligand", "LIG", "--snapshots", 1, "-o", tmp_path / "t.dcd"]
     result = call(*request, *words, "--platform", "Reference")
     assert result.exit_code == 1 and not list(tmp_path.iterdir())
-    assert "velocity and memory start at rest" in result.stderr
+    assert "zero velocity and memory" in result.stderr
     message = " ".join(result.stderr.split())
     assert "stands still from there" in message and "--trajectory" in message
     assert call(*request, *words, "--start", 3).exit_code == 2

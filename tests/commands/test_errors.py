@@ -400,8 +400,10 @@ def _(b: Bench) -> object:
 
 @case("strange-snapshot")
 def _(b: Bench) -> object:
-    b.trajectory("x.nc", b.still(4), np.arange(4.0))
-    return read_snapshots(b.cut(b.folder / "x.nc", 0.6), b.t4l)
+    snapshots = b.still(4)
+    snapshots[2, b.t4l.backbone[50, 1]] += 2.0
+    b.trajectory("x.nc", snapshots, np.arange(4.0))
+    return read_snapshots(b.folder / "x.nc", b.t4l)
 
 
 @case("one-snapshot")

@@ -599,7 +599,7 @@ def test_an_explicit_box_is_relaxed_before_it_is_used(tools: AmberTools, tmp_pat
     folder = prepare(
         piece, LIGANDS, tmp_path / "x", molecule="1", settings=settings, note=notes.append
     )
-    assert any("box at 1 bar for 12 ps" in note for note in notes)
+    assert any("box relaxed at 1 bar for 12 ps" in note for note in notes)
     assert folder.record["settings"]["relax_ps"] == 12
     assert folder.energy() == pytest.approx(folder.record["energy"]["kj_mol"], rel=1e-6)
     assert folder.complex().box is not None
