@@ -6,10 +6,10 @@ package stays fast and needs nothing but OpenMM.
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from . import former
+from .utils.lazy import at_first_use
 
 if TYPE_CHECKING:
     __version__: str
@@ -33,27 +33,28 @@ if TYPE_CHECKING:
     from .trajectory.snapshots import write_trajectory as write_trajectory
 
 _WHERE = {
-    "Complex": "structure.complex",
-    "Snapshots": "trajectory.snapshots",
-    "read_snapshots": "trajectory.snapshots",
-    "write_trajectory": "trajectory.snapshots",
-    "example": "examples",
-    "example_complex": "examples",
-    "load_model": "model",
-    "NeuralMDForce": "simulation.force",
-    "NeuralMDIntegrator": "simulation.integrator",
-    "create_system": "simulation.system",
-    "initialise": "simulation.start",
-    "simulate": "simulation.run",
-    "rollout": "rollouts",
-    "predict": "prediction.run",
-    "NeuralMDError": "errors",
-    "InputError": "errors",
-    "ModelError": "errors",
-    "SimulationError": "errors",
+    "Complex": ".structure.complex",
+    "Snapshots": ".trajectory.snapshots",
+    "read_snapshots": ".trajectory.snapshots",
+    "write_trajectory": ".trajectory.snapshots",
+    "example": ".examples",
+    "example_complex": ".examples",
+    "load_model": ".model",
+    "NeuralMDForce": ".simulation.force",
+    "NeuralMDIntegrator": ".simulation.integrator",
+    "create_system": ".simulation.system",
+    "initialise": ".simulation.start",
+    "simulate": ".simulation.run",
+    "rollout": ".rollouts",
+    "predict": ".prediction.run",
+    "NeuralMDError": ".errors",
+    "InputError": ".errors",
+    "ModelError": ".errors",
+    "SimulationError": ".errors",
 }
 
 __all__ = sorted(_WHERE)  # at most 20: what these do not offer is in the sub-packages
+_public = at_first_use(__name__, _WHERE)
 former.install()
 
 
@@ -62,9 +63,7 @@ def __getattr__(name: str) -> Any:
         from importlib.metadata import version
 
         return version("openmm_neuralmd")
-    if name in _WHERE:
-        return getattr(import_module(f".{_WHERE[name]}", __name__), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return _public(name)
 
 
 def __dir__() -> list[str]:

@@ -153,8 +153,15 @@ def simulate(
     simulation = make_simulation(model, complex, settings, partial.folder / "force.pt")
     began = time.perf_counter()
     production = Production(
-        *(simulation, model, history, partial, restarts),
-        *(snapshots, checkpoint_every, pocket_limit, progress),
+        simulation=simulation,
+        model=model,
+        history=history,
+        partial=partial,
+        restarts=restarts,
+        snapshots=snapshots,
+        checkpoint_every=checkpoint_every,
+        pocket_limit=pocket_limit,
+        progress=progress,
     )
     resumed = production.complete()
     run = Run(*names, snapshots, resumed, len(restarts.entries), time.perf_counter() - began)

@@ -7,13 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from openmm import app
-from openmm.app import element
 
 from ..errors import InputError
 from ..utils.files import read_text
 from .alternates import alternate_atoms, choose, mmcif_location
 from .cell import is_cell
-from .pdb_elements import UNKNOWN, warn_of_unknown_atoms
+from .pdb_elements import UNKNOWN, is_element, warn_of_unknown_atoms
 from .residues import PROTONATION
 
 _CELL = ("length_a", "length_b", "length_c", "angle_alpha", "angle_beta", "angle_gamma")
@@ -83,15 +82,7 @@ def _place(row: Row) -> str:
 def _is_unknown(row: Row) -> bool:
     """Whether an atom is density of unknown origin."""
     symbol = row.get("type_symbol", "").strip().upper()
-    return _name(row) in UNKNOWN and (symbol in _NO_ELEMENT or not _exists(symbol))
-
-
-def _exists(symbol: str) -> bool:
-    try:
-        element.get_by_symbol(symbol.capitalize())
-    except KeyError:
-        return False
-    return True
+    return _name(row) in UNKNOWN and (symbol in _NO_ELEMENT or not is_element(symbol))
 
 
 def _without_false_cell(block: Any, file: str) -> bool:

@@ -103,14 +103,15 @@ def _symbol(line: str, size: int) -> str | None:
     columns = line[12:16].upper()
     name = columns.strip().lstrip("0123456789")
     two = name[:2]
-    alone = size == 1 and two.isalpha() and _exists(two)
+    alone = size == 1 and two.isalpha() and is_element(two)
     begins_early = columns[0].isalpha()
     if alone or (begins_early and two in _TWO_LETTERS):
         return two
-    return name[:1] if _exists(name[:1]) else None
+    return name[:1] if is_element(name[:1]) else None
 
 
-def _exists(symbol: str) -> bool:
+def is_element(symbol: str) -> bool:
+    """Whether a symbol, in letters of any size, is that of an element."""
     try:
         element.get_by_symbol(symbol.capitalize())
     except KeyError:

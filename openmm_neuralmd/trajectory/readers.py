@@ -16,6 +16,7 @@ from ..errors import InputError, one_line
 from ..structure.cell import DENSEST, SMALLEST_BOX
 from ..structure.complex import Complex
 from ..structure.readers import existing
+from .damage import damaged
 from .dcd import DCDHeader, read_dcd_header
 from .hdf5 import SUFFIXES as _HDF5
 from .hdf5 import read_hdf5
@@ -255,9 +256,7 @@ def _readable(path: Path) -> Iterator[Path]:
             yield name
         except _DAMAGE as error:
             reason = one_line(error).replace(str(name), path.name)
-            raise InputError(
-                f"cannot read {path.name}, it may be damaged or truncated: {reason}"
-            ) from error
+            raise damaged(path.name, reason) from error
 
 
 def _has_times(file: Path) -> bool:

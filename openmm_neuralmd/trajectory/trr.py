@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 from pathlib import Path
 
-from ..errors import InputError
+from .damage import damaged
 
 _TITLE = struct.pack(">3i", 1993, 13, 12) + b"GMX_trn_file"
 _HEAD = len(_TITLE) + 13 * 4
@@ -31,15 +31,15 @@ def check_trr(path: Path) -> int:
             file.seek(start)
             head = file.read(_HEAD)
             if len(head) < _HEAD or not head.startswith(_TITLE):
-                raise _damaged(path, frame, "it has no whole header")
+                raise damaged(path.name, "it has no whole header", frame)
             lengths = struct.unpack(">10i", head[len(_TITLE) : len(_TITLE) + 40])
             (count,) = struct.unpack(">i", head[len(_TITLE) + 40 : len(_TITLE) + 44])
             atoms = count if frame == 0 else atoms
             if not 0 < count == atoms < _MOST_ATOMS:
-                raise _damaged(path, frame, f"{count} atoms")
+                raise damaged(path.name, f"{count} atoms", frame)
             start += _HEAD + _body(path, frame, lengths, count)
             if start > size:
-                raise _damaged(path, frame, "it ends within its coordinates")
+                raise damaged(path.name, "it ends within its coordinates", frame)
             frame += 1
     return atoms
 
@@ -67,11 +67,5 @@ def _body(path: Path, frame: int, lengths: tuple[int, ...], atoms: int) -> int:
         and all(part in (0, positions) for part in (velocities, forces))
     )
     if not good:
-        raise _damaged(path, frame, "its lengths contradict each other")
+        raise damaged(path.name, "its lengths contradict each other", frame)
     return 2 * width + sum(lengths)
-
-
-def _damaged(path: Path, frame: int, reason: str) -> InputError:
-    return InputError(
-        f"cannot read {path.name}, it may be damaged or truncated: snapshot {frame}: {reason}"
-    )

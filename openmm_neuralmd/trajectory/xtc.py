@@ -18,7 +18,7 @@ from typing import BinaryIO
 
 import numpy as np
 
-from ..errors import InputError
+from .damage import damaged
 
 _HEAD, _PACKED = 56, 36  # bytes up to the second number of atoms, and from there to the data
 _MAGIC = 1995
@@ -78,14 +78,14 @@ def _headers(path: Path, file: BinaryIO, size: int, atoms: int) -> Iterator[_Fra
         file.seek(start)
         head = file.read(_HEAD + _PACKED)
         if len(head) < _HEAD:
-            raise _damaged(path, number, "it ends within its header")
+            raise damaged(path.name, "it ends within its header", number)
         magic, count = struct.unpack(">2i", head[:8])
         numbers = struct.unpack(">10f", head[12:52])
         (again,) = struct.unpack(">i", head[52:56])
         if magic != _MAGIC or not 0 < count == again == atoms:
-            raise _damaged(path, number, f"{count} and {again} atoms")
+            raise damaged(path.name, f"{count} and {again} atoms", number)
         if not all(map(math.isfinite, numbers)):
-            raise _damaged(path, number, "time or cell is not a number")
+            raise damaged(path.name, "time or cell is not a number", number)
         start += _HEAD
         if count <= _PLAIN:
             start += 12 * count
@@ -93,7 +93,7 @@ def _headers(path: Path, file: BinaryIO, size: int, atoms: int) -> Iterator[_Fra
             frame = _packed(path, number, head, start, count)
             start = frame.start + (frame.length + 3) // 4 * 4
         if start > size:
-            raise _damaged(path, number, "it ends within its coordinates")
+            raise damaged(path.name, "it ends within its coordinates", number)
         if count > _PLAIN:
             yield frame
         number += 1
@@ -102,7 +102,7 @@ def _headers(path: Path, file: BinaryIO, size: int, atoms: int) -> Iterator[_Fra
 def _packed(path: Path, number: int, head: bytes, start: int, atoms: int) -> _Frame:
     """Header of the compressed coordinates, which begins at a byte of the file."""
     if len(head) < _HEAD + _PACKED:
-        raise _damaged(path, number, "it ends within its header")
+        raise damaged(path.name, "it ends within its header", number)
     precision, *rest = struct.unpack(">f8i", head[_HEAD : _HEAD + _PACKED])
     least, most, (small, length) = rest[:3], rest[3:6], rest[6:]
     sizes = [b - a + 1 for a, b in zip(least, most, strict=True)]
@@ -113,7 +113,7 @@ def _packed(path: Path, number: int, head: bytes, start: int, atoms: int) -> _Fr
         and 0 < length <= 4 * int(3.6 * atoms) - 12
     )
     if not good:
-        raise _damaged(path, number, "its compression cannot be")
+        raise damaged(path.name, "its compression cannot be", number)
     if max(sizes) >= _APART:
         bits = sum(size.bit_length() for size in sizes)
     else:
@@ -159,12 +159,8 @@ def _check_streams(path: Path, file: BinaryIO, frames: list[_Frame], atoms: int)
         small += np.where(said, five % 3 - 1, 0)
         bad = (left < 0) | (position > end) | (small < _SMALL.start) | (small >= _SMALL.stop)
         if bad.any():
-            raise _damaged(path, int(number[bad].min()), "its coordinates do not fit their lengths")
+            raise damaged(
+                path.name, "its coordinates do not fit their lengths", int(number[bad].min())
+            )
         if not left.all():
             state = state[:, left > 0]
-
-
-def _damaged(path: Path, frame: int, reason: str) -> InputError:
-    return InputError(
-        f"cannot read {path.name}, it may be damaged or truncated: snapshot {frame}: {reason}"
-    )

@@ -61,7 +61,8 @@ FAULTS = """
 
 `python validation/robustness/faults.py` runs each command with each fault once. The command must
 fail with one line or complete; every file under a final name must be complete; and without the
-fault the same command must complete. 'Had ended': the signal came too late.
+fault the same command must complete. A full disk is a limit of 4 kB for every file that is written.
+'Had ended': the signal came too late.
 
 | command | {names} |
 | --- |{columns}
@@ -74,7 +75,7 @@ LONG_RUNS = """
 
 `python validation/robustness/long_run.py` lets one process work for a long time and takes its
 resident memory and the CPU time along the way. The first tenth is the warm-up. After it memory may
-grow by less than {growth:.0%}, and a snapshot at the end may not take more than {slowing:.0%} more
+grow by less than {growth}, and a snapshot at the end may not take more than {slowing} more
 CPU time than one after the warm-up.
 
 | command | snapshots | hours | memory after the warm-up and at the end, MB | slower by | verdict |
@@ -166,10 +167,10 @@ def faults(content: dict[str, Any]) -> str:
 
 def long_runs(content: dict[str, Any]) -> str:
     """Commands, how long they ran, memory and speed."""
-    limits = content["limits"]
+    limits = {name: f"{100 * value:.0f} %" for name, value in content["limits"].items()}
     rows = [
         f"| `{name}` | {one['snapshots']:,} | {one['hours']:.1f} | {one['memory_mb'][0]:.0f}, "
-        f"{one['memory_mb'][1]:.0f} | {one['slowing']:.1%} | "
+        f"{one['memory_mb'][1]:.0f} | {100 * one['slowing']:.1f} % | "
         f"{'held' if one['holds'] else 'failed'} |"
         for name, one in content["commands"].items()
     ]
