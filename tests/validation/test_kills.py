@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -23,7 +25,9 @@ def test_kill_9_leaves_nothing_incomplete_and_the_run_goes_on(name: str) -> None
 
 
 @pytest.mark.parametrize("fault", ["half", "other"])
-def test_the_harness_sees_what_is_wrong(fault: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_harness_sees_what_is_wrong(
+    fault: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A program that writes in place, and one that goes on as if nothing had been."""
 
     def begin(place: Path) -> int:
@@ -38,13 +42,22 @@ def test_the_harness_sees_what_is_wrong(fault: str, monkeypatch: pytest.MonkeyPa
         with file.open("ab" if fault == "other" else "wb", buffering=0) as out:
             for _ in range(20 + before):
                 out.write(b"a")
-                time.sleep(0.01)
+                time.sleep(0.05)
         os._exit(0)
 
     def begun(arguments: list[str]) -> int:
         return begin(Path(arguments[0]))
 
+    def killed(child: int, after: float) -> None:
+        """Kill once something is written: on a busy machine a random moment misses it."""
+        while not list(tmp_path.rglob("b/out/x")):
+            time.sleep(0.002)
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+
     target = Target(lambda place: [str(place)], {"x": whole})
     monkeypatch.setattr(kills, "TARGETS", {"bad": target})
     monkeypatch.setattr(kills, "begin", begun)
-    assert kills.attack("bad", kills=6)["failures"]
+    monkeypatch.setattr(kills, "killed", killed)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    assert kills.attack("bad", kills=2)["failures"]
