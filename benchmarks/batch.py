@@ -1,4 +1,4 @@
-"""Many replicas at once: snapshots a second of `rollout`, in multiples of one replica's.
+"""Benchmark of many replicas at once: snapshots per second relative to one replica.
 
     python benchmarks/batch.py [--repeats 5] [--quick]
 

@@ -53,7 +53,7 @@ def eager(model: Model, complex: Complex) -> Callable[[], Any]:
 
 
 def scripted(model: Model, complex: Complex) -> Callable[[], Any]:
-    """What both backends run: imaging, frames and network from all positions."""
+    """Script the module that both backends run: imaging, frames and network from all positions."""
     module = torch.jit.script(ForceModule(model.dynamics, complex, model.card.interval_ps))
     positions = torch.as_tensor(complex.positions)
     box = None if complex.box is None else torch.as_tensor(complex.box)

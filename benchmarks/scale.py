@@ -1,4 +1,4 @@
-"""What a complex costs, and what follows for all of MISATO and for a million docked poses.
+"""Cost of a complex, and projections for all of MISATO and for a million docked poses.
 
     python benchmarks/scale.py [--repeats 3] [--quick]
 

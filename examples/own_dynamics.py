@@ -40,7 +40,7 @@ EXAMPLE = "gpcr-ergotamine"
 
 # --8<-- [start:settings]
 class RelaxationSettings(BaseModel):
-    """What a model file stores of it; an unknown setting is an error."""
+    """Settings that a model file stores; an unknown one is an error."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 

@@ -69,7 +69,7 @@ def example_sdf(name: str) -> Path | None:
 
 
 def has_trajectory(name: str) -> bool:
-    """Whether an example has a trajectory, and not a complex alone; InputError if unknown."""
+    """Test whether an example has a trajectory; InputError if the name is unknown."""
     if name not in _COMPLEXES:
         raise _unknown(name)
     return name in _TRAJECTORIES

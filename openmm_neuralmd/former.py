@@ -164,7 +164,7 @@ def places(former: str) -> tuple[str, ...]:
 
 
 def exists(place: str) -> bool:
-    """Whether the package has such a module; the packages above it are imported."""
+    """Test whether the package has such a module; this imports the packages above it."""
     try:
         return find_spec(f"{PACKAGE}.{place}") is not None
     except ModuleNotFoundError:  # what stands above it is no package

@@ -31,7 +31,7 @@ FORMAT = 1
 
 
 def kinds() -> dict[str, type[Dynamics]]:
-    """What a model file may hold, by name: dynamics that jump, energy models, NeuralMD-OU."""
+    """Model classes by the name in a file: dynamics that jump, energy models, NeuralMD-OU."""
     return {
         **LEARNED,
         "bindingnet-energy": EnergyModel,
@@ -40,7 +40,7 @@ def kinds() -> dict[str, type[Dynamics]]:
 
 
 class ModelCard(BaseModel):
-    """What a model is and on what it was trained; stored in its file.
+    """Identity of a model and of its training data; stored in the model file.
 
     Attributes
     ----------
@@ -123,7 +123,7 @@ class Model:
 
     @property
     def hydrogens(self) -> bool:
-        """Whether it was trained on ligands with their hydrogens."""
+        """True if the model was trained on ligands with their hydrogens."""
         return 1 in self.card.elements
 
     def fitted(self, complex: Complex) -> Complex:

@@ -1,4 +1,4 @@
-"""The one place where Å and nm, and the snapshot interval Δ and ps, meet.
+"""Unit conversion between Å and nm, and between the snapshot interval Δ and ps.
 
 Inside the network lengths are Å, masses amu and time is counted in snapshot intervals Δ.
 At every OpenMM boundary they are nm, ps, amu and kJ/mol (amu nm²/ps²).  Nothing else in the
@@ -54,12 +54,12 @@ def to_nm(positions_angstrom: np.ndarray) -> np.ndarray:
 
 
 def velocity_factor(interval_ps: float) -> float:
-    """What turns Å per Δ into nm/ps."""
+    """Factor from Å/Δ to nm/ps."""
     return NM_PER_ANGSTROM / interval_ps
 
 
 def acceleration_factor(interval_ps: float) -> float:
-    """What turns Å per Δ² into nm/ps², and so amu Å/Δ² into kJ/mol/nm."""
+    """Factor from Å/Δ² to nm/ps², and from amu Å/Δ² to kJ/mol/nm."""
     return NM_PER_ANGSTROM / interval_ps**2
 
 

@@ -94,7 +94,7 @@ def b_factors(topology: Path, complex: Complex) -> np.ndarray:
 
 
 def main() -> None:
-    """Draw it."""
+    """Draw the moving picture."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("--topology", type=Path, default=ROOT / "demo" / "topology.pdb")
     parser.add_argument("--trajectory", type=Path, default=ROOT / "demo" / "trajectory.dcd")

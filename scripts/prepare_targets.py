@@ -77,7 +77,7 @@ def main() -> None:
 
 
 def load(work: Path, target: str) -> dict[str, Any]:
-    """What earlier runs found, here or in the repository."""
+    """Load results of earlier runs, from here or from the repository."""
     path = work / f"{target}.json"
     if path.exists():
         return json.loads(path.read_text())
@@ -87,7 +87,7 @@ def load(work: Path, target: str) -> dict[str, Any]:
 
 
 def save(work: Path, target: str, result: dict[str, Any]) -> None:
-    """Keep it."""
+    """Store the results of a target."""
     with complete(work / f"{target}.json") as path:
         path.write_text(json.dumps(result, indent=1))
 
@@ -192,7 +192,7 @@ def publish(results: dict[str, dict[str, Any]]) -> None:
 
 
 def table(results: dict[str, dict[str, Any]], prepared: int, passed: int) -> str:
-    """Markdown."""
+    """Table of the results in Markdown."""
     head = (
         f"{prepared} of {len(results)} prepared; {passed} also ran {DURATION:g} ps at 2 fs and at "
         f"4 fs with the ligand within {FARTHEST:g} Å (*: with the implicit solvent, after the "
@@ -205,7 +205,7 @@ def table(results: dict[str, dict[str, Any]], prepared: int, passed: int) -> str
 
 
 def row(target: str, result: dict[str, Any]) -> str:
-    """One target."""
+    """Prepare and run one target, and store its results."""
     if not result.get("prepared"):
         why = result.get("why", "not tried yet")
         return f"| {target} | | | | | | | {why} |\n"

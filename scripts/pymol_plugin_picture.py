@@ -132,7 +132,7 @@ def _legend(axes: Axes, colours: dict[str, str], title: str) -> None:
 
 
 def main() -> None:
-    """Draw it."""
+    """Draw the picture."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("--topology", type=Path, default=ROOT / "demo" / "topology.pdb")
     parser.add_argument("--trajectory", type=Path, default=ROOT / "demo" / "trajectory.dcd")

@@ -41,7 +41,7 @@ def opened(browser: Browser, report: Path, width: int, height: int, scheme: str)
 
 
 def saved(page: Page, name: str, section: str | None = None) -> None:
-    """What is in the window, with a section at its top; with few colours, which is enough."""
+    """Save the window with a section at its top, in few colours."""
     if section is not None:
         page.evaluate("id => document.getElementById(id).scrollIntoView()", section)
         page.wait_for_timeout(500)

@@ -30,7 +30,7 @@ ENERGY = "tyk2-energy"
 
 
 def trainer_of(name: str, folder: Path) -> Loop:
-    """What trains a bundled model, in a folder."""
+    """Make the trainer of a bundled model, in a folder."""
     if name == ENERGY:
         return energy_trainer(read_energy_settings(EXAMPLES / "energy.yaml"), folder)[0]
     settings = read_settings(EXAMPLES / f"{name}.yaml")

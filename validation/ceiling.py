@@ -1,4 +1,4 @@
-"""Whether two ways to simulate give the same ensemble, as nearly as each gives it twice.
+"""Comparison of two ways to simulate: their ensembles against each other and their repeats.
 
 No model can be expected to agree with a reference better than a second run of the reference, or the
 same force field in another program, agrees with it.

@@ -1,4 +1,4 @@
-"""Whether a model's mechanics are sound: symmetry, derivatives, solvers, and the energy it keeps.
+"""Mechanics of a model: symmetry, derivatives, solvers, and energy conservation.
 
     python validation/conservation.py gpcr-ergotamine --example gpcr-ergotamine
     python validation/conservation.py MODEL --set validation/reference_sets/pocket/tyk2

@@ -1,4 +1,4 @@
-"""What a sampler of a ligand gives for its CPU time: chains of HMC and of MD on one System."""
+"""Efficiency of samplers of a ligand per CPU time: chains of HMC and of MD on one System."""
 
 from __future__ import annotations
 

@@ -94,7 +94,7 @@ def _runs(result: dict[str, Any]) -> str:
 
 
 def hmc(name: str, command: str) -> str:
-    """What samplers give for their time."""
+    """Table of the efficiency of samplers."""
     result = _result(f"hmc-{name}")
     if result is None:
         return missing(command)

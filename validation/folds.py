@@ -1,4 +1,4 @@
-"""What `accuracy.py` is told, and how its trajectories are divided into learning and testing."""
+"""Arguments of `accuracy.py`, and the division of its trajectories for learning and testing."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ class CompareSettings(BaseModel):
 
     @property
     def trajectories(self) -> tuple[DataSettings, ...]:
-        """What is compared on."""
+        """Trajectories of the comparison."""
         if self.set is None:
             return self.data
         folder = HERE / "reference_sets" / self.set
@@ -91,7 +91,7 @@ class CompareSettings(BaseModel):
 
 @dataclass(frozen=True)
 class Fold:
-    """What is learned from, and what is tested on."""
+    """Trajectories to learn from, and stretches to test on."""
 
     name: str
     training: list[Trajectory]

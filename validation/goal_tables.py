@@ -1,4 +1,4 @@
-"""What was aimed at, and whether a comparison of `accuracy.py` reaches it."""
+"""Goals, and their outcome by a comparison of `accuracy.py`."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def not_better(result: Result, others: Sequence[str], metrics: Sequence[str]) ->
 
 
 def _excludes(gap: Sequence[float], direction: int) -> bool:
-    """Whether a whole interval lies on the better side; one value alone is its own interval."""
+    """Test whether a whole interval is on the better side; a single value is its own interval."""
     return all(direction * value > 0 for value in gap[1:] or gap)
 
 

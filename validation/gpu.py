@@ -1,4 +1,4 @@
-"""Everything that a GPU has to show, in one call of under eight minutes, without a network.
+"""All measurements on a GPU, in one call of under eight minutes, without a network.
 
     python validation/gpu.py [--platform CUDA] [--budget 460] [--json out.json]
 
@@ -98,7 +98,7 @@ def contract(precision: str, platform: str, work: Path) -> Stage:
 
 
 def stages(platform: str, work: Path) -> list[Stage]:
-    """What is run, most telling first."""
+    """Stages of the run, the most important first."""
     python, neuralmd = sys.executable, (sys.executable, "-m", "openmm_neuralmd.cli")
     folder, model, md = work / "t4l", "gpcr-ergotamine", work / "md"
     checks = "tests/simulation/test_platforms.py"

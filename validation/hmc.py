@@ -51,7 +51,9 @@ class Samplers:
         self.decisive = {"model": model.sha256, "labels": run.labels.identity}
 
     def proposals(self, steps: int) -> list[Chain]:
-        """Chains of HMC with so many steps in a proposal, of equally many forces each."""
+        """Chains of HMC with a number of steps per proposal, all with equally many force
+        evaluations.
+        """
         arguments = self.arguments
         count = max(1, arguments.evaluations // steps)
         chosen = {"steps": steps, "timestep_fs": arguments.timestep_fs, "proposals": count}

@@ -1,4 +1,4 @@
-"""Parts of a measurement that are made once: an interrupted program goes on after the last one."""
+"""Parts of a measurement that are made once: an interrupted program continues after the last."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Part = dict[str, np.ndarray]
 
 
 def kept(path: Path, decisive: Mapping[str, Any], make: Callable[[], Part]) -> Part:
-    """A part from its file, or made now and written there.
+    """Read a part from its file, or make it and write the file.
 
     Parameters
     ----------

@@ -74,7 +74,7 @@ def from_set(folder: Path) -> tuple[Snapshots, Chemistry]:
 
 
 def stretch_of(snapshots: Snapshots, share: float, ahead: int | None) -> Stretch:
-    """What follows the first `share` of the snapshots, inside its replica."""
+    """Stretch that follows the first `share` of the snapshots, inside its replica."""
     first = round(share * len(snapshots))
     replica = next(part for part in snapshots.segments if first in part)
     own = snapshots[replica.start : replica.stop]

@@ -88,7 +88,7 @@ class Samplers:
         return chains
 
     def settings(self, name: str) -> dict[str, Any]:
-        """What decides a chain."""
+        """Settings that decide a chain."""
         names = ("picoseconds", "truth_picoseconds", "interval_ps", "proposals", "steps")
         return {"sampler": name, "timestep": self.arguments.timestep} | {
             key: getattr(self.arguments, key) for key in names

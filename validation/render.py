@@ -43,7 +43,7 @@ MARKER = re.compile(r"(<!-- table: (\S+) -->\n).*?(<!-- end of table -->)", re.D
 
 
 def reference_set(name: str) -> str:
-    """What is in a reference set, and how its ligands move."""
+    """Table of a reference set: its complexes, and the motion of their ligands."""
     path = SETS / name / "manifest.json"
     if not path.is_file():
         return f"Not made yet: `neuralmd campaign validation/reference_sets/{name}.yaml`.\n"

@@ -34,12 +34,12 @@ def save(name: str, result: Mapping[str, Any], target: Path | None = None) -> Pa
 
 
 def measured(name: str) -> bool:
-    """Whether there is a result file."""
+    """Test whether there is a result file."""
     return (RESULTS / f"{name}.json").is_file()
 
 
 def missing(command: str) -> str:
-    """What stands in place of a table that was not measured."""
+    """Text in place of a table that was not measured."""
     return f"Not measured yet: `{command}`.\n"
 
 

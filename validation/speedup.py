@@ -118,7 +118,7 @@ def jumps_of(arguments: argparse.Namespace, folder: ComplexFolder, md: MDSetting
 
 
 def measure(arguments: argparse.Namespace) -> dict[str, Any]:
-    """Everything, as the result file has it."""
+    """Content of the result file."""
     platform, model = choose_platform(arguments.platform).getName(), load_model(arguments.model)
     validity = read_validity(arguments.validity, model) if arguments.validity else None
     folders, missing = folders_of(arguments, platform)

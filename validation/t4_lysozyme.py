@@ -49,7 +49,7 @@ def implicit(path: Path) -> ComplexFolder:
 
 
 def explicit(path: Path, dry: ComplexFolder, engine: str, platform: str | None) -> ComplexFolder:
-    """The same complex prepared anew (amber14, GAFF2) in a box of water; made once.
+    """Prepare the complex anew (amber14, GAFF2) in a box of water, once.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""What the benchmarks share: fair clocks, models of the two sizes, one JSON file each.
+"""Common parts of the benchmarks: fair clocks, models of two sizes, one JSON file each.
 
 A time says more of the machine than of the code, so every benchmark sets its times beside others
 that were taken in turn with them, in the same process, and reports ratios.  Nothing is asserted.

@@ -1,4 +1,4 @@
-"""What a call does, in operations, floating-point operations and bytes: the same on any machine."""
+"""Operations, floating-point operations and bytes of a call: the same on any machine."""
 
 from __future__ import annotations
 

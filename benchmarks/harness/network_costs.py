@@ -1,4 +1,4 @@
-"""What a gradient and a forecast of NeuralMD-ODE cost, by the size of the complex."""
+"""Cost of a gradient and of a forecast of NeuralMD-ODE, by the size of the complex."""
 
 from __future__ import annotations
 

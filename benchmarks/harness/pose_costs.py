@@ -1,4 +1,4 @@
-"""What a prediction from one structure costs, by the size of the ligand and of its pocket."""
+"""Cost of a prediction from one structure, by the size of the ligand and of its pocket."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the cost models say of work that was not done: every number beside what it assumes.
+"""Projections of the cost models for work that was not done, with their assumptions.
 
 A range is a pair (least, greatest): the least time takes the favourable end of every assumption,
 the greatest the other end.  No GPU and no cluster has run any of this.

@@ -1,4 +1,4 @@
-"""The border of the analysis: coordinates are checked here once."""
+"""Checks of coordinates, made once where the analysis begins."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Array = NDArray[np.float64]
 
 
 def checked(x: ArrayLike, name: str = "snapshots", atoms: int = 1) -> Array:
-    """Coordinates as float64 (S, n, 3), checked.
+    """Check coordinates, and return them as float64 (S, n, 3).
 
     Raises
     ------
@@ -33,7 +33,7 @@ def checked(x: ArrayLike, name: str = "snapshots", atoms: int = 1) -> Array:
 
 
 def both(truth: ArrayLike, prediction: ArrayLike, atoms: int = 1) -> tuple[Array, Array]:
-    """Truth and prediction as float64 of one shape, checked as by `checked`."""
+    """Check truth and prediction as by `checked`; both have one shape."""
     a = checked(truth, "truth", atoms)
     b = checked(prediction, "prediction", atoms)
     if a.shape != b.shape:

@@ -1,4 +1,4 @@
-"""Whether an ensemble is the true one: fluctuations, distributions, memory.
+"""Comparison of an ensemble with the true one: fluctuations, distributions, memory.
 
 A forecast can be right on average and move like no molecule; here nothing is compared snapshot by
 snapshot.  Coordinates are (S, n, 3) in Å, heavy atoms of the ligand in the protein's frame.
@@ -58,7 +58,7 @@ def rotatable_torsions(bonds: ArrayLike, atoms: int) -> NDArray[np.int64]:
 
 
 def _in_ring(others: NDArray[np.int64], atoms: int, j: int, k: int) -> bool:
-    """Whether j and k hang together without their own bond."""
+    """Test whether j and k stay connected without the bond between them."""
     ones = np.ones(len(others))
     graph = coo_matrix((ones, (others[:, 0], others[:, 1])), shape=(atoms, atoms))
     _, label = connected_components(graph, directed=False)
@@ -135,7 +135,7 @@ def ensemble_table(
     segments: Sequence[range] | None = None,
     predicted_segments: Sequence[range] | None = None,
 ) -> dict[str, float]:
-    """All ensemble metrics, by the names that tables use.
+    """Compute all ensemble metrics, by the names that tables use.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Forecasts and ensembles scored at many origins."""
+"""Scores of forecasts and ensembles at many origins."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ Forecast = Callable[[Array, int], Array]
 
 
 class Made(NamedTuple):
-    """A forecast that was scored.
+    """Forecast with the truth of the same snapshots.
 
     Attributes
     ----------
@@ -81,7 +81,7 @@ def score(
     advance: Callable[[int, str], None] | None = None,
     keep: Callable[[Made], None] | None = None,
 ) -> Scores:
-    """Every method at every origin.
+    """Score the forecasts of every method at every origin.
 
     A method is given the known snapshots alone, so it cannot read what comes after them.
 
@@ -122,7 +122,7 @@ def score_ensembles(
     chemistry: Chemistry = NO_CHEMISTRY,
     advance: Callable[[int, str], None] | None = None,
 ) -> Scores:
-    """Whether futures are distributed as the truth is, for every sampler and stretch.
+    """Score the ensemble of every sampler on every stretch against the truth.
 
     A sampler is given the known snapshots alone.
 
@@ -163,7 +163,7 @@ def score_halves(
     bonds: Array,
     chemistry: Chemistry = NO_CHEMISTRY,
 ) -> Scores:
-    """`HALVES`, as `score_ensembles` has the samplers."""
+    """Score one half of the truth against the other as the ensemble `HALVES`."""
     scores: Scores = {HALVES: []}
     for known, future in stretches:
         truth = ligand[future.start : future.stop]
@@ -174,7 +174,7 @@ def score_halves(
 
 
 class _Rows:
-    """Makes the row of each ensemble beside one truth, whose interactions it finds out once."""
+    """Scores of ensembles against one truth, whose interactions are computed once."""
 
     def __init__(self, truth: Array, history: Array, bonds: Array, chemistry: Chemistry) -> None:
         self.truth, self.history, self.bonds, self.chemistry = truth, history, bonds, chemistry

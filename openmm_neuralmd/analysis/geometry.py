@@ -1,4 +1,4 @@
-"""Whether a predicted snapshot is a molecule: bonds and angles in place."""
+"""Validity of predicted snapshots: bond lengths and angles near their reference."""
 
 from __future__ import annotations
 

@@ -7,13 +7,13 @@ from collections.abc import Mapping, Sequence
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A table, its first column to the left and the others to the right."""
+    """Format a table whose first column is aligned left and the others right."""
     lines = [header, ["---"] + ["---:"] * (len(header) - 1), *rows]
     return "".join("| " + " | ".join(line) + " |\n" for line in lines)
 
 
 def interval(values: Sequence[float], decimals: int) -> str:
-    """'mean (low to high)', or the mean alone where there is no interval."""
+    """Format 'mean (low to high)', or the mean alone if there is no interval."""
     mean, *ends = (f"{value:.{decimals}f}" for value in values)
     if not ends or ends[0] == ends[1]:
         return mean
@@ -30,7 +30,7 @@ def significant(values: Sequence[float]) -> str:
 
 
 def rounded(value: float) -> str:
-    """Two significant digits of a speed: more is not reproduced from run to run."""
+    """Format a speed with two significant digits: more are not reproduced from run to run."""
     decimals = 1 - math.floor(math.log10(value))
     return f"{round(value, decimals):,.{max(decimals, 0)}f}"
 
@@ -40,7 +40,7 @@ def cells(
     columns: Mapping[str, tuple[str, int]],
     spread: Mapping[str, float] | None = None,
 ) -> list[str]:
-    """A row of means with intervals, and ± the spread where there is one; a dash for none.
+    """Format a row of means with intervals, and ± the spread where there is one; a dash for none.
 
     Parameters
     ----------
@@ -77,7 +77,7 @@ def metric_table(
     titles: Mapping[str, str] | None = None,
     spread: Mapping[str, Mapping[str, float]] | None = None,
 ) -> str:
-    """Methods down, metrics across; columns that no row has are left out.
+    """Format a table with methods in rows and metrics in columns; empty columns are omitted.
 
     Parameters
     ----------

@@ -79,7 +79,7 @@ class Memory(NamedTuple):
 
     @property
     def resolved(self) -> bool:
-        """Whether the trajectory is long enough; else the true time is longer, as a rule."""
+        """True if the trajectory is long enough; otherwise the true time is usually longer."""
         return self.samples >= FEW
 
 

@@ -115,7 +115,7 @@ def metrics_table(
     bonds: ArrayLike | None = None,
     reference: ArrayLike | None = None,
 ) -> dict[str, float]:
-    """All metrics of a prediction, by the names that tables use.
+    """Compute all metrics of a prediction, by the names that tables use.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Whether predicted snapshots are molecules: PoseBusters' checks, and chirality."""
+"""Chemical validity of predicted snapshots: PoseBusters' checks, and chirality."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def heavy_molecule(sdf: str | Path, atomic_numbers: ArrayLike) -> Chem.Mol:
 
 
 def pose_checks(molecule: Chem.Mol, snapshots: ArrayLike) -> dict[str, NDArray[np.bool_]]:
-    """Whether each snapshot passes each check.
+    """Run every check on every snapshot.
 
     Parameters
     ----------
@@ -100,7 +100,7 @@ def pass_rates(checks: Mapping[str, NDArray[np.bool_]]) -> dict[str, float]:
 
 
 def posed(molecule: Chem.Mol, positions: Array) -> Chem.Mol:
-    """A copy of the molecule at positions (n, 3) in Å."""
+    """Copy the molecule to positions (n, 3) in Å."""
     copy = Chem.Mol(molecule)
     conformer = copy.GetConformer()
     for atom, place in enumerate(positions):
@@ -109,7 +109,7 @@ def posed(molecule: Chem.Mol, positions: Array) -> Chem.Mol:
 
 
 def _same_handedness(molecule: Chem.Mol, array: Array) -> NDArray[np.bool_]:
-    """Whether the bonds of every stereocentre turn the same way as in the molecule."""
+    """Test whether every stereocentre of a snapshot has the handedness of the molecule."""
     own = np.array(molecule.GetConformer().GetPositions())[None]
     centres = _stereocentres(molecule)
     if not len(centres):

@@ -1,4 +1,4 @@
-"""Every forecast of an assessment beside the truth of the same snapshots, to look at afterwards."""
+"""Record of the forecasts of an assessment, with the true coordinates of the same snapshots."""
 
 from __future__ import annotations
 
@@ -41,14 +41,14 @@ class Record:
         self._made: dict[str, dict[int, Array]] = {}
 
     def add(self, offset: int, made: Made) -> None:
-        """Keep a forecast; `offset` is the index in the trajectory of its stretch's snapshot 0."""
+        """Add a forecast; `offset` is the index in the trajectory of its stretch's snapshot 0."""
         first = offset + made.future.start
         self.origins.setdefault(first, Origin(made.start, made.truth))
         self._made.setdefault(made.method, {})[first] = made.predicted
 
     @property
     def truth(self) -> Array:
-        """(O, S, n, 3), Å."""
+        """True coordinates (O, S, n, 3) of every origin, Å."""
         return np.stack([origin.truth for origin in self.origins.values()])
 
     def forecasts(self, method: str) -> Array:

@@ -67,7 +67,7 @@ class Check(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _former_files(cls, content: Any) -> Any:
-        """Result files up to version 0.1 have one number or null, and 'passed' as the outcome."""
+        """Convert values of version 0.1: one number or null, and 'passed' as the outcome."""
         if not isinstance(content, Mapping) or "passed" not in content:
             return content
         row = dict(content)

@@ -59,7 +59,7 @@ def find_chemistry(sdf: Path | None, snapshots: Snapshots) -> Chemistry:
 
 
 def has_protein_hydrogens(complex: Complex) -> bool:
-    """Whether the residues with a backbone have hydrogens."""
+    """Test whether the residues with a backbone have hydrogens."""
     atoms = list(complex.topology.atoms())
     residues = [atoms[index].residue for index in complex.backbone[:, 1]]
     with_hydrogens = [any(a.element.atomic_number == 1 for a in r.atoms()) for r in residues]

@@ -111,7 +111,7 @@ def _futures(model: Model, snapshots: Snapshots, known: Array | None, count: int
 
 
 def has_ablation(model: Model) -> bool:
-    """Whether `without_network` applies to a model."""
+    """Test whether `without_network` applies to a model."""
     return model.dynamics.without_network() is not None
 
 

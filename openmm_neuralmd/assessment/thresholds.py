@@ -1,4 +1,4 @@
-"""What a model has to reach: `data/thresholds.yaml`, and whether a measured value does."""
+"""Thresholds of the checks, read from `data/thresholds.yaml`."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Threshold(BaseModel):
         return self
 
     def passes(self, value: float) -> bool:
-        """Whether a value is on the right side, the threshold itself included."""
+        """Test whether a value is on the right side, the threshold itself included."""
         if isinstance(self.threshold, tuple):
             return self.threshold[0] <= value <= self.threshold[1]
         return value <= self.threshold if self.better == "below" else value >= self.threshold

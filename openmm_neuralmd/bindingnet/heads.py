@@ -1,4 +1,4 @@
-"""What BindingNet gives: a force per ligand atom, or one energy.  One signature, one dict."""
+"""Output heads of BindingNet, with one signature, in one dict: atomic forces, or one energy."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ from .vector_frames import residue_frames
 
 
 class Protein(NamedTuple):
-    """What a step needs of the protein; computed once for a rigid one.
+    """Protein part of the network's input; it is computed once for a rigid protein.
 
     Attributes
     ----------
@@ -77,7 +77,7 @@ class BindingNet(nn.Module):
         isolated: Tensor,
         mask: Tensor,
     ) -> Protein:
-        """Everything about a rigid protein, once.
+        """Encode a rigid protein, once.
 
         Parameters
         ----------

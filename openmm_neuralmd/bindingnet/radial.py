@@ -36,5 +36,5 @@ class ExpNorm(nn.Module):
         self.beta = (2.0 / size * (1.0 - math.exp(-5.0))) ** -2
 
     def forward(self, d: Tensor) -> Tensor:
-        """Distances (...) in Å to basis values (..., K), each in (0, 1]."""
+        """Map distances (...) in Å to basis values (..., K), each in (0, 1]."""
         return torch.exp(-self.beta * (torch.exp(-self.alpha * d).unsqueeze(-1) - self.means) ** 2)

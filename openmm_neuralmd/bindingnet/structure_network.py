@@ -52,7 +52,7 @@ class StructureNetSettings(BaseModel):
 
 
 class Encoding(NamedTuple):
-    """What the network knows of each atom.
+    """Representation of each atom.
 
     Attributes
     ----------

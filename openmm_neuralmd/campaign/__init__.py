@@ -1,4 +1,4 @@
-"""Many complexes: prepare and run them side by side."""
+"""Campaigns: prepare and run many complexes in parallel."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`run_campaign`: prepare many complexes and run each, whatever happens to some of them."""
+"""`run_campaign`: prepare many complexes and run each; a failure stops only its own complex."""
 
 from __future__ import annotations
 
@@ -139,7 +139,7 @@ def _submit(client: Client, campaign: CampaignSettings) -> dict[Future, str]:
 
 
 def _outcome(task: str, future: Future) -> Outcome:
-    """A task's own word, or what became of its worker."""
+    """Outcome of a task, or the failure of its worker."""
     error = future.exception()
     if error is None:
         result: Outcome = future.result()
@@ -165,7 +165,7 @@ def _write_report(
 
 
 def failures(outcomes: tuple[Outcome, ...]) -> list[str]:
-    """A line for every task that did not end well.
+    """Lines for the tasks that failed.
 
     Examples
     --------

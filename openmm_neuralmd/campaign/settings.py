@@ -1,4 +1,4 @@
-"""A campaign as one YAML file: which complexes, how prepared, which runs of each, on what."""
+"""Settings of a campaign as one YAML file: complexes, preparation, runs, and workers."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ class TargetSettings(_Settings):
     @model_validator(mode="before")
     @classmethod
     def _numbers(cls, content: Any) -> Any:
-        """A molecule's number may be written as one."""
+        """Convert a molecule's number to text."""
         if isinstance(content, dict) and isinstance(content.get("molecule"), int):
             return content | {"molecule": str(content["molecule"])}
         return content
@@ -112,7 +112,7 @@ _Directive = Annotated[
 
 
 class SlurmOptions(_Settings):
-    """What a SLURM job asks for.
+    """Resources and options of a SLURM job.
 
     These words stand in the job's script, so each is checked to be a word: a settings file is data
     and cannot bring commands along.  No other option reaches Dask; some of them import modules,
@@ -145,7 +145,7 @@ class SlurmOptions(_Settings):
 
 
 class ClusterSettings(_Settings):
-    """What the tasks run on.
+    """Workers that the tasks run on.
 
     Attributes
     ----------
@@ -169,7 +169,7 @@ class ClusterSettings(_Settings):
 
 
 class CampaignSettings(_Settings):
-    """Many complexes, prepared and run.
+    """Settings of a campaign.
 
     Attributes
     ----------
@@ -216,7 +216,7 @@ class CampaignSettings(_Settings):
     def on_platform(
         self, platform: str | None = None, properties: dict[str, str] | None = None
     ) -> CampaignSettings:
-        """The same campaign with another platform of OpenMM; GROMACS keeps its own.
+        """Copy with another platform of OpenMM; GROMACS keeps its own.
 
         Parameters
         ----------
@@ -287,7 +287,7 @@ def read_campaign(path: str | Path) -> CampaignSettings:
 
 @contextmanager
 def _told(where: str) -> Iterator[None]:
-    """An error in this block names the place of the setting."""
+    """Add the place of the setting to an error raised in this block."""
     try:
         yield
     except InputError as error:

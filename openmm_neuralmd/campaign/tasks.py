@@ -1,4 +1,4 @@
-"""What a worker does: prepare a complex, run it.  A failure is an answer, not an exception."""
+"""Tasks of a worker: prepare a complex, or run it.  A failure is returned, not raised."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Outcome:
 
     @property
     def ok(self) -> bool:
-        """Whether its folder is there."""
+        """True if the task's folder is complete."""
         return self.state in ("done", "there already")
 
 
@@ -59,7 +59,7 @@ class Preparation:
     settings: PrepareSettings
 
     def do(self) -> Outcome:
-        """Prepare it, unless it is there."""
+        """Prepare the complex folder, unless it is complete."""
         if self.output.exists():
             ComplexFolder.open(self.output)
             return Outcome(self.task, "there already")
@@ -83,7 +83,7 @@ class Existing:
     output: Path
 
     def do(self) -> Outcome:
-        """Look whether it is whole."""
+        """Check that the complex folder is complete."""
         ComplexFolder.open(self.output)
         return Outcome(self.task, "there already")
 
@@ -102,7 +102,7 @@ class Run:
     checkpoint_seconds: float
 
     def do(self) -> Outcome:
-        """Run it, unless it is there."""
+        """Run the simulation, unless it is complete."""
         say = _Reporter(self.task)
         if (self.output / RECORD).is_file():
             say(self.snapshots, "")
@@ -149,7 +149,7 @@ def carry_out(task: Task, log: Path, before: Outcome | None = None) -> Outcome:
 
 
 def accident(error: Exception, file: Path) -> str:
-    """Explain what no input was expected to cause; the traceback goes to a file if it fits."""
+    """Explain an unexpected error; a file gets the traceback if there is space for it."""
     if isinstance(error, OSError) and error.errno in DISK_FULL:
         return system_error(error)
     with complete(file) as temporary:
@@ -158,7 +158,7 @@ def accident(error: Exception, file: Path) -> str:
 
 
 class _Reporter:
-    """Tells the client how many snapshots were made, once a second at most."""
+    """Reporter of progress to the client, at most once a second."""
 
     def __init__(self, task: str) -> None:
         self.task, self._units, self._told = task, 0, 0.0

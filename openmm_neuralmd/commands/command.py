@@ -1,4 +1,4 @@
-"""End of every command: an error becomes one line on standard error and an exit code."""
+"""Base class of the commands: errors become one line on standard error and an exit code."""
 
 from __future__ import annotations
 
@@ -58,13 +58,13 @@ def say(text: str) -> None:
 
 
 def say_next(*words: str | Path) -> None:
-    """The command that usually follows, on standard output, quoted for a shell."""
+    """Print the command that usually follows, quoted for a shell, on standard output."""
     typer.echo(f"next: {shlex.join(map(str, words))}")
 
 
 @contextmanager
 def resumable(hint: str) -> Iterator[None]:
-    """Ctrl-C in this block ends with a line that says how to continue."""
+    """End this block at Ctrl-C with a line that says how to continue."""
     try:
         yield
     except KeyboardInterrupt:
@@ -74,7 +74,7 @@ def resumable(hint: str) -> Iterator[None]:
 
 @contextmanager
 def _only_our_warnings() -> Iterator[None]:
-    """Warnings about the user's input are shown in one line; warnings and logs of libraries not."""
+    """Show warnings about the user's input in one line, and none of libraries."""
 
     def show(message: Warning | str, category: type[Warning], *_: Any, **__: Any) -> None:
         if category.__module__.startswith("openmm_neuralmd"):

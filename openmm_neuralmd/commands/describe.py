@@ -1,4 +1,4 @@
-"""What is in a file: model, structure, trajectory, exported force, run or settings."""
+"""Description of a file: model, structure, trajectory, exported force, run or settings."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Rows = list[tuple[str, str]]
 
 @dataclass(frozen=True)
 class Information:
-    """What a file is, and what there is to say about it.
+    """Description of a file: its kind, and rows of a table.
 
     Attributes
     ----------
@@ -86,7 +86,7 @@ def describe_file(
 
 
 def _table(values: dict[str, Any], prefix: str = "") -> Rows:
-    """Nested values as rows, 'outer.inner'."""
+    """Flatten nested values into rows, 'outer.inner'."""
     rows: Rows = []
     for key, value in values.items():
         if isinstance(value, dict):
@@ -110,7 +110,7 @@ def _shown(value: Any) -> str:
 
 
 def _safetensors(request: _Request) -> Information:
-    """A model, or the state of a training run."""
+    """Describe a model, or the state of a training run."""
     from safetensors import SafetensorError, safe_open
 
     from ..errors import ModelError
@@ -155,7 +155,7 @@ def _model(path: Path, weights: int) -> Information:
 
 
 def _structure(request: _Request) -> Information:
-    """Residues, chains, gaps and ligand; also where it cannot be used as a complex, and why."""
+    """Describe residues, chains, gaps and ligand; or say why this cannot be used as a complex."""
     from ..structure.complex import Complex
     from ..structure.readers import read_structure
 
@@ -217,7 +217,7 @@ def _force(request: _Request) -> Information:
 
 
 def _yaml(request: _Request) -> Information:
-    """The provenance of a run, or settings of a training."""
+    """Describe the provenance of a run, or the settings of a training."""
     from ..utils.settings import read_mapping
 
     content = read_mapping(request.path, "examples/train.yaml")

@@ -1,4 +1,4 @@
-"""What is in a trajectory file, with or without knowing whose it is."""
+"""Description of a trajectory file, with or without its complex."""
 
 from __future__ import annotations
 

@@ -138,7 +138,7 @@ def _check_output(output: Path, replicas: int | None, engine: str | None, on_fai
 
 
 def _written(output: Path, replicas: int | None) -> list[Path]:
-    """What a run writes: a folder, or a trajectory with two files beside it."""
+    """Outputs of a run: a folder, or a trajectory with two files beside it."""
     if replicas is not None:
         return [output]
     return [output, output.with_suffix(".pdb"), output.with_suffix(".run.yaml")]
@@ -199,7 +199,7 @@ def _history(complex: Complex, known: Snapshots | None, start: int | None, least
 
 
 def _announce(model: Model, history: History) -> None:
-    """Say what kind of trajectory this will be; refuse one that stands still.
+    """Say which kind of trajectory this will be; refuse a start from which the model cannot move.
 
     Raises
     ------

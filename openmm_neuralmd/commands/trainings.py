@@ -140,7 +140,7 @@ def _summary(trainer: Trainer, model: Model) -> None:
 
 
 def _complex_options(data: DataSettings) -> list[str]:
-    """What tells `neuralmd simulate` the complex and the known snapshots."""
+    """Options that give `neuralmd simulate` the complex and the known snapshots."""
     if data.example is not None:
         return ["--example", data.example]
     named = {

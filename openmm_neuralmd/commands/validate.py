@@ -79,7 +79,7 @@ class Measured:
     platform: Annotated[str | None, typer.Option(metavar="NAME", help=options.PLATFORM)] = None
 
     def request(self) -> Request:
-        """What these options ask for; refuse a wrong combination as wrong usage."""
+        """Make a request of these options; refuse a wrong combination as wrong usage."""
         options.warn_of_platform(self.platform)
         for part in self.skip or ():
             if part not in PARTS:

@@ -1,1 +1,1 @@
-"""What works on this machine, and what to install."""
+"""Test of this installation: the parts that work, and packages to install."""

@@ -1,4 +1,4 @@
-"""What a file from somebody else would do: read as bytes and plain data, never run."""
+"""Audit of files from other people: they are read as bytes and plain data, and never run."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _MOST_FILES = 10_000
 
 @dataclass(frozen=True)
 class Finding:
-    """What one file is.
+    """Audit result of one file.
 
     Attributes
     ----------

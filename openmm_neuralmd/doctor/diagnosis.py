@@ -1,4 +1,4 @@
-"""What the findings of `doctor` mean: pure judgement of facts that were gathered elsewhere."""
+"""Diagnosis of an installation from facts that were gathered elsewhere."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class Package:
 
     @property
     def required(self) -> bool:
-        """Whether nothing works without it."""
+        """True if the package is needed for everything."""
         return not self.lost_without
 
 
@@ -137,7 +137,7 @@ class DoctorReport:
 
     @property
     def remarks(self) -> tuple[str, ...]:
-        """What to know of an installation that works; no fault of it, so no part of the verdict."""
+        """Remarks on an installation that works; they do not change the verdict."""
         if self._openmmtorch not in TORCHFORCE_UNREADABLE:
             return ()
         lines = [_UNREADABLE.format(version=self._openmmtorch)]
@@ -150,7 +150,7 @@ class DoctorReport:
         return next((p.version for p in self.packages if p.name == "openmmtorch"), None)
 
     def _is_known(self, probe: Probe) -> bool:
-        """Whether a probe fails as it does everywhere with this version of openmmtorch."""
+        """Test whether a probe fails in the way that is known for this version of openmmtorch."""
         torch_on_opencl = (probe.backend, probe.platform) == ("TorchForce", "OpenCL")
         broken = self._openmmtorch in TORCHFORCE_UNREADABLE
         return torch_on_opencl and broken and not probe.works
@@ -162,7 +162,7 @@ class DoctorReport:
 
     @property
     def advice(self) -> tuple[str, ...]:
-        """What to install, most urgent first; empty where all is well."""
+        """Packages to install and faults to mend, most urgent first; empty if all is well."""
         lines = [
             f"pip install {package.name}: missing, and "
             + (f"with it {package.lost_without}" if package.lost_without else "required")

@@ -1,4 +1,4 @@
-"""What `doctor` runs in processes of its own, because a bad installation can crash Python.
+"""Probe that `doctor` runs in a separate process, because a bad installation can crash Python.
 
 A standalone program: it imports nothing of this package, so that it also runs where the package
 itself cannot be imported.  Its last line on standard output is JSON.

@@ -1,4 +1,4 @@
-"""What `doctor` runs in a process of its own to find AmberTools and GROMACS.
+"""Search for AmberTools and GROMACS, which `doctor` runs in a separate process.
 
 Finding them loads OpenMM, which a bad installation answers with a crash.  The last line on
 standard output is JSON: version by name, null where a program is missing.

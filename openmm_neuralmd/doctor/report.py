@@ -1,4 +1,4 @@
-"""What works on this machine, proved rather than guessed, and what to install where it does not.
+"""Report on this installation: each part is tested, and missing packages are named.
 
 Everything that touches OpenMM's or torch's libraries runs in processes of its own with a time
 limit (`probe.py`): a bad installation answers with a crash, not with an exception.
@@ -162,7 +162,7 @@ def _plugins_table(findings: DoctorReport) -> Table:
 
 
 def _programs(timeout: float) -> tuple[Package, ...]:
-    """Programs that are called where they are found."""
+    """Rows of the outside programs, with the place of each."""
     versions, _ = _run([], timeout, _PROGRAMS_PROBE)
     return tuple(Package(name, versions.get(name), lost) for name, lost in _PROGRAMS.items())
 
@@ -176,7 +176,7 @@ def _version(distribution: str, module: str) -> str | None:
 
 
 def _probe(backend: str, platform_name: str, timeout: float) -> Probe:
-    """Evaluate the test force through `backend` on a platform, in a process of its own."""
+    """Evaluate the test force through `backend` on a platform, in a separate process."""
     errors, crash = _run([backend, platform_name], timeout)
     if crash:
         return Probe(backend, platform_name, False, crash)

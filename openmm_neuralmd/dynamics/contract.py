@@ -1,4 +1,4 @@
-"""The contract of a learned model: one base class, whose attributes say all the package asks.
+"""Contract of a learned model: one base class with all attributes that the package uses.
 
 No table elsewhere is keyed by the name or the type of a dynamics.  A class that fills this in and
 has its line in `registry.LEARNED` has settings files, model files, training, `rollout`, tables,
@@ -96,15 +96,15 @@ class Dynamics(nn.Module):
         return None
 
     def with_steps(self, steps: int) -> Dynamics:
-        """The same weights with another number of steps in an interval, and no projection."""
+        """Copy with another number of steps in an interval, without projection."""
         raise NotImplementedError(f"{self.title} has no convergence order")
 
     def coefficients(self) -> list[nn.Parameter]:
-        """Parameters of the equation itself, which learn at a rate of their own; none here."""
+        """Parameters of the equation itself, which have their own learning rate; none here."""
         return []
 
     def encode(self, c: ComplexTensors) -> Any:
-        """What depends on the rigid protein alone; it is evaluated once for a forecast."""
+        """Encode the rigid protein; a forecast does this once."""
         return self.network.encode(c)
 
     def start(self, c: ComplexTensors, known: Tensor, valid: Tensor) -> Any:
@@ -154,7 +154,7 @@ class Dynamics(nn.Module):
         raise NotImplementedError(f"{self.title} does not run inside OpenMM")
 
     def without_network(self) -> Dynamics | None:
-        """A copy in which the network says nothing (F = 0); None where there is no network.
+        """Copy without the network's part (F = 0); None if there is no network.
 
         What remains is the forecast of friction, memory, noise and projection alone.
         """
@@ -168,7 +168,7 @@ class Dynamics(nn.Module):
         return other
 
     def check_complex(self, complex: Complex) -> None:
-        """Refuse a complex of which it cannot know enough; none here.
+        """Refuse a complex that the model cannot use; none is refused by default.
 
         Raises
         ------
@@ -186,7 +186,7 @@ class Dynamics(nn.Module):
         seed: int,
         device: torch.device | str,
     ) -> Iterator[np.ndarray]:
-        """Futures of one complex, part after part, see `rollouts.rollout`.
+        """Iterate over parts of the futures of one complex, see `rollouts.rollout`.
 
         The noise of a replica depends on the seed and on its number alone: not on the other
         replicas, nor on where the parts end.
@@ -226,7 +226,7 @@ class Dynamics(nn.Module):
             yield x.double().cpu().numpy()
 
     def inside_openmm(self, complex: Complex | None) -> InOpenMM:
-        """What runs in OpenMM: itself, where its steps are the same for every complex."""
+        """Object that runs in OpenMM: itself, if its steps are the same for every complex."""
         return self
 
     @property

@@ -58,7 +58,7 @@ class DenoisingLDSettings(BaseModel):
 
 
 class DenoisingLD(Dynamics):
-    """DenoisingLD.
+    """Langevin dynamics with a denoising network (DenoisingLD).
 
     Parameters
     ----------
@@ -165,7 +165,7 @@ class CGMD(Dynamics):
         return ()
 
     def encode(self, c: ComplexTensors) -> BothProteins:
-        """The rigid protein as both networks see it, once."""
+        """Encode the rigid protein for both networks, once."""
         return BothProteins(self.dynamics.encode(c), self.score.encode(c))
 
     def start(self, c: ComplexTensors, known: Tensor, valid: Tensor) -> Position:

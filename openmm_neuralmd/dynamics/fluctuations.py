@@ -1,4 +1,4 @@
-"""What is known of how a ligand moves: the poses it has held, and how it shakes about them.
+"""Poses that a ligand has held, and its fluctuations about them, from known snapshots.
 
 Atoms of a molecule move together.  Independent noise on them tears every bond; what the known
 snapshots did is motion that the molecule can do, it turns with the complex, and any random

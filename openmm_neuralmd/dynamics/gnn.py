@@ -59,7 +59,7 @@ class GNNMDSettings(BaseModel):
 
 
 class GNNMD(Dynamics):
-    """GNN-MD.
+    """One-step prediction of the next snapshot by a graph network (GNN-MD).
 
     Parameters
     ----------

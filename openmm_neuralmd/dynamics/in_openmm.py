@@ -1,4 +1,4 @@
-"""What `create_system`, `NeuralMDIntegrator` and `initialise` ask of a dynamics."""
+"""Interface of a dynamics to `create_system`, `NeuralMDIntegrator` and `initialise`."""
 
 from __future__ import annotations
 

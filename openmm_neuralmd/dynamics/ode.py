@@ -67,7 +67,7 @@ class NeuralODESettings(SecondOrderSettings):
 
 
 class NeuralODE(SecondOrder):
-    """NeuralMD-ODE.
+    """Newtonian dynamics with friction and memory (NeuralMD-ODE).
 
     Parameters
     ----------
@@ -125,7 +125,7 @@ class NeuralODE(SecondOrder):
         write_ode_step(integrator, self, interval, fields, solver)
 
     def per_atom(self, state: State) -> dict[str, Tensor]:
-        """The memory."""
+        """Memory variables of the dynamics."""
         return {f"y{p}": y for p, y in enumerate(state.y[0])}
 
     @property
@@ -139,7 +139,7 @@ class NeuralODE(SecondOrder):
         return softplus(self.raw_coupling)
 
     def coefficients(self) -> list[nn.Parameter]:
-        """The few numbers of the dynamics itself, which learn at their own rate."""
+        """Coefficients of the equation itself, which have their own learning rate."""
         return [self.raw_friction, self.raw_memory, self.raw_coupling]
 
     def start(self, c: ComplexTensors, known: Tensor, valid: Tensor) -> State:
@@ -193,7 +193,7 @@ class VectorField(nn.Module):
         self.friction, self.coupling, self.memory = model.friction, model.coupling, model.memory
 
     def forward(self, t: Tensor, state: tuple[Tensor, Tensor, Tensor]) -> tuple[Tensor, ...]:
-        """(dx/dt, dv/dt, dy/dt); the time t (Δ) does not enter."""
+        """Derivatives (dx/dt, dv/dt, dy/dt); they do not depend on the time t (Δ)."""
         x, v, y = state
         model, c = self.model, self.c
         lag = x.unsqueeze(1) - y

@@ -153,7 +153,7 @@ class NeuralOU(Dynamics):
         seed: int,
         device: torch.device | str,
     ) -> Iterator[np.ndarray]:
-        """See `Dynamics.stream`; numpy on the CPU, whatever the device."""
+        """See `Dynamics.stream`; it is computed by NumPy on the CPU, on every device."""
         from .ou_prediction import predict_complex  # it imports this module
         from .ou_stream import OUStream
 
@@ -189,7 +189,7 @@ class NeuralOU(Dynamics):
         return [self.constants, self.log_freedom]
 
     def corrections(self, c: Springs, member: int | None = None) -> Corrections | None:
-        """What the network adds: one member's part, or the mean of all; None without a network."""
+        """Corrections by the network: one member's, or the mean of all; None without a network."""
         if not self.members:
             return None
         if member is not None:

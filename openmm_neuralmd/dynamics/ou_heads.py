@@ -1,4 +1,4 @@
-"""What the network says about each spring of a ligand: stiffness, rest length, forces, wells."""
+"""Network heads for the springs of a ligand: stiffness, rest length, forces, wells."""
 
 from __future__ import annotations
 
@@ -152,7 +152,7 @@ def average(members: Sequence[Corrections]) -> Corrections:
 
 
 def _cast(c: Springs, dtype: torch.dtype) -> Springs:
-    """What the network reads, in its own precision; H is assembled in that of the springs."""
+    """Convert the network's input to its own precision; H stays in that of the springs."""
     structure = Structure(*(t.to(dtype) if t.is_floating_point() else t for t in c.structure))
     return c._replace(
         structure=structure, values=c.values.to(dtype), directions=c.directions.to(dtype)

@@ -63,7 +63,7 @@ class OUInOpenMM:
 
     @cached_property
     def hopping(self) -> NDArray[np.int64]:
-        """Torsions that may be found in another well."""
+        """Torsions that can hop to another well."""
         return np.flatnonzero(self.prediction.small)
 
     def native_forces(self, particles: Sequence[int], group: int) -> list[openmm.Force]:
@@ -132,7 +132,7 @@ class OUInOpenMM:
         integrator.addGlobalVariable("excess", 0.0)
 
     def _write_components(self, integrator: Any) -> None:
-        """Steps 1 and 2."""
+        """Write steps 1 and 2: relax the modes, and add their noise."""
         p = self.prediction
         for k, tau in enumerate(p.process.times.tolist()):
             noise = f"scale*sigma{k}*sqrt(1-exp(-2*dt/{tau!r}))*gaussian"
@@ -146,7 +146,7 @@ class OUInOpenMM:
             integrator.addComputeGlobal(f"q{q}", moved if q < RIGID else limited)
 
     def _write_hops(self, integrator: Any) -> None:
-        """A torsion that leaves its well draws one anew, see `ou_wells.hop`."""
+        """Write step 3: a torsion that leaves its well draws a new one, see `ou_wells.hop`."""
         p = self.prediction
         for r in self.hopping:
             steps = zip(np.diff(ANGLES).tolist(), np.cumsum(p.wells[r])[:-1].tolist())
@@ -160,7 +160,7 @@ class OUInOpenMM:
             integrator.addComputeGlobal(torsion, f"{torsion}+well{r}-known{r}")
 
     def _write_rotations(self, integrator: Any) -> None:
-        """Step 4; `x` is the pose at first, and `rest` turns with it."""
+        """Write step 4; `x` is the pose at first, and `rest` turns with it."""
         for r in reversed(range(len(self.prediction.quadruples))):
             axis, pivot, angle = _vector(f"axis{r}"), _vector(f"pivot{r}"), f"q{RIGID + r}"
             moved = f"{pivot}+{_turned(f'(x-{pivot})', axis, angle)}-x"
@@ -246,7 +246,7 @@ def _turned(vector: str, axis: str, angle: str) -> str:
 
 
 def _write_repair(integrator: Any, displacement: str) -> None:
-    """Step 5: the sweeps of `SnapshotMaker.repair`."""
+    """Write step 5: the sweeps of `SnapshotMaker.repair`."""
     integrator.addComputeGlobal("sweep", "0")
     integrator.beginWhileBlock(f"sweep < {SWEEPS}")
     for _ in range(BLOCK):

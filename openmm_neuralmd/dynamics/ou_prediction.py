@@ -1,4 +1,4 @@
-"""What a ligand will do, from one structure: NeuralMD-OU evaluated once, as plain arrays."""
+"""Prediction from one structure: NeuralMD-OU evaluated once, as plain arrays."""
 
 from __future__ import annotations
 

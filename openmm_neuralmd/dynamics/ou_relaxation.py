@@ -67,7 +67,7 @@ class Relaxation(nn.Module):
 
 
 def mode_descriptors(values: Tensor, modes: Tensor, jacobian: Tensor) -> Tensor:
-    """What the weights of a mode depend on (modes, DESCRIPTORS); independent of the mode's sign.
+    """Descriptors (modes, DESCRIPTORS) of modes, which their weights depend on; even in the mode.
 
     Logarithm of the eigenvalue, its square, shares of rigid-body translation, of rigid-body motion
     and of rigid-body motion with torsions.

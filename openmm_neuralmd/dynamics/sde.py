@@ -114,7 +114,7 @@ class SDEState(NamedTuple):
 
 
 class NeuralSDE(SecondOrder):
-    """NeuralMD-SDE.
+    """Langevin dynamics about a pose that hops (NeuralMD-SDE).
 
     Parameters
     ----------
@@ -172,7 +172,7 @@ class NeuralSDE(SecondOrder):
         return softplus(self.raw_amplitude)
 
     def coefficients(self) -> list[nn.Parameter]:
-        """The few numbers of the dynamics itself, which learn at their own rate."""
+        """Coefficients of the equation itself, which have their own learning rate."""
         return [
             self.raw_friction,
             self.raw_coupling,

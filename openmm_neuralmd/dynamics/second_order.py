@@ -1,4 +1,4 @@
-"""What the second-order dynamics share: BindingNet's force, friction, the initial velocity."""
+"""Common parts of the second-order dynamics: BindingNet's force, friction, initial velocity."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ class Tableau(NamedTuple):
 
 
 class Solver(NamedTuple):
-    """What the package has to know of a solver.
+    """Properties of a solver.
 
     Attributes
     ----------

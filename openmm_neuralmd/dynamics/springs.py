@@ -108,7 +108,7 @@ def _hats(d: Tensor, nodes: tuple[float, ...]) -> Tensor:
 
 
 def stiffness(c: Springs, inner: Tensor, contact: Tensor, anchor: Tensor) -> Tensor:
-    """H (3n, 3n) in kT/Å².
+    """Stiffness H (3n, 3n) in kT/Å².
 
     Parameters
     ----------

@@ -45,7 +45,7 @@ class VerletMDSettings(BaseModel):
 
 
 class VerletMD(Dynamics):
-    """VerletMD.
+    """Velocity Verlet on the energy of BindingNet (VerletMD).
 
     Parameters
     ----------

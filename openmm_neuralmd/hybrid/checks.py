@@ -1,4 +1,4 @@
-"""What a pose after a jump must satisfy: one check, one small function, one dict by name."""
+"""Checks of a pose after a jump: one small function each, in one dict by name."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def _bonds(pose: Pose, limits: JumpSettings) -> str:
 
 
 def _clash(pose: Pose, limits: JumpSettings) -> str:
-    """Clashes between atoms that both stood still, as in a rigid protein, are not the jump's."""
+    """Refuse new clashes; those between atoms that did not move are not the jump's."""
     moved = np.abs(pose.after - pose.before).max(axis=1) > STILL
     own = [(i, j) for i, j in clashes(pose.complex.topology, pose.after) if moved[i] or moved[j]]
     if not own:

@@ -1,4 +1,4 @@
-"""Contexts beside the one that openmmtools' cache keeps, and MD with a seed in them."""
+"""Contexts beside openmmtools' cache, and MD with a seed in them."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def langevin(
     seed: int,
     fresh: bool = False,
 ) -> None:
-    """MD of everything by the Langevin middle integrator, in place; the same for the same seed.
+    """Run MD of all atoms by the Langevin middle integrator, in place; deterministic for a seed.
 
     openmmtools' own Langevin move draws from generators that cannot be stored, so that a run could
     not go on exactly where it was.

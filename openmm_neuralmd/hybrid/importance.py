@@ -1,4 +1,4 @@
-"""Poses with importance weights in the all-atom energy: exact averages, or a word that they failed.
+"""Poses with importance weights in the all-atom energy, for exact averages where these exist.
 
 A Gaussian about a pose, with a stiffness as its inverse covariance, is a distribution whose density
 is known; a ligand that moves alone in a rigid protein has an energy for each of its draws.  Draws
@@ -31,7 +31,7 @@ STEP = 0.3
 
 
 class WeightedPoses(NamedTuple):
-    """Draws and what they count for.
+    """Draws and their weights.
 
     Attributes
     ----------
@@ -54,7 +54,7 @@ class WeightedPoses(NamedTuple):
 
     @property
     def weights(self) -> Array:
-        """(S,), adding up to 1; all 0 where no draw has a finite energy."""
+        """Weights (S,) with sum 1; all 0 if no draw has a finite energy."""
         top = self.log_weights.max()
         if not np.isfinite(top):
             return np.zeros(len(self.log_weights))
@@ -69,7 +69,7 @@ class WeightedPoses(NamedTuple):
 
     @property
     def collapsed(self) -> bool:
-        """Whether the weights rest on too few draws for an average."""
+        """True if the weights rest on too few draws for an average."""
         return self.effective < max(LEAST, LEAST_SHARE * len(self.log_weights))
 
     def summary(self) -> str:
@@ -199,7 +199,7 @@ class _Bridge:
         steps: int,
         random: np.random.Generator,
     ) -> tuple[Array, float, Array]:
-        """Hybrid Monte Carlo at one stage, which leaves its distribution as it is."""
+        """Run hybrid Monte Carlo at one stage, which keeps its distribution invariant."""
         momentum: Array = random.standard_normal(len(z))
         step = STEP * random.uniform(0.8, 1.2)
         start = (1.0 - share) * (z @ z) / 2.0 + share * energy + momentum @ momentum / 2.0

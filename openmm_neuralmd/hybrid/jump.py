@@ -131,7 +131,7 @@ class NeuralMDJumpMove(MCMCMove):
 
     @property
     def statistics(self) -> dict[str, Any]:
-        """Jumps proposed and kept, and why the others were dropped."""
+        """Counts of jumps proposed, accepted, and dropped by reason."""
         counts = {"n_proposed": self.n_proposed, "n_accepted": self.n_accepted}
         return {**counts, "reasons": dict(self.reasons)}
 
@@ -170,7 +170,7 @@ class NeuralMDJumpMove(MCMCMove):
     def apply(
         self, thermodynamic_state: Any, sampler_state: Any, context_cache: Any = None
     ) -> None:
-        """Go on by one Δ.
+        """Advance by one Δ.
 
         Parameters
         ----------
@@ -208,7 +208,7 @@ class NeuralMDJumpMove(MCMCMove):
         seed: int,
         fresh: bool = False,
     ) -> None:
-        """MD of everything by the settings; see `contexts.langevin`."""
+        """Run MD of all atoms by the settings; see `contexts.langevin`."""
         langevin(
             target,
             thermodynamic_state,

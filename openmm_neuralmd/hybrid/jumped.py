@@ -1,4 +1,4 @@
-"""What became of a jump: its record."""
+"""Record of a jump."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ PARTS = ("jump", "hydrogens", "relaxation", "check")
 
 @dataclass(frozen=True, eq=False)
 class Jump:
-    """What became of one jump.
+    """Record of one jump and its outcome.
 
     Attributes
     ----------

@@ -21,7 +21,7 @@ OTHERS = set(range(RESTRAINT_GROUP))
 
 
 class Quench:
-    """Minimises under all forces; atoms far from the ligand stand still.
+    """Minimiser under all forces; atoms far from the ligand are fixed.
 
     One environment for the pose before a jump and the pose after it: the difference of their
     energies is the jump's, and not the noise of ten thousand other atoms.
@@ -97,7 +97,7 @@ def nearby(complex: Complex, poses: Sequence[np.ndarray], radius: float) -> np.n
 
 
 def restraint(atoms: np.ndarray, stiffness: float) -> openmm.CustomExternalForce:
-    """Holds atoms where `setParticleParameters` puts them; in a group of its own."""
+    """Make a restraint to the places that `setParticleParameters` gives, in a separate group."""
     force = openmm.CustomExternalForce(f"{stiffness / 2!r}*((x-x0)^2+(y-y0)^2+(z-z0)^2)")
     for name in ("x0", "y0", "z0"):
         force.addPerParticleParameter(name)

@@ -44,7 +44,7 @@ MD = "md"
 
 @dataclass(frozen=True)
 class HybridRun:
-    """What a finished run left behind.
+    """Files and counts of a finished hybrid run.
 
     Attributes
     ----------
@@ -161,7 +161,7 @@ def run_hybrid(
 
 
 class _Chain:
-    """The present state of a run, and how it goes on."""
+    """State of a run, and the steps that advance it."""
 
     def __init__(
         self,
@@ -208,11 +208,11 @@ class _Chain:
         return pose_blocks(move.ligand, move.complex.ligand, move.last, number)
 
     def positions(self) -> np.ndarray:
-        """(N, 3) in nm, protein and ligand whole and in one image."""
+        """Positions (N, 3) in nm, protein and ligand whole and in one image."""
         return self.move.history.whole(*self.move.present(self.state))
 
     def dump(self) -> bytes:
-        """Everything that decides how it goes on."""
+        """Serialize all state that decides the further run."""
         box = self.state.box_vectors
         buffer = io.BytesIO()
         np.savez(
@@ -226,7 +226,7 @@ class _Chain:
         return buffer.getvalue()
 
     def load(self, content: bytes) -> None:
-        """Take it up again."""
+        """Restore what `dump` has serialized."""
         with np.load(io.BytesIO(content), allow_pickle=False) as saved:
             if saved["box"].size:
                 self.state.box_vectors = saved["box"] * unit.nanometer

@@ -145,7 +145,7 @@ class HybridSettings:
         self.jump.check()
 
     def jumps_at(self, number: int) -> bool:
-        """Whether snapshot `number`, counted from 1, is a jump."""
+        """Test whether snapshot `number`, counted from 1, is a jump."""
         place = number - 1 - self.before
         return place >= 0 and place % (self.jumps + self.strides) < self.jumps
 

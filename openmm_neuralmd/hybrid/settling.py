@@ -1,4 +1,4 @@
-"""Ways to put a drawn pose into its surroundings: minimise it there, or drag it there."""
+"""Settling of a drawn pose into its surroundings: by minimisation, or by dragging."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Drawn(NamedTuple):
 
 
 class Settling(Protocol):
-    """Puts a sampler state to a drawn pose."""
+    """Base class of the ways to bring a sampler state to a drawn pose."""
 
     def __call__(
         self,

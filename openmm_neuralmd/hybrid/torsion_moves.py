@@ -277,7 +277,7 @@ class TorsionNCMCMove(_TurningMove):
             sampler_state.velocities = -end.getVelocities(asNumpy=True)
 
     def _drive(self, context: openmm.Context, torsion: Torsion, angle: float) -> None:
-        """The protocol, forward in time."""
+        """Run the protocol forward in time."""
         step = context.getIntegrator().step
         step(self.n_steps)
         for _ in range(self.n_turns):

@@ -98,7 +98,7 @@ class Torsion:
         return out
 
     def clashes(self, positions: Array) -> bool:
-        """Whether an atom that turns is nearer than `CLOSEST` to one that does not."""
+        """Test whether an atom that turns is nearer than `CLOSEST` to one that does not."""
         others = np.delete(positions, self.moving, axis=0)
         low, high = positions[self.moving].min(axis=0), positions[self.moving].max(axis=0)
         near = ((others > low - CLOSEST) & (others < high + CLOSEST)).all(axis=1)

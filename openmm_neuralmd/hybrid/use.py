@@ -1,4 +1,4 @@
-"""What the averages over a hybrid run may be used for, in words that end every log."""
+"""Valid use of averages over a hybrid run, as sentences that end every log."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""All-atom reference runs with OpenMM: which part of a complex moves, and what is kept of it."""
+"""All-atom reference runs with OpenMM: the moving part of a complex, and the stored atoms."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A ligand in the field of atoms that stand still, in matrix form: mode rigid on a CPU.
+"""Field of fixed atoms that acts on a ligand, in matrix form: mode rigid on a CPU.
 
 OpenMM's CPU platform goes through an interaction group pair by pair.  All pairs at once are a few
 passes over an array of ligand × protein, with the same numbers in a fraction of the time
@@ -57,7 +57,7 @@ class Field:
         return self.evaluate(np.asarray(state.getPositions(asNumpy=True)._value))
 
     def evaluate(self, positions: Array) -> tuple[float, Array]:
-        """The same at positions (L, 3) in nm.
+        """Energy in kJ/mol and forces (L, 3) in kJ/mol/nm at positions (L, 3) in nm.
 
         With u = 1/r², E = C u + A u⁶ − B u³ (vacuum: C √u), and the force on atom i is
         Σ_j w_ij (x_i − x_j), w = 2 u² dE/du: two products of matrices.
@@ -81,7 +81,7 @@ class Field:
 
 
 def running_system(setup: Setup, settings: MDSettings) -> openmm.System:
-    """A copy of the System for a Context; on a CPU with a `Field` where it stands for a force."""
+    """Copy the System for a Context; on a CPU a `Field` may replace a force."""
     system = openmm.XmlSerializer.clone(setup.system)
     if choose_platform(settings.platform).getName() not in ON_CPU:
         return system
@@ -94,7 +94,7 @@ def running_system(setup: Setup, settings: MDSettings) -> openmm.System:
 
 
 def interaction_field(positions: Array, force: openmm.CustomNonbondedForce) -> Field:
-    """The `Field` that stands for a force of `interaction`; positions (N, 3) of the whole in nm."""
+    """`Field` that replaces a force of `interaction`; positions (N, 3) of the whole in nm."""
     parameters = np.array([force.getParticleParameters(i) for i in range(force.getNumParticles())])
     own, others = (sorted(group) for group in force.getInteractionGroupParameters(0))
     return Field(positions[others], parameters[others], parameters[own], dielectric_of(force))

@@ -109,7 +109,7 @@ class ComplexFolder:
 
     @property
     def positions(self) -> np.ndarray:
-        """(N, 3) float64, nm."""
+        """Positions (N, 3) float64, nm."""
         try:
             positions = nanometers(self.state.getPositions(asNumpy=True))
         except openmm.OpenMMException as error:  # the State holds none
@@ -283,7 +283,7 @@ def _write_files(
 
 
 def _check_topology(pdb: Path, topology: app.Topology) -> None:
-    """PDB cannot hold every topology: names may be too long, bonds of unknown residues lost."""
+    """Refuse a topology that PDB cannot hold: long names, bonds of unknown residues."""
     written = app.PDBFile(str(pdb)).topology
     if _identity(written) != _identity(topology):
         raise InputError(

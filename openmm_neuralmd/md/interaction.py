@@ -1,4 +1,4 @@
-"""Nonbonded forces on a ligand in a protein that stands still: its own, and the protein's on it.
+"""Nonbonded forces on a ligand in a fixed protein: within the ligand, and by the protein.
 
 The protein's interactions with itself are constants, and are not computed.
 """

@@ -18,7 +18,7 @@ from .settings import MDSettings
 
 @dataclass(frozen=True, eq=False)
 class Job:
-    """What is to be run, and where.
+    """Request of a reference run, checked, with its folder.
 
     Attributes
     ----------
@@ -88,7 +88,7 @@ class Job:
 
 @dataclass(frozen=True, eq=False)
 class Written:
-    """What an engine has written.
+    """Output of an engine.
 
     Attributes
     ----------

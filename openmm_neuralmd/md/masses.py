@@ -14,13 +14,13 @@ BOND = 400_000.0  # kJ/mol/nm², as of bonds to hydrogen
 
 
 def masses(system: openmm.System) -> np.ndarray:
-    """(N,) float64, amu."""
+    """Masses (N,) float64, amu."""
     every = range(system.getNumParticles())
     return np.array([system.getParticleMass(i).value_in_unit(unit.dalton) for i in every])
 
 
 def repartition(system: openmm.System, topology: app.Topology, hydrogen_mass: float) -> None:
-    """Give every hydrogen that moves this mass in amu, at its heavy atom's expense.
+    """Repartition masses: every moving hydrogen gets this mass in amu from its heavy atom.
 
     The mass of a molecule, and so every average that depends on positions alone, stays.  Water,
     which is rigid, keeps its masses.

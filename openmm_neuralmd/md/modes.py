@@ -1,4 +1,4 @@
-"""The three ways to run a complex, from everything moves to nothing but the ligand moves."""
+"""Modes of a reference run: all atoms move, a pocket moves, or the ligand alone."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ POCKET_CUTOFF = 1.2  # nm
 
 @dataclass(frozen=True, eq=False)
 class Setup:
-    """What is simulated.
+    """System that a run simulates.
 
     Attributes
     ----------
@@ -65,7 +65,7 @@ class Setup:
 
     @property
     def periodic(self) -> bool:
-        """Whether there is a box."""
+        """True if the System has a periodic box."""
         return bool(self.system.usesPeriodicBoundaryConditions())
 
     @property
@@ -76,7 +76,7 @@ class Setup:
         return tuple(name for name, number in GROUPS.items() if number in used)
 
     def counts(self) -> dict[str, int]:
-        """Particles kept, and how many of them move."""
+        """Number of particles, and of those that move, by name."""
         moving = int((masses(self.system) > 0).sum())
         return {"kept": self.system.getNumParticles(), "moving": moving}
 
@@ -84,7 +84,7 @@ class Setup:
 def flexible(
     folder: ComplexFolder, whole: Complex, settings: MDSettings
 ) -> tuple[openmm.System, Selection]:
-    """Everything moves, under all forces of the folder."""
+    """Set up mode 'flexible': all atoms move, under all forces of the folder."""
     system = folder.system()
     for index in reversed(range(system.getNumForces())):
         if isinstance(system.getForce(index), COUPLINGS):
@@ -105,7 +105,7 @@ def flexible(
 def pocket(
     folder: ComplexFolder, whole: Complex, settings: MDSettings
 ) -> tuple[openmm.System, Selection]:
-    """Ligand, residues and water near it move in a shell that stands still."""
+    """Set up mode 'pocket': ligand, residues and water near it move in a fixed shell."""
     selection = around_ligand(whole, settings.pocket_radius, settings.shell_radius, water=True)
     source = folder.system()
     residues = [atom.residue.index for atom in whole.topology.atoms()]
@@ -122,7 +122,7 @@ def pocket(
 def rigid(
     folder: ComplexFolder, whole: Complex, settings: MDSettings
 ) -> tuple[openmm.System, Selection]:
-    """The ligand alone moves, in the field of the residues near it; no solvent."""
+    """Set up mode 'rigid': the ligand moves in the field of residues near it, without solvent."""
     selection = around_ligand(whole, 0.0, settings.rigid_radius)
     source = folder.system()
     system, force = bonded_part(source, selection), nonbonded_force(source)

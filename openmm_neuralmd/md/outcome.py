@@ -1,4 +1,4 @@
-"""What a finished run leaves behind, whichever engine made it."""
+"""Result of a finished reference run, the same for every engine."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ START, PACKED_SYSTEM = "start.pdb.gz", "system.xml.gz"
 
 @dataclass(frozen=True)
 class ReferenceRun:
-    """What a finished run left behind.
+    """Files and averages of a finished reference run.
 
     Attributes
     ----------
@@ -67,7 +67,7 @@ def identity(folder: ComplexFolder, settings: MDSettings, engine: str) -> str:
 def summary(
     output: Path, settings: MDSettings, energies: Path, total: int, first: int, seconds: float
 ) -> ReferenceRun:
-    """Count and average.
+    """Count the snapshots, and average what was measured.
 
     Parameters
     ----------
@@ -104,7 +104,7 @@ def record(
     run: ReferenceRun,
     engine: dict[str, Any],
 ) -> dict[str, Any]:
-    """What run.yaml holds.
+    """Content of run.yaml.
 
     Parameters
     ----------

@@ -28,6 +28,6 @@ def make_context(
 
 
 def seed_for(settings: MDSettings, *place: int) -> int:
-    """A seed of its own, from 1 to 2³¹ − 1, for each purpose and place in the run."""
+    """Derive a seed from 1 to 2³¹ − 1 for each purpose and place in the run."""
     state = np.random.SeedSequence([settings.seed, *place]).generate_state(1)[0]
     return int(state % (2**31 - 1)) + 1

@@ -1,4 +1,4 @@
-"""What a run writes at each snapshot: coordinates, energies, and labels if they are asked for."""
+"""Output of a run at each snapshot: coordinates, energies, and labels if requested."""
 
 from __future__ import annotations
 

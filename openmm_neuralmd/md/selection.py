@@ -35,7 +35,7 @@ class Selection:
     positions: np.ndarray
 
     def places(self, particles: int) -> np.ndarray:
-        """(particles,) int64: index within `self.particles` of every particle, -1 if dropped."""
+        """Index (particles,) int64 of every particle within `self.particles`, −1 if dropped."""
         place = np.full(particles, -1)
         place[self.particles] = np.arange(len(self.particles))
         return place
@@ -73,7 +73,7 @@ def around_ligand(complex: Complex, free: float, kept: float, water: bool = Fals
 
 
 def is_solvent(topology: app.Topology, ligand: np.ndarray) -> np.ndarray:
-    """Whether each residue is water or salt; (residues,) bool.  The ligand never is."""
+    """Mask (residues,) bool of water and salt, which never includes the ligand."""
     solvent = np.array([residue.name in WATER | SALT for residue in topology.residues()])
     atoms = list(topology.atoms())
     solvent[atoms[ligand[0]].residue.index] = False
@@ -108,7 +108,7 @@ def written_atoms(complex: Complex, write: str) -> np.ndarray:
 
 
 def part_of_topology(topology: app.Topology, kept: np.ndarray) -> app.Topology:
-    """The Topology of some atoms, numbered anew; box, names and numbers stay.
+    """Topology of some atoms, renumbered from 0; box, names and residue numbers stay.
 
     A gap starts another chain of the same name: a reader of PDB would bond across it.
     """

@@ -42,7 +42,7 @@ _LEFT_OUT = (*IMPLICIT_SOLVENTS, *COUPLINGS, openmm.CMMotionRemover, openmm.Nonb
 def bonded_part(
     system: openmm.System, selection: Selection, whole: np.ndarray | None = None
 ) -> openmm.System:
-    """A System of the kept particles with every bonded term that moves one of them.
+    """System of the selected particles, with every bonded term that moves one of them.
 
     What does not move has mass 0.  Nonbonded forces are the caller's affair; implicit solvent,
     barostats and the like are left out.
@@ -147,7 +147,7 @@ def nonbonded_force(system: openmm.System) -> openmm.NonbondedForce:
 
 
 def nonbonded_parameters(force: openmm.NonbondedForce, particles: np.ndarray) -> np.ndarray:
-    """(K, 3) float64: charge in e, σ in nm, ε in kJ/mol."""
+    """Parameters (K, 3) float64: charge in e, σ in nm, ε in kJ/mol."""
     rows = [force.getParticleParameters(int(i)) for i in particles]
     return np.array([[value._value for value in row] for row in rows])
 
@@ -155,7 +155,7 @@ def nonbonded_parameters(force: openmm.NonbondedForce, particles: np.ndarray) ->
 def exceptions(
     force: openmm.NonbondedForce, place: np.ndarray
 ) -> Iterator[tuple[int, int, float, float, float]]:
-    """Exceptions between kept particles: their places, charge product, σ, ε."""
+    """Exceptions between selected particles: indices, charge product, σ, ε."""
     for n in range(force.getNumExceptions()):
         i, j, product, sigma, epsilon = force.getExceptionParameters(n)
         if place[i] >= 0 and place[j] >= 0:
@@ -165,7 +165,7 @@ def exceptions(
 def nonbonded_part(
     force: openmm.NonbondedForce, selection: Selection, cutoff: float | None
 ) -> openmm.NonbondedForce:
-    """Nonbonded interactions of the kept particles, with a reaction field beyond `cutoff` nm."""
+    """Nonbonded interactions of selected particles, with a reaction field beyond `cutoff` nm."""
     part = openmm.NonbondedForce()
     for row in nonbonded_parameters(force, selection.particles):
         part.addParticle(*row)

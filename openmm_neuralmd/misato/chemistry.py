@@ -44,7 +44,7 @@ class Chemistry:
 
 
 def perceive(numbers: np.ndarray, positions: np.ndarray, bonds: np.ndarray) -> Chemistry:
-    """Bond orders by RDKit (rdDetermineBonds, after xyz2mol), the net charge found by trying.
+    """Perceive bond orders by RDKit (rdDetermineBonds, after xyz2mol); try several net charges.
 
     Of the charges that give a molecule of full valences, the one with the fewest charged atoms is
     taken, carbanions last.  The charge so found is right for all of MISATO's 20 sample ligands;
@@ -139,7 +139,7 @@ def known(graph: Chem.Mol, residues: list[tuple[int, str, tuple[str, ...]]]) -> 
 
 
 def _charge(atom: Chem.Atom) -> int:
-    """What the sum of bond orders says of the atoms that carry charges in proteins."""
+    """Formal charge of an atom in a peptide, from the sum of its bond orders."""
     order = round(sum(bond.GetBondTypeAsDouble() for bond in atom.GetBonds()))
     usual = {"N": 3, "O": 2, "S": 2}.get(atom.GetSymbol())
     return 0 if usual is None else order - usual

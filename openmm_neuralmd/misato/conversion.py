@@ -33,7 +33,7 @@ _BLOCK = 20  # snapshots
 
 
 def is_hdf5(path: str | Path) -> bool:
-    """Whether a name says HDF5."""
+    """Test whether a file name has an HDF5 suffix."""
     return Path(path).suffix.lower() in SUFFIXES
 
 

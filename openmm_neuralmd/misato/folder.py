@@ -129,12 +129,12 @@ def _settings(
 
 
 def read_settings(folder: str | Path) -> dict[str, Any]:
-    """What `complex.yaml` says."""
+    """Read `complex.yaml`."""
     return read_mapping(existing(Path(folder) / SETTINGS), "what neuralmd convert writes")
 
 
 def settings_codes(settings: dict[str, Any]) -> LigandCodes | None:
-    """The ligand's codes that `write_folder` kept, if there are any."""
+    """Codes of the ligand in `write_folder`'s settings, if there are any."""
     types = str(settings.get("ligand_atom_types") or "").split()
     residues = str(settings.get("ligand_atom_residues") or "").split()
     if len(residues) == 1:

@@ -30,7 +30,7 @@ _CHARMM = {"OT1": "O", "OT2": "OXT"}
 
 @dataclass(frozen=True)
 class LigandCodes:
-    """What a PDB file cannot say of a ligand's atoms, in their order.
+    """Types and residue names of a ligand's atoms, which a PDB file cannot hold.
 
     Attributes
     ----------
@@ -145,7 +145,7 @@ def _joined_layout(
 
 
 def _joined(complex: Complex, before: Residue, after: Residue) -> bool:
-    """Whether C of one residue is bonded to N of the next."""
+    """Test whether C of one residue is bonded to N of the next."""
     ends = [a.index for a in before.atoms() if a.name == "C"]
     starts = [a.index for a in after.atoms() if a.name == "N"]
     if not ends or not starts or before.chain is not after.chain:

@@ -1,4 +1,4 @@
-"""What MISATO keeps of every snapshot besides coordinates, computed anew.
+"""MISATO's observables of every snapshot, computed from the coordinates.
 
 MISATO's own numbers came from pytraj with selections and radii that its paper and code do not say;
 the definitions here are stated in each function and travel with the file as attributes.

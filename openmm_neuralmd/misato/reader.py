@@ -96,7 +96,7 @@ class Entry:
 
     @property
     def peptide_ligand(self) -> bool:
-        """Whether the ligand is made of amino acids, as in 1,430 of MISATO's entries."""
+        """True if the ligand consists of amino acids, as in 1,430 of MISATO's entries."""
         return self.has_ligand and bool(self.residue[self.ligand.start : self.ligand.stop].any())
 
     def structure(self) -> np.ndarray:

@@ -54,7 +54,7 @@ class Template:
 
     @property
     def codes(self) -> tuple[int, ...]:
-        """What `atoms_type` holds for this residue."""
+        """Values of `atoms_type` for this residue."""
         return tuple(type_code(kind) for kind in self.types)
 
     def without_hydrogens(self) -> Template:

@@ -1,4 +1,4 @@
-"""What a ligand will do, from one structure: predictions, their files and their report."""
+"""Predictions from one structure: the motion of a ligand, its files and its report."""
 
 from .ensemble import Contact, LigandPrediction, Torsion
 from .run import predict

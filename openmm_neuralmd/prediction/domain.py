@@ -1,4 +1,4 @@
-"""Whether a complex is like those that a model was trained on."""
+"""Comparison of a complex with the training set of a model."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Predictions of many ligands, to files: each is kept at once, and one that fails stops none."""
+"""Predictions of many ligands to files; each is stored at once, and a failure affects only one."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ BATCH = 16
 
 @dataclass
 class Predicted:
-    """What `predict_many` has done.
+    """Result of `predict_many`.
 
     Attributes
     ----------

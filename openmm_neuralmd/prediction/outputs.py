@@ -72,7 +72,7 @@ class Summary:
 
 
 def ranked(summaries: Iterable[Summary]) -> list[Summary]:
-    """The poses that are likeliest to stay first; among equals those that move less."""
+    """Sort poses, the likeliest to stay first; among equals those that move less."""
     return sorted(summaries, key=lambda one: (-round(one.stays, 2), one.rmsf, one.number))
 
 
@@ -213,7 +213,7 @@ def _parents(one: LigandPrediction) -> dict[str, str]:
 
 
 def as_json(one: LigandPrediction) -> dict[str, Any]:
-    """Everything but the trajectory."""
+    """Write all files except the trajectory."""
     return {
         "name": one.name,
         "smiles": one.smiles,

@@ -74,6 +74,6 @@ def render(
 
 
 def _asset(*place: str) -> Markup:
-    """A file of this package, to be put into the page as it is."""
+    """Read a file of this package, to be inserted into the page."""
     file = resources.files("openmm_neuralmd").joinpath(*place)
     return Markup(file.read_text(encoding="utf-8"))

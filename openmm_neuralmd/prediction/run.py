@@ -93,7 +93,7 @@ def predict(
 
 @dataclass(frozen=True)
 class Request:
-    """What is to be predicted; its files are read when they are needed, and once.
+    """Request of a prediction; its files are read once, when they are needed.
 
     Attributes
     ----------

@@ -15,7 +15,7 @@ SHOWN = 100
 
 
 def scene(one: LigandPrediction) -> dict[str, Any]:
-    """What the viewer needs, as JSON.
+    """Data for the viewer, as JSON.
 
     Returns
     -------

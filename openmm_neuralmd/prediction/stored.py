@@ -1,4 +1,4 @@
-"""A prediction on disk, kept until all ligands are done: arrays and JSON, no pickles."""
+"""Storage of predictions until all ligands are done: arrays and JSON, no pickles."""
 
 from __future__ import annotations
 

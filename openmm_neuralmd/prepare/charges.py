@@ -50,7 +50,7 @@ def assign_charges(ligand: Ligand, method: str, tools: AmberTools) -> np.ndarray
 
 
 def default_method(tools: AmberTools) -> str:
-    """`am1bcc-sp` where sqm is found, else `mmff94`."""
+    """Choose `am1bcc-sp` if sqm is installed, else `mmff94`."""
     return "am1bcc-sp" if tools.has("sqm") else "mmff94"
 
 
@@ -140,7 +140,7 @@ def read_mol2_charges(path: Path, elements: list[str]) -> np.ndarray:
 
 
 def _mmff_geometry(molecule: Chem.Mol) -> Chem.Mol:
-    """The pose with relaxed bonds, angles and hydrogens; as it is where MMFF94 knows it not."""
+    """Relax bonds, angles and hydrogens of the pose; unchanged if MMFF94 has no parameters."""
     relaxed = Chem.Mol(molecule)
     properties = rdForceFieldHelpers.MMFFGetMoleculeProperties(relaxed)
     if properties is None:

@@ -81,7 +81,7 @@ class Ligand:
 
     @cached_property
     def positions(self) -> np.ndarray:
-        """(L, 3) float64, nm."""
+        """Positions (L, 3) float64, nm."""
         return to_nm(np.asarray(self.molecule.GetConformer().GetPositions(), dtype=np.float64))
 
     @property
@@ -119,7 +119,7 @@ def read_ligand(sdf: str | Path, name: str | None = None) -> Ligand:
 
 
 def checked(molecule: Chem.Mol | None, title: str, where: str) -> Ligand:
-    """The ligand that an unsanitised molecule of a file stands for, see `read_ligand`.
+    """Build the ligand from an unsanitised molecule of a file, see `read_ligand`.
 
     Parameters
     ----------
@@ -224,7 +224,7 @@ def _sanitise(molecule: Chem.Mol, where: str) -> None:
 
 
 def _with_hydrogens(molecule: Chem.Mol, where: str) -> Chem.Mol:
-    """Hydrogens are added where the file has none, or polar ones only.
+    """Add hydrogens where the file has none, or polar ones only.
 
     One missing among others is a sign of wrong bond orders: nothing is added then.
     """

@@ -50,7 +50,7 @@ def phospho_file() -> Path | None:
 
 
 def parametrised_residues() -> frozenset[str]:
-    """Modified residues that can be kept as they are on this machine."""
+    """Modified residues with parameters on this machine."""
     return PHOSPHORYLATED if phospho_file() is not None else frozenset()
 
 

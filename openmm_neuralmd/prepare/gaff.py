@@ -71,7 +71,7 @@ def _prmtop(ligand: Ligand, tools: AmberTools, folder: Path) -> Path:
 
 
 def _check_known(frcmod: str, name: str) -> None:
-    """What parmchk2 could not guess stands in its file as zeros."""
+    """Refuse atom types without parameters, which parmchk2 writes as zeros."""
     unknown = [line[:12].strip() for line in frcmod.splitlines() if "need revision" in line.lower()]
     if unknown:
         raise InputError(

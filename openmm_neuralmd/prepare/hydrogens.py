@@ -133,7 +133,7 @@ def _count_hydrogens(topology: app.Topology) -> int:
 
 
 def _variant(residue: Residue, parent: dict[Atom, Atom]) -> str | list[tuple[str, str]] | None:
-    """What OpenMM must be told, lest it add a hydrogen that the file leaves out on purpose."""
+    """Variant for OpenMM, so that it adds no hydrogen that the file omits on purpose."""
     hydrogens = [a for a in residue.atoms() if a.element is not None and a.element.symbol == "H"]
     names = {atom.name for atom in hydrogens}
     if not names:

@@ -244,7 +244,7 @@ def _check(
     after: np.ndarray,
     platform: str | None,
 ) -> dict[str, float]:
-    """What was found when the final positions were checked."""
+    """Check the final positions, and return the measured values."""
     topology = modeller.topology
     context = make_context(system, after, platform)
     state = context.getState(energy=True, forces=True)

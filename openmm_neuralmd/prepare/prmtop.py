@@ -1,4 +1,4 @@
-"""Whether an Amber prmtop is whole: its readers accept one whose end is missing."""
+"""Check that an Amber prmtop is complete, since its readers accept one that is cut."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _LENGTHS = {
 
 
 def check_whole(path: Path) -> None:
-    """Every section has as many values as POINTERS says; the last ones, SCREEN, included.
+    """Check that every section has the number of values that POINTERS says.
 
     Raises
     ------
@@ -54,7 +54,7 @@ def check_whole(path: Path) -> None:
 
 
 def _sections(text: str) -> dict[str, tuple[int, list[str]]]:
-    """Name to width of a value and lines."""
+    """Map each section's name to its width of a value and its lines."""
     sections = {}
     for block in text.split("%FLAG ")[1:]:
         lines = block.splitlines()

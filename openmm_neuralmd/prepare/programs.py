@@ -38,7 +38,7 @@ class AmberTools:
     carried: bool
 
     def has(self, program: str) -> bool:
-        """Whether a program is there."""
+        """Test whether a program is installed."""
         return (self.home / "bin" / program).is_file()
 
     @property

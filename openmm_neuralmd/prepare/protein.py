@@ -1,4 +1,4 @@
-"""A protein structure, completed: what is kept, missing atoms, modified residues, hydrogens."""
+"""Completion of a protein structure: selection, missing atoms, modified residues, hydrogens."""
 
 from __future__ import annotations
 
@@ -109,14 +109,14 @@ def complete_protein(
 
 
 def positions_of(modeller: app.Modeller) -> np.ndarray:
-    """(N, 3) float64, nm."""
+    """Positions (N, 3) float64, nm."""
     return np.array(modeller.positions.value_in_unit(unit.nanometer), dtype=np.float64)
 
 
 def _sort_out(
     modeller: app.Modeller, ligand: np.ndarray, options: ProteinOptions, note: Note
 ) -> None:
-    """Leave out water, buffers, what was asked for, and what stands where the ligand is."""
+    """Leave out water, buffers, the residues to drop, and atoms in the ligand's place."""
     positions = positions_of(modeller)
     tree = cKDTree(ligand)
     leave: dict[str, list[Residue]] = {}
@@ -191,7 +191,7 @@ def _refuse_metals(modeller: app.Modeller, ligand: np.ndarray, name: str) -> Non
 
 
 def _split_at_gaps(topology: app.Topology, positions: np.ndarray, note: Note) -> app.Topology:
-    """The same atoms, with a new chain where the backbone is broken: both ends get termini."""
+    """Start a new chain where the backbone is broken, so that both ends get termini."""
     split = app.Topology()
     split.setPeriodicBoxVectors(topology.getPeriodicBoxVectors())
     atoms, gaps = {}, []

@@ -81,7 +81,7 @@ class PrepareSettings:
             raise InputError(f"nonstandard is 'replace' or 'refuse', not {self.nonstandard!r}")
 
     def protein_options(self) -> ProteinOptions:
-        """What concerns the protein.  A ligand that the structure holds gives way to the SDF's."""
+        """Options of the protein.  A ligand in the structure is replaced by the SDF's."""
         explicit = choose_solvent(self.solvent).explicit
         waters = self.waters or ("keep" if explicit else "drop")
         drop = (*self.drop, RESIDUE)

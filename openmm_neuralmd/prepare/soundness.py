@@ -1,4 +1,4 @@
-"""What a relaxed complex must satisfy: finite, without clashes, chirality kept, ligand in place.
+"""Checks of a relaxed complex: finite, without clashes, chirality kept, ligand in place.
 
 Positions are (N, 3) in nm throughout.  Each check raises `InputError` in one line, or returns the
 number that the record keeps.
@@ -27,7 +27,7 @@ _CLASH_HYDROGEN = 0.13  # nm, of which one is hydrogen
 
 
 def check_in_pocket(protein: app.Topology, positions: np.ndarray, ligand: np.ndarray) -> None:
-    """The ligand's heavy atoms (n, 3) touch the protein, at least somewhere."""
+    """Check that the ligand's heavy atoms (n, 3) touch the protein somewhere."""
     heavy = [a.index for a in protein.atoms() if a.element is not None and a.element.symbol != "H"]
     nearest = float(cKDTree(positions[heavy]).query(ligand)[0].min())
     if nearest > POCKET:
@@ -38,7 +38,7 @@ def check_in_pocket(protein: app.Topology, positions: np.ndarray, ligand: np.nda
 
 
 def check_finite(energy: float, forces: np.ndarray, topology: app.Topology) -> None:
-    """Energy in kJ/mol and forces (N, 3) are numbers."""
+    """Check that energy in kJ/mol and forces (N, 3) are finite."""
     bad = np.flatnonzero(~np.isfinite(forces).all(axis=1))
     if len(bad):
         atom = list(topology.atoms())[bad[0]]
@@ -161,7 +161,7 @@ def ligand_shift(complex: Complex, after: np.ndarray) -> float:
 
 
 def check_stayed(shift: float) -> None:
-    """The ligand is where it was put."""
+    """Check that the ligand has not left its pose."""
     if shift > FARTHEST:
         raise InputError(
             f"the ligand moved {_angstrom(shift):.1f} Å while minimised: "

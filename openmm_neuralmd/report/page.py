@@ -144,5 +144,5 @@ def _interactions(evidence: Evidence) -> tuple[list[Pair], int]:
 
 
 def _asset(folder: str, name: str) -> Markup:
-    """A file of this package, to be put into the page as it is."""
+    """Read a file of this package, to be inserted into the page."""
     return Markup((resources.files(__package__) / folder / name).read_text(encoding="utf-8"))

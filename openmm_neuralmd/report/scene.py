@@ -29,7 +29,7 @@ BACKBONE = ("N", "CA", "C", "O")
 def scene(
     record: Record, complex: Complex, methods: Sequence[str], interval_ps: float
 ) -> dict[str, Any]:
-    """What the viewer needs, as JSON.
+    """Data for the viewer, as JSON.
 
     Parameters
     ----------

@@ -37,7 +37,7 @@ Bar = Callable[[str, int, str], AbstractContextManager[Advance]]
 
 @dataclass(frozen=True)
 class Request:
-    """What is to be measured.
+    """Request of a validation.
 
     Attributes
     ----------

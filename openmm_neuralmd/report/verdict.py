@@ -1,4 +1,4 @@
-"""What an assessment says, in plain words: no better than it is."""
+"""Verdict of an assessment in plain words, by intervals alone."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ def _rivals(evidence: Evidence, metric: str) -> str:
 
 
 def _gap(evidence: Evidence, name: str, metric: str, decimals: int) -> str:
-    """Whether the model is better than one naive baseline, and by how much."""
+    """Sentence on the difference between the model and one naive baseline."""
     values = evidence.result["differences"][name][metric]
     side = _outcome(evidence, name, metric)
     unit = "points" if metric == "stability" else "Å"

@@ -1,4 +1,4 @@
-"""TorchScript archives of which the same module always has the same bytes."""
+"""TorchScript archives with the same bytes for the same module."""
 
 from __future__ import annotations
 

@@ -104,7 +104,7 @@ def choose_backend(name: str | None = None, platform: str | None = None) -> str:
 
 
 def torch_force_crashes() -> bool:
-    """Whether reading a System with a TorchForce would crash this installation (`ABI_BROKEN`)."""
+    """Test whether reading a System with a TorchForce would crash (`ABI_BROKEN`)."""
     try:
         return metadata.version("openmmtorch") in ABI_BROKEN
     except metadata.PackageNotFoundError:

@@ -35,7 +35,7 @@ _INFLATION = 200  # what unpacking may multiply; more is made to fill memory
 
 
 class _Metadata(BaseModel):
-    """What `describe` writes; more values may stand beside these."""
+    """Metadata of an exported force; further values are allowed."""
 
     model_config = ConfigDict(extra="allow")
 

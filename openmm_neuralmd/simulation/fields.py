@@ -1,4 +1,4 @@
-"""What a force module evaluates: the parts of a model that run at every step, and no more.
+"""Force modules: the parts of a model that run at every step.
 
 The protein's representation h_r enters as a constant; ProteinNet is not part of any field.
 """
@@ -136,7 +136,7 @@ FIELDS: dict[str, Callable[[Any, ComplexTensors, float], nn.Module]] = {
 def make_field(
     dynamics: Any, name: str, c: ComplexTensors, interval_ps: float, dtype: torch.dtype
 ) -> nn.Module:
-    """A frozen copy of one field in `dtype`; the dynamics itself stays as it is.
+    """Copy one field in `dtype`, frozen; the dynamics itself is not changed.
 
     Raises
     ------

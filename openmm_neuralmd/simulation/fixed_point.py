@@ -48,7 +48,7 @@ def unit_variable(quantity: str) -> str:
 def add_unit(
     integrator: openmm.CustomIntegrator, quantity: str, interval_ps: float, force_group: int
 ) -> str:
-    """Add the variable of one force group; return the expression of what it stands for."""
+    """Add the variable of one force group; return the expression that uses it."""
     name = unit_variable(quantity)
     integrator.addGlobalVariable(name, model_unit(quantity, interval_ps))
     return f"{name}*f{force_group}"

@@ -1,4 +1,4 @@
-"""`NeuralMDForce`: a learned force in any OpenMM System, found and verified again by its name."""
+"""`NeuralMDForce`: a learned force in any OpenMM System, identified by its name."""
 
 from __future__ import annotations
 

@@ -94,7 +94,7 @@ class PocketGeometry(nn.Module):
 
 
 def path_matrix(tree: np.ndarray, n: int) -> np.ndarray:
-    """(n, n − 1) matrix of a tree over n atoms: 1 where an edge is on the way from atom 0."""
+    """Path matrix (n, n − 1) of a tree over n atoms: 1 for each edge between an atom and atom 0."""
     paths = np.zeros((n, len(tree)))
     for edge, (parent, child) in enumerate(tree):
         paths[child] = paths[parent]

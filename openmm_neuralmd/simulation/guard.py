@@ -1,4 +1,4 @@
-"""Stops a run that went wrong, with step, time and atom instead of a traceback from C++."""
+"""Guard that stops a run with step, time and atom instead of a traceback from C++."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def guard(context: openmm.Context | openmm.app.Simulation, complex: Complex) -> 
 
 
 def diagnose(context: openmm.Context, complex: Complex, message: str) -> str | None:
-    """What an OpenMMException means for this complex, or None if it has another cause."""
+    """Explain an OpenMMException for this complex; None if it has another cause."""
     match = _FROM_MODULE.search(message)
     if match:
         return f"{atom_name(complex, int(match[1]))}: {match[2]}"

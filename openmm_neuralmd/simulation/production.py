@@ -1,4 +1,4 @@
-"""The snapshots of a run: from where it stands on disk to its end, checked one by one."""
+"""Production of a run's snapshots, each checked, from its last checkpoint to its end."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class Production:
     reached: int = 0
 
     def complete(self) -> int:
-        """Make all snapshots; how many of them an earlier process had made.
+        """Make all snapshots, and return the number that an earlier process had made.
 
         Raises
         ------
@@ -70,7 +70,7 @@ class Production:
             self._begin()
 
     def _begin(self) -> int:
-        """Put the simulation where the run stands; how many snapshots are good."""
+        """Restore the last checkpoint, and return the number of good snapshots."""
         restarts, context = self.restarts, self.simulation.context
         at_start = restarts.seed_from(0)
         start_seed = restarts.seed if at_start is None else at_start

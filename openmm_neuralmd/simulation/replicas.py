@@ -1,4 +1,4 @@
-"""`simulate_replicas`: many futures of one start, each streamed into a DCD of its own."""
+"""`simulate_replicas`: many futures of one start, each written to its own DCD."""
 
 from __future__ import annotations
 
@@ -142,7 +142,7 @@ def replica_file(replica: int) -> str:
 
 
 def _nothing(_: bytes) -> None:
-    """A batch leaves nothing behind for the next one."""
+    """Restore nothing: a batch needs no state of the one before."""
 
 
 def _write(

@@ -1,4 +1,4 @@
-"""Runs that begin again from their last checkpoint, with other noise, when a guard has tripped.
+"""Restarts of a run from its last checkpoint, with new noise, after a guard has tripped.
 
 The list of restarts is on disk before anything is computed anew, so that a run which is killed and
 resumed makes the same restarts with the same noise.
@@ -72,7 +72,7 @@ class Restarts:
         self.entries = _read(self.file)
 
     def seed_from(self, done: int) -> int | None:
-        """Seed of the latest restart from so many snapshots, None where there was none."""
+        """Seed of the latest restart from this number of snapshots, None if there was none."""
         return next((one.seed for one in reversed(self.entries) if one.after == done), None)
 
     def add(self, done: int, error: SimulationError, kept: Path) -> None:
@@ -108,7 +108,7 @@ class Restarts:
         )
 
     def record(self) -> list[dict[str, Any]]:
-        """Each restart, for run.yaml."""
+        """Records of the restarts, for run.yaml."""
         return [one.model_dump() for one in self.entries]
 
 
@@ -124,7 +124,7 @@ def _read(file: Path) -> list[_Restart]:
 
 
 def renew(context: openmm.Context, seed: int) -> None:
-    """Go on from the same state with the noise of another seed.
+    """Continue from the same state with the noise of another seed.
 
     OpenMM takes a seed when a Context begins, and a checkpoint holds the noise that follows.
     """

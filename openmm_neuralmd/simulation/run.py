@@ -36,7 +36,7 @@ SEED = 1
 
 @dataclass(frozen=True)
 class RunSettings:
-    """Settings of a run: everything that can change a number.
+    """Settings of a run: all that can change a number.
 
     Attributes
     ----------
@@ -61,7 +61,7 @@ class RunSettings:
 
 @dataclass(frozen=True)
 class Run:
-    """What a finished run left behind.
+    """Files and counts of a finished run.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""Systems with NeuralMD forces, read back from XML without running what the XML holds.
+"""Reading of Systems with NeuralMD forces from XML, without running code in the XML.
 
 OpenMM keeps the function of a PythonForce as a pickle.  Here it is thrown away: a NeuralMD force
 is rebuilt from its name, which says quantity, hash and file of the exported module, and every

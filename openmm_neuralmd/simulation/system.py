@@ -107,7 +107,7 @@ def create_system(
 
 
 def particle_masses(complex: Complex) -> np.ndarray:
-    """(N,) amu: the elements' masses for what the model moves, 0 for all others."""
+    """Masses (N,) in amu: the elements' for atoms that the model moves, 0 for all others."""
     masses = np.zeros(len(complex.positions))
     masses[complex.ligand_sites] = complex.ligand_masses[complex.sites]
     return masses

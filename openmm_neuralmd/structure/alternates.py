@@ -14,7 +14,7 @@ from .pdb_elements import is_atom
 
 
 class AlternateLocationWarning(UserWarning):
-    """Some atoms have alternate locations, and one of them was chosen."""
+    """Warning: some atoms have alternate locations, and one of them was chosen."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Location:
 
 
 def pdb_location(line: str) -> Location | None:
-    """The alternate location an ATOM record stands for; None for every other record."""
+    """Parse the alternate location of an ATOM record; None for every other record."""
     if not is_atom(line) or not line[16:17].strip():
         return None
     return Location(
@@ -42,7 +42,7 @@ def pdb_location(line: str) -> Location | None:
 
 
 def mmcif_location(row: list[str], column: dict[str, int]) -> Location | None:
-    """The alternate location a row of _atom_site stands for; None for an atom with one only."""
+    """Parse the alternate location of a row of _atom_site; None for an atom with one only."""
 
     def value(*names: str) -> str:
         cell = next((row[column[name]] for name in names if name in column), ".")

@@ -1,4 +1,4 @@
-"""Unit cells as structure files have them: true ones, placeholders of none, and damage."""
+"""Unit cells in structure files: valid ones, placeholders, and damaged ones."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class CellWarning(UserWarning):
 
 
 def is_cell(values: Sequence[str], file: str) -> bool:
-    """Whether the words of a file say a unit cell.
+    """Test whether six values describe a unit cell.
 
     Lengths that are not given or zero are how formats say that there is none.  What can be no cell
     is left out with a warning.
@@ -63,7 +63,7 @@ def _flatness(angles: Sequence[float]) -> float:
 
 
 def leave_out_tight_cell(topology: app.Topology, file: str) -> None:
-    """Take the unit cell of a topology away where it is smaller than the molecules, and say so."""
+    """Remove a topology's unit cell if it is smaller than the molecules, with a warning."""
     vectors = topology.getPeriodicBoxVectors()
     if vectors is None:
         return

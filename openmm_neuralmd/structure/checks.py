@@ -1,4 +1,4 @@
-"""What a complex must satisfy before it is worth a simulation: units, overlaps, bonds, the pocket.
+"""Checks of a complex before any simulation: units, overlaps, bonds, the pocket.
 
 Each check is one function that raises `InputError`, or warns where going on makes sense.
 Positions are (N, 3) in nm throughout.
@@ -37,7 +37,7 @@ _POCKET = 0.5  # nm from a ligand heavy atom
 
 
 class PocketWarning(UserWarning):
-    """Something stands in the pocket that the network cannot see, or sees only as 'other'."""
+    """Warning: the network does not know something in the pocket, or reads it as 'other'."""
 
 
 def check_structure(structure: Structure, name: str) -> None:

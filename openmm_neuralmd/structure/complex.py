@@ -129,7 +129,7 @@ class Complex:
         return _build(Structure(topology, nanometers(positions)), ligand, sdf, name)
 
     def with_positions(self, positions: Any) -> Complex:
-        """The same complex in other positions, (N, 3), Quantity or nm."""
+        """Copy with other positions, (N, 3), Quantity or nm."""
         positions = nanometers(positions)
         checks.check_shape(self.topology, positions, self.name)
         checks.check_finite(self.topology, positions, self.name)
@@ -137,11 +137,11 @@ class Complex:
         return replace(self, positions=positions)
 
     def with_hydrogens(self, hydrogens: bool = True) -> Complex:
-        """The same complex, whose ligand the network sees with its hydrogens (or without)."""
+        """Copy whose ligand the network sees with its hydrogens (or without)."""
         return self if hydrogens == self.hydrogens else replace(self, hydrogens=hydrogens)
 
     def with_molecule(self, molecule: Chem.Mol) -> Complex:
-        """The same complex, with the ligand's bond orders from an RDKit molecule.
+        """Copy with the ligand's bond orders from an RDKit molecule.
 
         Parameters
         ----------
@@ -189,38 +189,38 @@ class Complex:
 
     @cached_property
     def ligand_atomic_numbers(self) -> np.ndarray:
-        """(L,) int64."""
+        """Atomic numbers (L,) int64 of the ligand's atoms."""
         return np.array([a.element.atomic_number for a in self._ligand_atoms], dtype=np.int64)
 
     @cached_property
     def ligand_masses(self) -> np.ndarray:
-        """(L,) float64, amu, of the elements; no hydrogen mass repartitioning."""
+        """Masses (L,) float64 of the elements, amu; without hydrogen mass repartitioning."""
         masses = [a.element.mass.value_in_unit(unit.dalton) for a in self._ligand_atoms]
         return np.array(masses, dtype=np.float64)
 
     @cached_property
     def heavy(self) -> np.ndarray:
-        """(n,) int64, local indices into `ligand` of its heavy atoms."""
+        """Local indices (n,) int64 into `ligand` of its heavy atoms."""
         return np.flatnonzero(self.ligand_atomic_numbers > 1)
 
     @cached_property
     def ligand_heavy(self) -> np.ndarray:
-        """(n,) int64, particle indices of the ligand's heavy atoms."""
+        """Particle indices (n,) int64 of the ligand's heavy atoms."""
         return self.ligand[self.heavy]
 
     @cached_property
     def sites(self) -> np.ndarray:
-        """(n,) int64, local indices into `ligand` of what the network sees: heavy atoms, or all."""
+        """Local indices (n,) int64 into `ligand` of what the network sees: heavy or all atoms."""
         return np.arange(len(self.ligand)) if self.hydrogens else self.heavy
 
     @cached_property
     def ligand_sites(self) -> np.ndarray:
-        """(n,) int64, particle indices of `sites`."""
+        """Particle indices (n,) int64 of `sites`."""
         return self.ligand[self.sites]
 
     @cached_property
     def site_bonds(self) -> np.ndarray:
-        """(b', 2) int64, bonds between `sites`, local to them."""
+        """Bonds (b', 2) int64 between `sites`, local to them."""
         place = np.full(len(self.ligand), -1)
         place[self.sites] = np.arange(len(self.sites))
         bonds = place[self.ligand_bonds]

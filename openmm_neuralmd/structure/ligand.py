@@ -83,7 +83,7 @@ def _may_be_ligand(
 def _in_chain(
     residue: Residue, residues: list[Residue], positions: np.ndarray, box: np.ndarray | None
 ) -> bool:
-    """Whether a residue of unknown name is peptide-bonded to a neighbour: a modified residue."""
+    """Test whether a residue of unknown name is peptide-bonded: a modified residue."""
     own = backbone_of(residue)
     if own is None:
         return False

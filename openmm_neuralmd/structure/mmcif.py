@@ -80,13 +80,13 @@ def _place(row: Row) -> str:
 
 
 def _is_unknown(row: Row) -> bool:
-    """Whether an atom is density of unknown origin."""
+    """Test whether an atom is density of unknown origin."""
     symbol = row.get("type_symbol", "").strip().upper()
     return _name(row) in UNKNOWN and (symbol in _NO_ELEMENT or not is_element(symbol))
 
 
 def _without_false_cell(block: Any, file: str) -> bool:
-    """Take a unit cell out that is none; whether there was one."""
+    """Remove an invalid unit cell; return True if there was one."""
     cell = block.getObj("cell")
     if cell is None or cell.getRowCount() == 0:
         return False

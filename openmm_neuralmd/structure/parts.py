@@ -1,4 +1,4 @@
-"""Ligand and protein of a structure, found and put in one piece; nothing is checked here."""
+"""Search for ligand and protein in a structure, each in one piece; nothing is checked here."""
 
 from __future__ import annotations
 

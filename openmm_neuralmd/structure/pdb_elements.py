@@ -22,7 +22,7 @@ class ElementWarning(UserWarning):
 
 
 def is_atom(line: str) -> bool:
-    """Whether a line is an ATOM or HETATM record."""
+    """Test whether a line is an ATOM or HETATM record."""
     return line.startswith(("ATOM", "HETATM"))
 
 
@@ -111,7 +111,7 @@ def _symbol(line: str, size: int) -> str | None:
 
 
 def is_element(symbol: str) -> bool:
-    """Whether a symbol, in letters of any size, is that of an element."""
+    """Test whether a symbol, in upper or lower case, is that of an element."""
     try:
         element.get_by_symbol(symbol.capitalize())
     except KeyError:

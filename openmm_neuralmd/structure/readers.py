@@ -32,7 +32,7 @@ _GROMACS = {".gro", ".g96", ".tpr"}
 
 @dataclass(frozen=True, eq=False)
 class Structure:
-    """What a structure file holds.
+    """Content of a structure file.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""The trajectories that a settings file names, and what the model card says of them."""
+"""Trajectories that a settings file names, and their entries in the model card."""
 
 from __future__ import annotations
 

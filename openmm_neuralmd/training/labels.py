@@ -59,7 +59,7 @@ class Labels:
         return replace(self, x=x, forces=forces, energies=energies)
 
     def without(self, terms: BondedTerms) -> Labels:
-        """What bonded terms leave to be learned."""
+        """Labels less the energy and forces of bonded terms."""
         x = torch.tensor(self.x, requires_grad=True)
         own = terms.double()(x)
         (gradient,) = torch.autograd.grad(own.sum(), x, allow_unused=True)
@@ -71,7 +71,7 @@ class Labels:
         )
 
     def shifted(self, zero: float) -> Labels:
-        """The same with energies less `zero`, kJ/mol."""
+        """Copy with energies less `zero`, kJ/mol."""
         return replace(self, energies=self.energies - zero)
 
 
@@ -118,7 +118,7 @@ class LabelItems:
     def batches(
         self, size: int, generator: torch.Generator | None = None
     ) -> list[list[tuple[int, int]]]:
-        """All of them in batches; shuffled by the generator, in order without one."""
+        """Divide all geometries into batches; shuffled by the generator, in order without one."""
         items = [(k, row) for k, item in enumerate(self.labels) for row in range(len(item))]
         if generator is not None:
             items = [items[i] for i in torch.randperm(len(items), generator=generator).tolist()]

@@ -35,7 +35,7 @@ SAVE_EVERY = 25
 
 
 class Loop(Updates, ABC):
-    """Trains one model; what it is and what it learns from is the subclass's.
+    """Training loop of one model; subclasses define the model and its data.
 
     Parameters
     ----------
@@ -129,7 +129,7 @@ class Loop(Updates, ABC):
             yield board
 
     def _patience_lost(self) -> bool:
-        """Whether the validation error has not fallen for `patience` whole epochs."""
+        """Test whether the validation error has not fallen for `patience` whole epochs."""
         counters = self.counters
         at_epoch_end = counters.update % self.per_epoch == 0
         epoch = counters.update // self.per_epoch - 1

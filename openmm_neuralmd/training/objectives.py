@@ -1,4 +1,4 @@
-"""What training makes small: one error per window, so that its mean does not depend on batching."""
+"""Training objectives: one error per window, so that the mean does not depend on batching."""
 
 from __future__ import annotations
 

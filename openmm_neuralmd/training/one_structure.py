@@ -142,7 +142,7 @@ class OneStructureTrainer:
 
     @property
     def state_file(self) -> Path:
-        """What an interrupted training goes on from."""
+        """File with the state of an interrupted training."""
         return self.folder / "state.safetensors"
 
     @property
@@ -163,7 +163,7 @@ class OneStructureTrainer:
         return min(self.done, 1) + epochs * self.settings.fit.epochs
 
     def run(self, advance: Advance = silent) -> Model:
-        """Do what is left, and write the model.
+        """Run the remaining stages, and write the model.
 
         Parameters
         ----------
@@ -214,7 +214,7 @@ class OneStructureTrainer:
             csv.writer(file).writerows([("member", "epoch", "loss"), *self.losses])
 
     def _resumed(self) -> int:
-        """Take up an earlier state; the number of stages that it holds."""
+        """Restore an earlier state; return the number of finished stages."""
         if not self.state_file.is_file():
             return 0
         with safe_open(str(self.state_file), "pt") as file:

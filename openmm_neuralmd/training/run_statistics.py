@@ -77,7 +77,7 @@ class RunStatistics:
         return total / len(self.runs)
 
     def part(self, first: float, last: float) -> RunStatistics:
-        """The same complex with a share of each run, from `first` to `last` (0 to 1)."""
+        """Copy with a share of each run, from `first` to `last` (0 to 1)."""
         cut = [run[int(first * len(run)) : int(last * len(run))] for run in self.runs]
         return replace(self, runs=cut)
 

@@ -1,4 +1,4 @@
-"""What a training run is: data, model, objective and schedule, as one YAML file."""
+"""Settings of a training run, as one YAML file: data, model, objective and schedule."""
 
 from __future__ import annotations
 

@@ -21,18 +21,18 @@ VALIDATION_SEED = 2**40
 
 
 class Items(Protocol):
-    """What a loop learns from: things that become batches."""
+    """Items that a training loop learns from, in batches."""
 
     def __len__(self) -> int: ...
 
     def batches(self, size: int, generator: torch.Generator | None = None) -> list[list[Any]]:
-        """All of them in batches; shuffled by the generator, in order without one."""
+        """Divide all items into batches; shuffled by the generator, in order without one."""
 
     def batch(self, items: Sequence[Any]) -> Any:
-        """Tensors of some of them."""
+        """Tensors of some items."""
 
     def seen(self, items: Sequence[Any]) -> tuple[set[int], set[int]]:
-        """Atomic numbers and residue types in them."""
+        """Atomic numbers and residue types in some items."""
 
 
 class Updates:
@@ -105,7 +105,7 @@ class Updates:
         return loss
 
     def _windows_of_update(self) -> list[Any]:
-        """The same in every process: a function of seed, epoch and place, nothing to store."""
+        """Windows of the present update: a function of seed and counters, the same everywhere."""
         settings, (epoch, position) = self.settings, divmod(self.counters.update, self.per_epoch)
         if self._order is None or self._order[0] != epoch:
             generator = torch.Generator().manual_seed(settings.seed * 1_000_003 + epoch)
@@ -113,7 +113,7 @@ class Updates:
         return self._order[1][position]
 
     def _gradient(self, windows: Sequence[Any]) -> float:
-        """Add up the gradient of the mean error of these windows; that error over all processes.
+        """Accumulate the gradient of these windows' mean error; return it over all processes.
 
         Each process takes its share, in `accumulate` parts.  Weights make the sum over parts and
         the mean over processes exactly the mean over windows.
@@ -165,7 +165,7 @@ class Updates:
 
     @contextmanager
     def averaged(self) -> Iterator[None]:
-        """The model with its average weights, for the time of the block."""
+        """Use the average weights inside the block."""
         present = copy_weights(self.model)
         self.model.load_state_dict(self.average)
         self.model.eval()

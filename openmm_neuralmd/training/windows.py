@@ -138,7 +138,7 @@ class Windows:
         return sum(len(windows) for windows in self.of_trajectory)
 
     def batches(self, size: int, generator: torch.Generator | None = None) -> list[list[Window]]:
-        """All windows in batches; shuffled by the generator, in order without one.
+        """Divide all windows into batches; shuffled by the generator, in order without one.
 
         Trajectories are taken `keep` at a time and the windows of those mixed, so that none is
         read twice in an epoch.  Within some `BUCKET` batches ligands of like size come together.

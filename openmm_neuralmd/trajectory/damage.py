@@ -1,4 +1,4 @@
-"""The one line for a trajectory file whose content cannot be what its format says."""
+"""Error for a trajectory file whose content its format does not allow."""
 
 from __future__ import annotations
 

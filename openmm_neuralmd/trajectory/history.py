@@ -118,7 +118,7 @@ def checked(
 
 
 def _check_bonds(ligand: np.ndarray, complex: Complex) -> None:
-    """Bonds tell Å from nm, and this ligand's atoms from others or another order."""
+    """Check units, identity and order of the ligand's atoms by its bond lengths."""
     i, j = complex.site_bonds.T
     own = to_angstrom(complex.positions[complex.ligand_sites])
     expected = np.linalg.norm(own[i] - own[j], axis=-1)

@@ -10,7 +10,7 @@ _CLASSIC = (b"CDF\x01", b"CDF\x02")
 
 
 def check_netcdf(path: Path) -> None:
-    """A file of the classic format is as long as its header says.
+    """Check that a file of the classic format is as long as its header says.
 
     Its variables are mapped, not read: a damaged number of snapshots costs no memory.  NetCDF-4
     files are HDF5 files, whose library checks them.

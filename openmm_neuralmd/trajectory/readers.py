@@ -50,7 +50,7 @@ class TrajectoryWarning(UserWarning):
 
 @dataclass(frozen=True, eq=False)
 class RawFrames:
-    """What a trajectory file holds of a complex; lengths in nm, times in ps.
+    """Coordinates of a complex in a trajectory file; lengths in nm, times in ps.
 
     Attributes
     ----------
@@ -240,7 +240,7 @@ def checked(path: Path) -> DCDHeader | None:
 
 @contextmanager
 def _readable(path: Path) -> Iterator[Path]:
-    """A name of the file that every reader understands, and one line for what they raise.
+    """Context with a file name that every reader accepts, in which their errors become one line.
 
     MDTraj chooses the reader by an ending in small letters, and its C readers take ASCII names
     only; a file with another name is read through a link in a temporary folder.
@@ -260,7 +260,7 @@ def _readable(path: Path) -> Iterator[Path]:
 
 
 def _has_times(file: Path) -> bool:
-    """Whether the file itself holds times; where it does not, MDTraj counts 1 ps a snapshot."""
+    """Test whether the file stores times; without them MDTraj counts 1 ps per snapshot."""
     if file.suffix not in STAMPED:
         return False
     with mdtraj.open(str(file)) as opened:
@@ -268,7 +268,7 @@ def _has_times(file: Path) -> bool:
 
 
 def usable_boxes(vectors: np.ndarray | None, atoms: int, name: str) -> np.ndarray | None:
-    """Box vectors (T, 3, 3) in nm; None where they cannot be the unit cell of so many atoms.
+    """Box vectors (T, 3, 3) in nm; None if they cannot be the unit cell of that many atoms.
 
     A cell of zeros or ones is how formats and programs say that there is none.  One that is not a
     number, or in which the atoms would be packed denser than any matter, is left out with a note.

@@ -102,7 +102,7 @@ def read_snapshots(
     boundaries: Iterable[int] | None = None,
     stride: int = 1,
 ) -> Snapshots:
-    """Read a trajectory of `complex` (DCD, XTC, NetCDF, HDF5 or whatever MDTraj reads).
+    """Read a trajectory of `complex` (DCD, XTC, NetCDF, HDF5, or another format of MDTraj).
 
     Parameters
     ----------
@@ -175,7 +175,7 @@ def in_protein_frame(frames: RawFrames, complex: Complex) -> tuple[np.ndarray, n
 
 
 def _refuse_strange(name: str, alphas: np.ndarray, complex: Complex) -> None:
-    """Neighbours in the chain stay neighbours in every snapshot that holds this protein."""
+    """Refuse a trajectory in which neighbours in the chain are far apart: another protein."""
     links = np.flatnonzero(complex.linked)
     length = np.linalg.norm(alphas[:, links + 1] - alphas[:, links], axis=-1)
     strange = np.argwhere((length < 0.5 * _CA_CA) | (length > 2 * _CA_CA))

@@ -17,7 +17,7 @@ from .files import complete, read_arrays
 
 
 class Checkpoint(BaseModel):
-    """What survives a kill -9.
+    """State of a run that survives a kill -9.
 
     Attributes
     ----------
@@ -34,12 +34,12 @@ class Checkpoint(BaseModel):
     context: bytes
 
     def sum(self) -> str:
-        """SHA-256: OpenMM's reader of checkpoints believes every length in them."""
+        """SHA-256 of the content, since OpenMM's reader of checkpoints trusts its lengths."""
         head = json.dumps([self.done, self.files], sort_keys=True)
         return hashlib.sha256(head.encode() + self.context).hexdigest()
 
     def save(self, path: Path) -> None:
-        """Write it; an earlier one is replaced in one step."""
+        """Write the checkpoint; it replaces an earlier one in one step."""
         with complete(path) as temporary:
             np.savez(
                 temporary,
@@ -90,7 +90,7 @@ def length_on_disk(path: Path) -> int:
 
 
 def set_dcd_length(path: Path, snapshots: int) -> None:
-    """The header's number of snapshots and last step."""
+    """Write the number of snapshots and the last step into a DCD header."""
     with path.open("r+b") as file:
         for offset in (8, 20):
             file.seek(offset)

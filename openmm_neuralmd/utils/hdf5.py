@@ -102,7 +102,7 @@ class WrittenFile(io.FileIO):
     error: OSError | None = None
 
     def write(self, data: Any) -> int:
-        """Write all of it, or remember why not."""
+        """Write the bytes, or store the error."""
         view = memoryview(data).cast("B")
         try:
             done = 0
@@ -113,7 +113,7 @@ class WrittenFile(io.FileIO):
         return len(view)
 
     def truncate(self, size: int | None = None) -> int:
-        """Change the length, or remember why not."""
+        """Change the length, or store the error."""
         try:
             return super().truncate(size)
         except OSError as error:
@@ -121,7 +121,7 @@ class WrittenFile(io.FileIO):
             return size or 0
 
     def check(self) -> None:
-        """Raise what was remembered.
+        """Raise the stored error.
 
         Raises
         ------

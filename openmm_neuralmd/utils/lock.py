@@ -57,7 +57,7 @@ class Lock:
 
 
 def _same(file: IO[bytes], path: Path) -> bool:
-    """Whether an open file is still the one under this name."""
+    """Test whether an open file is still the one with this name."""
     try:
         return os.path.samestat(os.fstat(file.fileno()), path.stat())
     except FileNotFoundError:

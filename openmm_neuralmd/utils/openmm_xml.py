@@ -1,4 +1,4 @@
-"""OpenMM's XML read as data: whatever would run code or load a file is refused beforehand.
+"""OpenMM's XML read as data; content that would run code or load a file is refused.
 
 `XmlSerializer.deserialize` unpickles the function of a PythonForce, and a pickle is a program.  It
 also lets plug-ins read files that the XML names (TorchForce).  The text is therefore scanned first:
@@ -85,7 +85,7 @@ def check_harmless(text: str, source: str) -> None:
 
 
 def check_form(text: str, source: str) -> None:
-    """Well-formed and flat: OpenMM's own reader calls itself for each level."""
+    """Refuse XML that is malformed or deep: OpenMM's reader calls itself for each level."""
     depth = 0
 
     def start(name: str, attributes: dict[str, str]) -> None:

@@ -10,7 +10,7 @@ from ..errors import InputError
 
 
 def installed(library: str) -> bool:
-    """Whether a library of an extra can be imported; it is not imported here."""
+    """Test whether a library of an extra is installed, without importing it."""
     try:
         return find_spec(library) is not None
     except ModuleNotFoundError:

@@ -70,7 +70,7 @@ def fastest_platform() -> str:
 
 
 def _works(platform: openmm.Platform) -> bool:
-    """Whether a Context of one particle can be made, and runs on a GPU if it is OpenCL."""
+    """Test whether a Context of one particle can be made, and runs on a GPU if it is OpenCL."""
     opencl = platform.getName() == OPENCL
     if opencl and not gpu_devices():
         return False  # without a try, on which OpenMM warns of the implementation

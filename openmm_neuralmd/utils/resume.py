@@ -65,16 +65,16 @@ class PartialRun:
 
     @property
     def started(self) -> bool:
-        """Whether there are snapshots to continue from."""
+        """True if there are snapshots to continue from."""
         return self.checkpoint.is_file() and any(self.run.iterdir())
 
     def empty(self) -> None:
-        """Remove what an interruption has left of the outputs."""
+        """Remove unfinished output after an interruption."""
         shutil.rmtree(self.run)
         self.run.mkdir()
 
     def resume(self, load: Callable[[bytes], None], total: int) -> int:
-        """Have the last checkpoint loaded; how many snapshots it stands for (0: none).
+        """Restore the last checkpoint by `load`; return its number of snapshots (0: none).
 
         What the files hold beyond it is cut off.
 
@@ -122,7 +122,7 @@ class PartialRun:
             set_dcd_length(file, done)
 
     def commit(self, checkpoint: bytes, done: int, files: Iterable[Path]) -> None:
-        """Make the first `done` snapshots, which are in `files`, survive a kill -9."""
+        """Save a checkpoint of the first `done` snapshots in `files`, which survives a kill -9."""
         lengths = {str(file.relative_to(self.folder)): length_on_disk(file) for file in files}
         Checkpoint(done=done, files=lengths, context=checkpoint).save(self.checkpoint)
 

@@ -1,4 +1,4 @@
-"""Settings files: YAML that is checked, with one line for whatever is wrong in it."""
+"""Settings files: YAML that is checked, with one line for each error in it."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class PlainLoader(yaml.SafeLoader):
 
 
 def read_mapping(path: Path, example: str) -> dict[str, Any]:
-    """What a YAML file of 'name: value' lines holds.
+    """Read a YAML file of 'name: value' lines.
 
     Parameters
     ----------

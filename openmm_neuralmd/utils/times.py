@@ -37,7 +37,7 @@ def parse_time(text: str) -> float:
 
 
 def time_scale(longest_ps: float) -> tuple[float, str]:
-    """What turns ps into the largest unit that a time fills, and that unit."""
+    """Factor from ps to the largest unit that a time fills, and that unit."""
     units = ("ms", "us", "ns", "ps")
     unit = next((unit for unit in units if longest_ps >= PICOSECONDS[unit]), "fs")
     return 1 / PICOSECONDS[unit], unit

@@ -17,11 +17,12 @@ ROOT = Path(__file__).parents[2]
 PROGRAMS = ("openmm_neuralmd", "plugins", "validation", "scripts", "examples", "benchmarks")
 UNMENDED = Path(__file__).with_name("unmended.txt")
 FRAGMENT = re.compile(
-    r"(Of|As|Those|That|So|Told|Tell|Made|Half|Both|Nothing|No|None|Better|Worse|Its|Their"
-    r"|For|From|By|With|Without|Within|Until|Before|In|On|At|To|How|Why|Where|Which)\b"
-    r"(?! (soon|long|far) as\b)"
+    r"(What|Whether|Everything|Something|Of|As|Those|That|So|Told|Tell|Made|Half|Both|Nothing|No"
+    r"|None|Better|Worse|Its|Their|For|From|By|With|Without|Within|Until|Before|In|On|At|To|How"
+    r"|Why|Where|Which)\b(?! (soon|long|far) as\b)"
+    r"|\(|\S+\Z|[A-Z][a-z]+ it\b(?! is\b)"
 )
-"""First words of a docstring that is no sentence: 'Of the model as it is now.'"""
+"""Docstring that is neither a sentence nor names a thing: 'Of the model as it is now.', 'Do it.'"""
 NAMES = {"found", "told", "made", "kept"}
 """Participles that say nothing about what a name holds."""
 HELP = re.compile(
@@ -98,6 +99,8 @@ def test_every_fault_is_seen() -> None:
     assert list(wording("say(f'going on from update {n}')")) == [
         "1: printed line: going on from update "
     ]
+    for first in ("What a file is.", "Whether it is there.", "(N, 3) in nm.", "Take it up again."):
+        assert len(list(wording(f'def f():\n    """{first}"""\n'))) == 1
     for first in ("How a target is prepared.", "From a structure.", "That of its solver.", "Its."):
         assert len(list(wording(f'def f():\n    """{first}"""\n'))) == 1
     assert not list(wording('"""Read a file."""\nresult = f(help="Maximum number of epochs.")\n'))

@@ -132,7 +132,7 @@ def line_styles(
 
 
 def finish(axes: Axes) -> None:
-    """What all panels share: from zero, two spines, a faint grid."""
+    """Style all panels alike: axes from zero, two spines, a faint grid."""
     axes.set_ylim(bottom=0)
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(axis="y", color="#DDDDDD", linewidth=0.6)

@@ -31,7 +31,7 @@ BLOCK = 2 * WINDOW
 
 @dataclass(frozen=True, eq=False)
 class Oscillation:
-    """What the futures of one method do.
+    """Fluctuations of the futures of one method.
 
     Attributes
     ----------
@@ -54,7 +54,7 @@ class Oscillation:
 def oscillation(
     futures: Array, quadruples: NDArray[np.int64], chemistry: Chemistry = NO_CHEMISTRY
 ) -> Oscillation:
-    """What futures (R, S, n, 3) in Å do."""
+    """Measure the fluctuations of futures (R, S, n, 3) in Å."""
     windows = ensemble_windows(futures)
     together = futures.reshape(-1, *futures.shape[2:])
     contacts = None

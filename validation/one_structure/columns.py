@@ -20,7 +20,7 @@ CONTACT, NEAR = 4.5, 7.0
 
 @dataclass
 class Forecast:
-    """What a row of the table says about one complex.
+    """Prediction of one method for one complex.
 
     `centre` (3n,) and `precision` (3n, 3n, kT/Å²) of a Gaussian or, with `freedom`, of a
     multivariate t; `gaussian_scale` times the precision is that of a Gaussian of the training

@@ -1,4 +1,4 @@
-"""What a prediction costs beside the MD that is as good: CPU time of both.
+"""Cost of a prediction and of the MD that is as good: CPU time of both.
 
     python validation/one_structure/cost.py
 

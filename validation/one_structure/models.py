@@ -58,7 +58,7 @@ def fit(
 
 
 def without_network(model: NeuralOU) -> NeuralOU:
-    """The same class constants, wells and rates with the network deleted (F = 0)."""
+    """Copy with the class constants, wells and rates, without the network (F = 0)."""
     bare = NeuralOU(model.settings.model_copy(update={"members": 0}))
     keep = bare.state_dict().keys()
     bare.load_state_dict({k: v for k, v in model.state_dict().items() if k in keep})
@@ -66,7 +66,7 @@ def without_network(model: NeuralOU) -> NeuralOU:
 
 
 def without_displacement(model: NeuralOU) -> NeuralOU:
-    """The same model with u = 0."""
+    """Copy with u = 0."""
     still = NeuralOU(model.settings.model_copy(update={"displaced": False}))
     still.load_state_dict(model.state_dict())
     return still

@@ -1,4 +1,4 @@
-"""Whether predicted snapshots are molecules: PoseBusters on the prediction and on MD.
+"""Validity of predicted snapshots: PoseBusters on the prediction and on MD.
 
     python validation/one_structure/poses.py
 

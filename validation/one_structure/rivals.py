@@ -72,7 +72,7 @@ SPECIAL: dict[str, dict[str, Any]] = {
 
 @dataclass
 class Answer:
-    """What a method says: expected snapshots (S, n, 3) in Å, its ensemble, and how much was lost.
+    """Forecast of a method: expected snapshots (S, n, 3) in Å, its ensemble, and the share lost.
 
     `lost` is the share of snapshots after an atom was farther than `LOST` from its start.
     """
@@ -199,7 +199,7 @@ def answers(
 
 
 def learned(model: Model, complex: Complex, start: Array, seed: int) -> Answer:
-    """What a learned dynamics forecasts from one pose."""
+    """Forecast of a learned dynamics from one pose."""
     known = np.stack([start, start])
     count = FUTURES if model.dynamics.stochastic else 1
     futures = rollout(model, complex, known, AHEAD, replicas=count, seed=seed)

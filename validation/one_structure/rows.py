@@ -19,7 +19,7 @@ DRAWS = 300
 
 
 def contact_density(c: RunStatistics) -> Array:
-    """(Σ 1/d² over ligand and protein atoms)^-1/2 for each heavy atom (n,)."""
+    """Contact density (Σ 1/d² over ligand and protein atoms)^-1/2 of each heavy atom (n,)."""
     inner = np.linalg.norm(c.start[:, None] - c.start, axis=-1)
     outer = np.linalg.norm(c.start[:, None] - c.pocket.positions, axis=-1)
     np.fill_diagonal(inner, np.inf)

@@ -121,7 +121,7 @@ def equivalents(rows: dict[str, Any]) -> dict[str, float]:
 
 
 def machine() -> dict[str, Any]:
-    """What made the numbers."""
+    """Machine and versions that the numbers were made with."""
     import rdkit
     import scipy
 

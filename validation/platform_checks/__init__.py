@@ -1,1 +1,1 @@
-"""What has to be the same on every OpenMM platform: one function for each feature."""
+"""Checks that give the same on every OpenMM platform: one function for each feature."""

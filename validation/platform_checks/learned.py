@@ -62,7 +62,7 @@ def started(
 
 
 def positions(context: openmm.Context) -> Array:
-    """(N, 3) in Å."""
+    """Positions (N, 3) in Å."""
     return to_angstrom(nanometers(context.getState(positions=True).getPositions(asNumpy=True)))
 
 
@@ -76,7 +76,7 @@ def advanced(context: openmm.Context, snapshots: int, model: Model) -> Array:
 
 
 def forces(context: openmm.Context, groups: set[int]) -> Array:
-    """(N, 3) in the unit of the groups."""
+    """Output (N, 3) in the unit of the groups."""
     state = context.getState(forces=True, groups=groups)
     return np.array(state.getForces(asNumpy=True)._value)
 

@@ -1,4 +1,4 @@
-"""What is kept of a complex of reference set 'many': sufficient statistics and ligand frames.
+"""Stored data of a complex of reference set 'many': sufficient statistics and ligand frames.
 
 `ID.sdf` has the ligand as prepared, `ID.pdb.gz` every other atom of the runs' topology within
 `POCKET` of it as prepared, water left out.  Both are in the frame of the runs, whose outer shell

@@ -60,7 +60,7 @@ def terminated(target: Target, place: Path, said: Path, length: float) -> int:
 
 
 def twice(target: Target, place: Path, said: Path, length: float) -> int:
-    """The same command twice at a time on one output: one of them does it, or the next call."""
+    """Run a command twice at a time on one output: one of them completes it, or the next call."""
     words = target.arguments(place)
     first = begin(words, place.parent / "other")
     code = ended(begin(words, said))
@@ -76,7 +76,7 @@ FAULTS: dict[str, Callable[[Target, Path, Path, float], int]] = {
 
 
 def attack(name: str, faults: list[str]) -> dict[str, dict[str, Any]]:
-    """What each fault does to one command: its exit code, its last line, and what was wrong."""
+    """Run a command under each fault: its exit code, its last line, and what was wrong."""
     target, results = TARGETS[name], {}
     with tempfile.TemporaryDirectory() as folder:
         first = Path(folder) / "whole" / "out"

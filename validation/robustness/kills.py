@@ -53,7 +53,7 @@ def killed(child: int, after: float) -> float | None:
 
 
 def contents(target: Target, place: Path) -> dict[str, Any]:
-    """What stands under final names."""
+    """Read the files that have their final names."""
     return {
         name: read(place / name) for name, read in target.files.items() if (place / name).exists()
     }

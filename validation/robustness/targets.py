@@ -69,10 +69,10 @@ class Target:
         return mutate(content, random_, self.text)
 
     def repair(self, place: Path, file: Path) -> None:
-        """What an attacker would mend afterwards, such as hashes."""
+        """Repair hashes and the like after a mutation, as an attacker would."""
 
     def open(self, place: Path) -> None:
-        """Open it as the package does; raises what the package raises, or BadValueError."""
+        """Open a file as the package does; raises what the package raises, or BadValueError."""
         raise NotImplementedError
 
 
@@ -330,7 +330,7 @@ class Labels(Target):
 
 
 class Misato(Target):
-    """MISATO's layout."""
+    """Reader of MISATO's files under attack."""
 
     name = "MISATO"
 
@@ -379,31 +379,31 @@ class Trajectory(Target):
 
 
 class DCD(Trajectory):
-    """DCD."""
+    """Reader of DCD files under attack."""
 
     name, suffix = "DCD", "dcd"
 
 
 class XTC(Trajectory):
-    """GROMACS's XTC."""
+    """Reader of GROMACS's XTC files under attack."""
 
     name, suffix = "XTC", "xtc"
 
 
 class TRR(Trajectory):
-    """GROMACS's TRR."""
+    """Reader of GROMACS's TRR files under attack."""
 
     name, suffix = "TRR", "trr"
 
 
 class NetCDF(Trajectory):
-    """Amber's NetCDF."""
+    """Reader of Amber's NetCDF files under attack."""
 
     name, suffix = "NetCDF", "nc"
 
 
 class HDF5(Trajectory):
-    """MDTraj's HDF5."""
+    """Reader of MDTraj's HDF5 files under attack."""
 
     name, suffix = "HDF5", "h5"
 

@@ -1,1 +1,1 @@
-"""What speedup.py and engines.py share: contestants, parts of a jump, samples, tables."""
+"""Common parts of speedup.py and engines.py: contestants, parts of a jump, samples, tables."""

@@ -1,4 +1,4 @@
-"""What a jump that all-atom physics checks is made of, and how long each part takes."""
+"""Parts of a jump that all-atom physics checks, and their durations."""
 
 from __future__ import annotations
 

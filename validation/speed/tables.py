@@ -66,7 +66,7 @@ def parts(name: str) -> str:
 
 
 def caveats(name: str) -> str:
-    """What the two sides of the speed table do, in words, and what was not timed."""
+    """Sentences on the two sides of the speed table, and on what was not timed."""
     result = read(name)
     sentences = list(result["in_words"])
     if (card := result["validity"]) is not None:

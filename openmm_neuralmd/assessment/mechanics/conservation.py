@@ -1,4 +1,4 @@
-"""The checks of a model's mechanics: one function each, and all that a model can be asked."""
+"""Checks of a model's mechanics: one function each, and one that runs all that apply."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def conservation(
     history: History,
     advance: Callable[[int, str], None] | None = None,
 ) -> list[Check]:
-    """Every check that needs nothing but the model and a complex.
+    """Run every check that needs only the model and a complex.
 
     Parameters
     ----------
@@ -76,7 +76,7 @@ def conservation(
 
 
 def equivariance(model: Model, history: History) -> list[Check]:
-    """Forces, energy and forecast of the turned complex."""
+    """Check forces, energy and forecast of the rotated complex."""
     names = "force-equivariance", "energy-invariance", "forecast-equivariance"
     if has_field(model):
         force, energy = field_errors(model, history.complex)
@@ -100,7 +100,7 @@ def _of_forecast(name: str, model: Model, history: History) -> Check:
 
 
 def derivatives(model: Model, history: History) -> list[Check]:
-    """Forces against the energy's slope, and the symmetry of their own derivative."""
+    """Check the forces against the energy's gradient, and the symmetry of their own derivative."""
     names = "energy-gradient", "jacobian-asymmetry"
     if not has_field(model):
         return [skipped(name, "no force") for name in names]
@@ -115,7 +115,7 @@ def derivatives(model: Model, history: History) -> list[Check]:
 
 
 def solver_order(model: Model, history: History) -> list[Check]:
-    """The fitted order of the solver that the model is run with."""
+    """Check the measured order of the solver that the model is run with."""
     name = "solver-order"
     order = VERLET_ORDER if not model.dynamics.jumps else model.dynamics.convergence_order
     if order is None:
@@ -152,7 +152,7 @@ def _verlet_convergence(field: LigandField) -> Convergence:
 
 
 def reversibility(model: Model, history: History) -> list[Check]:
-    """Velocity Verlet under the model's force, there and back."""
+    """Check that velocity Verlet under the model's force returns to its start."""
     name = "reversibility"
     if not model.dynamics.newtonian:
         return [skipped(name, "gives no acceleration")]

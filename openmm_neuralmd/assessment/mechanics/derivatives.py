@@ -1,4 +1,4 @@
-"""Whether a force is the slope of an energy: finite differences, and the symmetry of its Jacobian.
+"""Finite-difference test of a force against its energy, and the symmetry of its Jacobian.
 
 Differences are central and of fourth order:
 f′(x) ≈ (f(x − 2h) − 8 f(x − h) + 8 f(x + h) − f(x + 2h)) / 12 h.
@@ -34,7 +34,7 @@ def differences(function: Callable[[Array], Any], x: Array, step: float = STEP) 
 def derivatives_of(
     evaluate: Callable[[Array], tuple[float, Array]], x: Array, step: float = STEP
 ) -> tuple[Array, Array]:
-    """Slope of the energy (n, 3) and Jacobian of the forces (3n, 3n).
+    """Gradient of the energy (n, 3) and Jacobian of the forces (3n, 3n).
 
     Row i of the Jacobian is the derivative of all force components by coordinate i.
 

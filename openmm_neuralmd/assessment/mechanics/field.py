@@ -19,7 +19,7 @@ VectorField = Callable[[Array], Array]
 
 
 def has_field(model: Model) -> bool:
-    """Whether what a model says of a geometry is one vector per atom, or one energy."""
+    """Test whether a model gives one vector per atom, or one energy, for a geometry."""
     return bool(model.dynamics.fields)
 
 

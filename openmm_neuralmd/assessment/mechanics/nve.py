@@ -1,4 +1,4 @@
-"""Whether a learned force keeps the energy, beside the all-atom force that it learned from."""
+"""Energy conservation of a learned force, compared with the all-atom force it learned from."""
 
 from __future__ import annotations
 
@@ -123,7 +123,7 @@ def _drift(
 
 
 def slope_check(measured: Drift) -> Check:
-    """A drift held against its threshold, where the run was long enough to tell."""
+    """Compare a drift with its threshold, if the run was long enough to tell."""
     held, size = thresholds()[DRIFT], abs(measured.slope)
     if held.passes(size - measured.resolution) != held.passes(size + measured.resolution):
         note = f"not decided: known to ± {measured.resolution:.1e}; a longer run would tell"

@@ -1,4 +1,4 @@
-"""The order of solvers, measured, and whether velocity Verlet finds its way back."""
+"""Convergence order of solvers, and reversibility of velocity Verlet."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Convergence(NamedTuple):
 
 
 def convergence(end: Callable[[int], Array], way: float, first: int = 2) -> Convergence:
-    """Refine a solution by halves until its order is settled, or differences are rounding.
+    """Halve the step until the order is settled, or differences are rounding errors.
 
     Parameters
     ----------
@@ -120,7 +120,7 @@ def velocity_verlet(
 
 
 def reversal_error(acceleration: VectorField, x: Array, v: Array, step: float, steps: int) -> float:
-    """Largest distance to the start after going there and back, over the farthest way of an atom.
+    """Largest distance to the start after a run and its reverse, over the longest path of an atom.
 
     Velocity Verlet is reversible under any force of positions; what forgets (a force with noise,
     a neighbour list that depends on the past) is not.

@@ -1,4 +1,4 @@
-"""Whether what a model says turns and moves with the complex."""
+"""Equivariance of a model: its output has to rotate and move with the complex."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def motions(count: int = MOTIONS, seed: int = 0) -> Iterator[Motion]:
 
 
 def relative(found: Array, expected: Array) -> float:
-    """‖found − expected‖ / ‖expected‖."""
+    """Relative error ‖value − expected‖ / ‖expected‖."""
     return float(np.linalg.norm(found - expected) / np.linalg.norm(expected))
 
 

@@ -1,4 +1,4 @@
-"""All-atom MD as something to time: a complex folder, an engine, a mode and a time step."""
+"""All-atom MD as a contestant: a complex folder, an engine, a mode and a time step."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class Pace:
 
 @dataclass(frozen=True)
 class Contestant:
-    """Something whose speed can be measured, warmed up.
+    """Contestant whose speed can be measured, already warmed up.
 
     Attributes
     ----------
@@ -112,7 +112,7 @@ class Variant:
 
 
 def surroundings(folder: ComplexFolder, mode: str = "flexible") -> str:
-    """The solvent of a folder, as far as a mode takes it in."""
+    """Name of a folder's solvent, as far as a mode includes it."""
     implicit = [f for f in folder.system().getForces() if isinstance(f, IMPLICIT_SOLVENTS)]
     if folder.record["periodic"]:
         return "explicit (TIP3P)" if folder.record["solvent"] == "explicit" else "periodic"
@@ -131,7 +131,7 @@ def threads_of(platform: str, threads: int) -> dict[str, str]:
 def ready(
     makers: Mapping[str, Callable[[], Contestant]], tell: Callable[[str], None]
 ) -> tuple[dict[str, Contestant], dict[str, str]]:
-    """Contestants by name; and those that cannot be, with the reason.
+    """Contestants by name, and the reasons for those that cannot run.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""What the speeds of a run of speedup.py come to: ratios, per sample, and what has to be said."""
+"""Ratios of the speeds that a run of speedup.py has measured, per sample too, with caveats."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def ratios(rows: Rows, interval_ps: float) -> dict[str, dict[str, float | None]]
 
 
 def in_words(result: Mapping[str, Any], model: Model) -> list[str]:
-    """What has to be known before a ratio is believed."""
+    """Caveats of the speed ratios, one sentence each."""
     rows = result["rows"]
     most = max((r["moving_atoms"] for r in rows.values() if not r["learned"]), default=0)
     own = min((r["moving_atoms"] for r in rows.values() if r["learned"]), default=0)
@@ -107,7 +107,7 @@ def _of_samples(result: Mapping[str, Any]) -> list[str]:
 
 
 def _forgetting(md: Mapping[str, Any], own: Mapping[str, Any] | None) -> list[str]:
-    """What a memory that is another one than the molecule's makes of a model's samples."""
+    """Caveat for a model whose memory differs from the molecule's; empty if it does not."""
     if own is None or 0.5 <= own["time_ps"] / md["time_ps"] <= 2.0:
         return []
     pace = "faster" if own["time_ps"] < md["time_ps"] else "more slowly"

@@ -1,4 +1,4 @@
-"""NeuralMD as something to time: inside OpenMM, in torch alone, and many replicas at once."""
+"""NeuralMD as a contestant: inside OpenMM, in torch alone, and many replicas at once."""
 
 from __future__ import annotations
 

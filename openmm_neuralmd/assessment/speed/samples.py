@@ -36,7 +36,7 @@ class Run(NamedTuple):
 
     @property
     def known(self) -> np.ndarray:
-        """(T, n, 3) in Å, what a model's own trajectory starts from."""
+        """Known snapshots (T, n, 3) in Å that a model's own trajectory starts from."""
         return self.strided.ligand[:KNOWN]
 
 

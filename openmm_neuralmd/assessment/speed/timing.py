@@ -38,7 +38,7 @@ def spread(values: Sequence[float]) -> Spread:
 def in_turn(
     measures: Mapping[Key, Callable[[], float]], repeats: int, advance: Advance = silent
 ) -> dict[Key, list[float]]:
-    """What each measure tells, `repeats` times, one after the other.
+    """Take every measurement `repeats` times, in turn.
 
     A slow moment of the machine hits all alike.
 

@@ -34,7 +34,7 @@ _TITLES = ("Time", "Potential", "Kinetic En.", "Temperature", "Volume")
 
 @dataclass(frozen=True)
 class Collected:
-    """What mdrun wrote."""
+    """Output files of mdrun."""
 
     coordinates: Path
     energies: Path

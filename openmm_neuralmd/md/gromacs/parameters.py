@@ -33,7 +33,7 @@ class Nonbonded:
 
 
 def nonbonded(force: openmm.NonbondedForce, extent: float) -> Nonbonded:
-    """The same cutoff, without modification of the Lennard-Jones energy.
+    """Copy without modification of the Lennard-Jones energy at the cutoff.
 
     Parameters
     ----------

@@ -56,7 +56,7 @@ class Gmx:
 
     @cached_property
     def simd(self) -> str:
-        """What its kernels were compiled for; decides the speed."""
+        """Instruction set that its kernels were compiled for; it decides the speed."""
         return self._told(r"SIMD instructions:\s*(\S+)")
 
     def _told(self, pattern: str) -> str:
@@ -64,7 +64,7 @@ class Gmx:
         return match[1] if match else "unknown"
 
     def run(self, *arguments: object, folder: Path, said: str = "") -> str:
-        """Run a command to its end; what it printed.
+        """Run a command to its end, and return its output.
 
         Parameters
         ----------
@@ -96,7 +96,7 @@ class Gmx:
         return result.stdout
 
     def watch(self, *arguments: object, folder: Path, step: Callable[[int], None]) -> None:
-        """Run mdrun -v; `step` is told the step whenever mdrun says it.
+        """Run mdrun -v; `step` is called with the step that mdrun reports.
 
         Ctrl-C here reaches mdrun too, which writes a checkpoint and ends.
 
@@ -138,7 +138,7 @@ def _environment() -> dict[str, str]:
 
 
 def _end_with_parent() -> None:
-    """A kill -9 of this process ends mdrun too: it would hold the lock of what is to go on."""
+    """End mdrun with this process even at a kill -9: mdrun would hold the lock of its files."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 

@@ -20,7 +20,7 @@ DEVICES = {"CPU": ("-nb", "cpu"), "CUDA": ("-nb", "gpu"), "OpenCL": ("-nb", "gpu
 
 @dataclass(frozen=True, eq=False)
 class Work:
-    """What every stage needs."""
+    """Common input of all stages."""
 
     gmx: Gmx
     folder: Path
@@ -32,7 +32,7 @@ class Work:
 
 
 def grompp(work: Work, name: str, start: str, mdp: Parameters) -> None:
-    """Put together what a stage starts from.
+    """Run grompp for a stage.
 
     Parameters
     ----------
@@ -54,7 +54,7 @@ def grompp(work: Work, name: str, start: str, mdp: Parameters) -> None:
 
 
 def mdrun(work: Work, name: str, step: Callable[[int], None]) -> None:
-    """Run a stage to its end, from its checkpoint if there is one; `step` is told how far it is.
+    """Run a stage to its end, from its checkpoint if there is one; `step` is called with the step.
 
     Raises
     ------

@@ -39,7 +39,7 @@ class Residue(NamedTuple):
         return f"{self.chain}:{self.resi}:{self.resn}"
 
     def called(self, text: str) -> bool:
-        """Whether it goes by NAME, CHAIN:NUMBER or CHAIN:NUMBER:NAME."""
+        """Test whether NAME, CHAIN:NUMBER or CHAIN:NUMBER:NAME means this residue."""
         return text in (self.resn, f"{self.chain}:{self.resi}", str(self))
 
     def selection(self, name: str) -> str:

@@ -26,7 +26,7 @@ class NeuralMDPotentialImplFactory(MLPotentialImplFactory):
     """Makes the potential of a model file."""
 
     def createImpl(self, name: str, modelPath: Any = None) -> NeuralMDPotentialImpl:
-        """What `MLPotential('neuralmd', modelPath=...)` calls.
+        """Make the implementation for `MLPotential('neuralmd', modelPath=...)`.
 
         Parameters
         ----------

@@ -1,4 +1,4 @@
-"""What a mixed System does that its user should know: warnings, since it can be meant."""
+"""Warnings about a mixed System: properties that can be meant, but are rarely wanted."""
 
 from __future__ import annotations
 
