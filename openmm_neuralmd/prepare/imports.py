@@ -5,6 +5,8 @@ Parameters and positions are taken as they are; nothing is added, minimised or r
 
 from __future__ import annotations
 
+import io
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple, TypedDict, Unpack
@@ -19,7 +21,7 @@ from ..md.folder import ComplexFolder, write_folder
 from ..structure.complex import Complex
 from ..structure.readers import existing, read_structure
 from ..structure.residues import selection_of
-from ..utils.files import in_utf8, sha256
+from ..utils.files import in_utf8, read_text, sha256
 from ..utils.openmm_xml import deserialize
 from ..utils.resume import check_free
 from .perception import ligand_molecule
@@ -160,8 +162,7 @@ def import_gromacs(
 
     def read() -> app.GromacsTopFile:
         extra = {"includeDir": str(include)} if include is not None else {}
-        with in_utf8(top) as readable:
-            return app.GromacsTopFile(str(readable), periodicBoxVectors=box, **extra)
+        return _TopFile(str(top), periodicBoxVectors=box, **extra)
 
     source = _built(top, read)
     _same_count(top, source.topology.getNumAtoms(), gro, len(positions))
@@ -215,6 +216,15 @@ def import_openmm(
         read.topology.setPeriodicBoxVectors(built.getDefaultPeriodicBoxVectors())
     parametrised = Parametrised(read.topology, read.positions, built, "openmm", files)
     return _write(parametrised, Path(output), **options)
+
+
+class _TopFile(app.GromacsTopFile):
+    """OpenMM's reader, for a topology and included files in any encoding."""
+
+    def _processFile(self, file: str) -> None:
+        text = re.sub(r"\\\s*?\n", " ", read_text(file))
+        for line in io.StringIO(text, newline=None):
+            self._processLine(line, file)
 
 
 def _read_gro(gro: Path) -> tuple[np.ndarray, Any]:

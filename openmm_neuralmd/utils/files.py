@@ -47,10 +47,7 @@ def read_text(path: str | Path) -> str:
 
 @contextmanager
 def in_utf8(path: str | Path) -> Iterator[Path]:
-    """The file, or for a reader that takes UTF-8 alone a temporary copy of one in Latin-1.
-
-    Beside the copy are links to the files beside the original, which it may include.
-    """
+    """The file, or for a reader that takes UTF-8 alone a temporary copy of one in Latin-1."""
     path = Path(path)
     content = path.read_bytes()
     try:
@@ -59,9 +56,6 @@ def in_utf8(path: str | Path) -> Iterator[Path]:
         with TemporaryDirectory() as folder:
             copy = Path(folder) / path.name
             copy.write_text(content.decode("latin-1"), encoding="utf-8", newline="")
-            for other in path.resolve().parent.iterdir():
-                if other.name != path.name:
-                    (copy.parent / other.name).symlink_to(other)
             yield copy
         return
     yield path

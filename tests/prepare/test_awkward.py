@@ -271,6 +271,27 @@ def test_virtual_sites_of_gromacs_keep_the_energy_of_their_source(tmp_path: Path
     assert sum(folder.system().isVirtualSite(i) for i in range(177)) == 20
 
 
+def test_included_files_of_a_topology_need_not_be_utf8(tmp_path: Path) -> None:
+    """A comment in another encoding, in a file that a file in a folder beside includes."""
+    data = Path(openmmtools.__file__).parent / "data" / "T4-lysozyme-L99A-implicit"
+    whole = parmed.load_file(str(data / "complex.prmtop"), str(data / "complex.crd"))
+    top, gro = tmp_path / "t4l.top", tmp_path / "t4l.gro"
+    whole.save(str(top))
+    whole.save(str(gro))
+    expected = import_gromacs(top, gro, tmp_path / "plain").energy()
+    text = top.read_bytes()
+    defaults = text.index(b"[ defaults ]")
+    atoms, molecules = text.index(b"[ moleculetype ]"), text.index(b"[ system ]")
+    field = tmp_path / "field.ff"
+    field.mkdir()
+    note = b"; Gr\xf6\xdfe \x85 [ no category ]\n"  # \x85 ends a line in Unicode
+    (field / "atoms.itp").write_bytes(note + text[defaults:atoms])
+    (field / "all.itp").write_bytes(note + b'#include "atoms.itp"\n#include "../molecules.itp"\n')
+    (tmp_path / "molecules.itp").write_bytes(text[atoms:molecules] + note)
+    top.write_bytes(note + b'#include \\ \n"field.ff/all.itp"\n' + text[molecules:])
+    assert import_gromacs(top, gro, tmp_path / "split").energy() == pytest.approx(expected)
+
+
 def test_a_prmtop_need_not_be_utf8(tmp_path: Path) -> None:
     amber = Path(openmmtools.__file__).parent / "data" / "T4-lysozyme-L99A-implicit"
     content, crd = (amber / "complex.prmtop").read_bytes(), tmp_path / "a.crd"

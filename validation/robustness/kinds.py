@@ -52,6 +52,7 @@ KINDS = (
             f"{_STRUCTURES}::test_structures_need_not_be_utf8",
             f"{_PREPARE}::test_a_prmtop_need_not_be_utf8",
             f"{_PREPARE}::test_virtual_sites_of_gromacs_keep_the_energy_of_their_source",
+            f"{_PREPARE}::test_included_files_of_a_topology_need_not_be_utf8",
         ),
     ),
     Kind(
