@@ -45,7 +45,11 @@ def convert(
     sdf: options.Sdf = None,
     interval: options.Interval = None,
     replace: Annotated[
-        bool, typer.Option("--replace", help="Replace an entry with the same name in the target.")
+        bool,
+        typer.Option(
+            "--replace",
+            help="Replace an entry with the same name in the target, or folders of convert.",
+        ),
     ] = False,
 ) -> None:
     """Convert and print the paths of the written files."""

@@ -16,6 +16,7 @@ from ..structure.imaging import make_whole
 from ..trajectory.hdf5 import SUFFIXES
 from ..trajectory.readers import blocks
 from ..trajectory.snapshots import read_snapshots
+from ..utils.resume import check_free
 from .folder import (
     PDB,
     SDF,
@@ -66,7 +67,8 @@ def convert(
     interval : Quantity or float in ps, optional
         Overrides what the files say, or MISATO's 80 ps.
     replace : bool
-        Whether an entry of the same name in the target may be replaced.
+        Whether an entry of the same name in the target may be replaced, or a folder that this
+        function wrote.
 
     Returns
     -------
@@ -90,7 +92,7 @@ def convert(
             "target must end in .hdf5"
         )
     if is_hdf5(source):
-        return _to_folders(Path(source), Path(target), entries, interval)
+        return _to_folders(Path(source), Path(target), entries, interval, replace)
     source = Path(source)
     codes: LigandCodes | None = None
     if source.is_dir():
@@ -113,7 +115,7 @@ def convert(
 
 
 def _to_folders(
-    source: Path, target: Path, entries: Sequence[str] | None, interval: Any
+    source: Path, target: Path, entries: Sequence[str] | None, interval: Any, replace: bool
 ) -> list[Path]:
     names = list(entries) if entries else list_entries(source)
     if not entries and len(names) > 1:
@@ -124,11 +126,13 @@ def _to_folders(
     paths = [name for name in names if not re.fullmatch(r"\w[\w.+-]*", name)]
     if paths and not single:
         raise InputError(f"{source.name}: entry {paths[0]!r} cannot be the name of a folder")
+    folders = [target if single else target / name for name in names]
+    if not replace:
+        for folder in folders:
+            check_free(folder)
     return [
-        write_folder(
-            read_entry(source, name), target if single else target / name, interval=interval
-        )
-        for name in names
+        write_folder(read_entry(source, name), folder, interval=interval, replace=replace)
+        for name, folder in zip(names, folders, strict=True)
     ]
 
 

@@ -15,7 +15,7 @@ from ..structure.complex import Complex
 from ..structure.readers import existing
 from ..trajectory.snapshots import write_trajectory
 from ..units import to_angstrom, to_nm
-from ..utils.files import complete
+from ..utils.resume import complete_folder
 from ..utils.settings import read_mapping
 from .chemistry import (
     Chemistry,
@@ -57,45 +57,52 @@ def ligand_codes(entry: Entry) -> LigandCodes:
     )
 
 
-def write_folder(entry: Entry, folder: str | Path, *, interval: Any = None) -> Path:
+def write_folder(
+    entry: Entry, folder: str | Path, *, interval: Any = None, replace: bool = False
+) -> Path:
     """Write the entry as files any program reads; coordinates stay as MISATO has them.
 
     `topology.pdb` holds the first snapshot, `trajectory.dcd` (left out for an entry of one
     structure) all of them; `ligand.sdf` says in its fields where its bond orders come from, and
     `complex.yaml` keeps what the others cannot hold, so that the way back loses nothing of it.
+    The folder gets its name when it is complete.
+
+    Raises
+    ------
+    InputError
+        The folder exists, unless this function wrote it and it is to be replaced.
     """
     folder = Path(folder)
-    _refuse_foreign(folder)
-    complex = read_complex(entry)
-    chemistry = ligand_chemistry(entry, complex)
-    interval_ps = entry_interval(entry, interval)
-    source = "in the file" if entry.interval_ps else "8 ns over 100 snapshots by MISATO's paper"
-    source = source if interval is None else "given"
     try:
-        with complete(folder / PDB) as partial, partial.open("w") as file:
-            positions = complex.positions * unit.nanometer
-            app.PDBFile.writeFile(complex.topology, positions, file, keepIds=True)
-        if entry.snapshots:
-            snapshots = to_nm(np.concatenate(list(entry.blocks())))
-            write_trajectory(folder / TRAJECTORY, complex, snapshots, interval_ps)
-        _write_sdf(folder / SDF, entry, chemistry)
-        with complete(folder / SETTINGS) as partial:
-            settings = _settings(entry, complex, chemistry, interval_ps, source)
-            partial.write_text(yaml.safe_dump(settings, sort_keys=False))
+        with complete_folder(folder, replace=replace and _is_converted(folder)) as temporary:
+            _write_files(entry, temporary, interval)
     except OSError as error:
         raise InputError(f"cannot write {folder}: {error.strerror or one_line(error)}") from error
     return folder
 
 
-def _refuse_foreign(folder: Path) -> None:
-    """A folder that this function wrote may be written again; other people's files may not."""
-    present = [folder / name for name in (PDB, TRAJECTORY, SDF, SETTINGS)]
-    present = [path for path in present if path.exists()]
-    ours = (folder / SETTINGS).is_file() and "interval_source" in read_settings(folder)
-    if present and not ours:
-        raise InputError(
-            f"{present[0]}: exists, and convert did not write it; choose another folder"
-        )
+def _is_converted(folder: Path) -> bool:
+    """Return whether `write_folder` wrote everything in a folder."""
+    if not (folder / SETTINGS).is_file() or "interval_source" not in read_settings(folder):
+        return False
+    return {path.name for path in folder.iterdir()} <= {PDB, TRAJECTORY, SDF, SETTINGS}
+
+
+def _write_files(entry: Entry, folder: Path, interval: Any) -> None:
+    complex = read_complex(entry)
+    chemistry = ligand_chemistry(entry, complex)
+    interval_ps = entry_interval(entry, interval)
+    source = "in the file" if entry.interval_ps else "8 ns over 100 snapshots by MISATO's paper"
+    source = source if interval is None else "given"
+    with (folder / PDB).open("w") as file:
+        positions = complex.positions * unit.nanometer
+        app.PDBFile.writeFile(complex.topology, positions, file, keepIds=True)
+    if entry.snapshots:
+        snapshots = to_nm(np.concatenate(list(entry.blocks())))
+        write_trajectory(folder / TRAJECTORY, complex, snapshots, interval_ps)
+    _write_sdf(folder / SDF, entry, chemistry)
+    settings = _settings(entry, complex, chemistry, interval_ps, source)
+    (folder / SETTINGS).write_text(yaml.safe_dump(settings, sort_keys=False), encoding="utf-8")
 
 
 def _write_sdf(path: Path, entry: Entry, chemistry: Chemistry) -> None:
@@ -103,10 +110,9 @@ def _write_sdf(path: Path, entry: Entry, chemistry: Chemistry) -> None:
     molecule.SetProp("_Name", f"{entry.name} ligand")
     molecule.SetProp("bond_orders", chemistry.source)
     molecule.SetProp("net_charge", str(chemistry.charge))
-    with complete(path) as partial:
-        writer = Chem.SDWriter(str(partial))
-        writer.write(molecule)
-        writer.close()
+    writer = Chem.SDWriter(str(path))
+    writer.write(molecule)
+    writer.close()
 
 
 def _settings(

@@ -185,27 +185,41 @@ def check_free(path: Path) -> None:
 
 
 @contextmanager
-def complete_folder(path: Path) -> Iterator[Path]:
+def complete_folder(path: Path, *, replace: bool = False) -> Iterator[Path]:
     """Give a temporary folder beside `path`, which gets that name if the block ends without error.
 
     For a folder that is written in one go; `PartialRun` is for one that can be interrupted.
+
+    Parameters
+    ----------
+    path : Path
+    replace : bool
+        Whether a folder of that name is removed, once the new one is complete.
 
     Raises
     ------
     InputError
         The folder exists.
     """
-    check_free(path)
+    if not replace:
+        check_free(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     _remove_abandoned(path)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    temporary, former = (_temporary(path, word) for word in ("", "former."))
     temporary.mkdir()
     try:
         yield temporary
+        if replace and path.is_dir():
+            path.rename(former)
         check_free(path)
         temporary.rename(path)
+        shutil.rmtree(former, ignore_errors=True)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _temporary(path: Path, word: str) -> Path:
+    return path.with_name(f".{path.name}.{word}{os.getpid()}.part")
 
 
 def _remove_abandoned(path: Path) -> None:

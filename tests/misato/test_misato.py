@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import shutil
+import signal
 import subprocess
 import sys
 import tracemalloc
 from dataclasses import replace
 from pathlib import Path
+from unittest import mock
 
 import h5py
 import mdtraj
@@ -628,6 +630,46 @@ def test_files_of_an_entry_and_back(written: Path, tmp_path: Path) -> None:
     assert other.interval_ps == pytest.approx(80, rel=1e-6)
     for a, b in zip(one.blocks(), other.blocks(), strict=True):
         np.testing.assert_allclose(a, b, atol=2e-5)  # DCD is in single precision
+
+
+KILLED = """
+import os, signal, sys
+from openmm_neuralmd.misato import convert, folder
+folder._settings = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+convert(*sys.argv[1:])
+"""
+
+
+def test_a_folder_has_its_name_when_it_is_complete(
+    written: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = tmp_path / "11gs"
+
+    def content() -> list[str]:
+        return sorted(path.name for path in tmp_path.iterdir())
+
+    with monkeypatch.context() as patch, pytest.raises(InputError, match=r"cannot write .*: full"):
+        patch.setattr(folder, "_write_sdf", mock.Mock(side_effect=OSError(28, "full")))
+        misato.convert(written, target)
+    assert content() == []
+    words = [sys.executable, "-c", KILLED, str(written), str(target)]
+    killed = subprocess.run(words, check=False)
+    assert killed.returncode == -signal.SIGKILL
+    assert [name.startswith(".11gs.") for name in content()] == [True]
+    (made,) = misato.convert(written, target)
+    assert content() == ["11gs"]  # what the kill left is gone
+    with pytest.raises(InputError, match="11gs: exists; choose another name"):
+        misato.convert(written, target)
+    (made / "topology.pdb").write_text("")
+    with monkeypatch.context() as patch, pytest.raises(InputError, match=r"cannot write .*: full"):
+        patch.setattr(folder, "_write_sdf", mock.Mock(side_effect=OSError(28, "full")))
+        misato.convert(written, target, replace=True)
+    assert (made / "topology.pdb").read_text() == ""  # the former folder, until there is a new one
+    misato.convert(written, target, replace=True)
+    assert content() == ["11gs"] and (made / "topology.pdb").stat().st_size > 1000
+    (made / "mine.txt").touch()
+    with pytest.raises(InputError, match="11gs: exists; choose another name"):
+        misato.convert(written, target, replace=True)
 
 
 def test_a_trajectory_cut_by_its_box_is_made_whole(t4l: Complex, tmp_path: Path) -> None:
