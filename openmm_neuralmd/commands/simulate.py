@@ -83,8 +83,8 @@ def simulate(
         typer.Option(
             metavar="stop|restart",
             help="Reaction to a coordinate that is not a number, or a ligand that leaves the "
-            "pocket. stop: end with an error; restart: restart from the last checkpoint with "
-            "other noise, at most ten times.",
+            "pocket. stop: end with an error; restart: restart from the last checkpoint, or a "
+            "replica from its start, with other noise, at most ten times.",
         ),
     ] = "stop",
     restart: options.Restart = False,
@@ -93,7 +93,7 @@ def simulate(
     options.one_of(__time=time, __snapshots=snapshots)
     source = source.check()
     chosen = device.choices()
-    _check_output(output, replicas, backend or device.platform, on_failure)
+    _check_output(output, replicas, backend or device.platform)
     from ..model import load_model
     from ..simulation.run import RunSettings
 
@@ -111,13 +111,13 @@ def simulate(
     say(f"{count} snapshots, {show_time(step)} apart: {show_time(count * step)} in all")
     _announce(loaded, history)
     if replicas is not None:
-        _run_replicas(loaded, history, count, output, replicas, seed)
+        _run_replicas(loaded, history, count, output, replicas, seed, on_failure)
         return
     settings = RunSettings(**chosen, backend=backend, precision=precision, seed=seed)
     _run(loaded, history, count, output, settings, on_failure)
 
 
-def _check_output(output: Path, replicas: int | None, engine: str | None, on_failure: str) -> None:
+def _check_output(output: Path, replicas: int | None, engine: str | None) -> None:
     """Refuse a name that is not of the kind that is written, and OpenMM's options for replicas."""
     is_dcd = output.suffix.lower() == ".dcd"
     if replicas is None and not is_dcd:
@@ -129,11 +129,6 @@ def _check_output(output: Path, replicas: int | None, engine: str | None, on_fai
     if replicas is not None and engine is not None:
         raise typer.BadParameter(
             "--replicas run without OpenMM: leave --platform and --backend out"
-        )
-    if replicas is not None and on_failure != "stop":
-        raise typer.BadParameter(
-            "--replicas are independent of each other: leave --on-failure out, and take another "
-            "--seed where one fails"
         )
 
 
@@ -259,21 +254,32 @@ def _run(
     typer.echo(_movement(model, history, run.trajectory, run.snapshots))
     if run.resumed_from:
         typer.echo(f"{run.resumed_from} snapshots are from the interrupted run")
-    if run.restarts:
-        typer.echo(f"restarts: {run.restarts}; averages are those of runs that do not fail")
+    _say_restarts(run.restarts)
     if new:
         a_day = new * model.card.interval_ps / run.seconds * 86400
         typer.echo(f"speed: {run.seconds / new:.3g} s per snapshot, {show_time(a_day)} a day")
     say_next("vmd", run.topology, run.trajectory)
 
 
+def _say_restarts(number: int) -> None:
+    if number:
+        typer.echo(f"restarts: {number}; averages are those of runs that do not fail")
+
+
 def _run_replicas(
-    model: Model, history: History, count: int, output: Path, replicas: int, seed: int | None
+    model: Model,
+    history: History,
+    count: int,
+    output: Path,
+    replicas: int,
+    seed: int | None,
+    on_failure: str,
 ) -> None:
     import torch
 
-    from ..simulation.replicas import TOPOLOGY, simulate_replicas
+    from ..simulation.replicas import RECORD, TOPOLOGY, simulate_replicas
     from ..utils.progress import progress_bar
+    from ..utils.settings import read_mapping
 
     hint = "run the same command again to continue after the last complete batch"
     with resumable(hint), progress_bar(output.name, count * replicas, "snapshots") as advance:
@@ -286,7 +292,9 @@ def _run_replicas(
             replicas,
             seed=seed,
             device="cuda" if torch.cuda.is_available() else "cpu",
+            on_failure=on_failure,
             progress=advance,
         )
     typer.echo(f"trajectories: {folder} ({replicas} replicas of {count} snapshots)")
+    _say_restarts(len(read_mapping(folder / RECORD, "the run's record")["restarts"]))
     say_next("vmd", folder / TOPOLOGY, folder / "replica-0001.dcd")

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +24,7 @@ from ..utils.provenance import provenance
 from ..utils.resume import PartialRun
 from .geometry import nearest_alpha
 from .guard import POCKET_DISTANCE
+from .restarts import STOP, Restarts
 from .run import SEED, RunSettings, identity
 
 if TYPE_CHECKING:
@@ -46,6 +48,7 @@ def simulate_replicas(
     device: str = "cpu",
     batch: int = BATCH,
     pocket_limit: float | None = POCKET_DISTANCE,
+    on_failure: str = STOP,
     progress: Advance = silent,
 ) -> Path:
     """Write the folder `output` with a DCD for each of many futures, in a rigid protein.
@@ -70,6 +73,9 @@ def simulate_replicas(
         Replicas at once.
     pocket_limit : float or None
         See `run.simulate`.
+    on_failure : 'stop' or 'restart'
+        See `run.simulate`.  A replica that fails begins again from its start, `restarts.MOST`
+        times at most, whatever the others do.
     progress : callable, optional
         See `progress.Advance`; called for every snapshot.
 
@@ -83,7 +89,8 @@ def simulate_replicas(
     InputError
         Less than one replica or snapshot, or the folder exists.
     SimulationError
-        A coordinate is not a number, or a ligand left the pocket.
+        A coordinate is not a number, or a ligand left the pocket, more often than restarts are
+        allowed.
 
     Examples
     --------
@@ -107,16 +114,25 @@ def simulate_replicas(
     history = History.of(known, complex, model.dynamics.least_known)
     own = f"{identity(model, history, RunSettings(seed=seed))}-{snapshots}-replicas"
     partial = PartialRun(Path(output), own)
+    restarts = Restarts(partial.folder, model, on_failure, seed)
     first = partial.resume(_nothing, replicas)
+    restarts.keep(first)
     progress(first * snapshots, "resumed" if first else "")
     began = time.perf_counter()
+    futures = _Futures(
+        model=model,
+        history=history,
+        snapshots=snapshots,
+        seed=seed,
+        device=device,
+        folder=partial.run,
+        restarts=restarts,
+        pocket_limit=pocket_limit,
+        progress=progress,
+    )
     for start in range(first, replicas, batch):
         numbers = range(start, min(start + batch, replicas))
-        parts = [min(PART, snapshots - done) for done in range(0, snapshots, PART)]
-        futures = stream(model, complex, history, parts, numbers, seed=seed, device=device)
-        _write(
-            futures, partial.run, complex, model.card.interval_ps, numbers, pocket_limit, progress
-        )
+        futures.complete(numbers)
         # The files of complete batches do not grow any more: there is nothing to cut off.
         partial.commit(b"", numbers.stop, [])
     record = {
@@ -129,6 +145,7 @@ def simulate_replicas(
         "snapshots": snapshots,
         "seed": seed,
         "resumed_from": first,
+        "restarts": restarts.record(),
         "seconds": round(time.perf_counter() - began, 3),
         **provenance(),
     }
@@ -145,53 +162,96 @@ def _nothing(_: bytes) -> None:
     """Restore nothing: a batch needs no state of the one before."""
 
 
-def _write(
-    futures: Iterator[np.ndarray],
-    folder: Path,
-    complex: Complex,
-    interval_ps: float,
-    replicas: Sequence[int],
-    limit: float | None,
-    progress: Advance,
-) -> None:
-    """The trajectories of one batch, part after part."""
-    vectors = None if complex.box is None else complex.box * unit.nanometer
-    with ExitStack() as stack:
-        writers = [
-            app.DCDFile(
-                stack.enter_context((folder / replica_file(replica)).open("w+b")),
-                complex.topology,
-                interval_ps,
-                1,
-                1,
-            )
-            for replica in replicas
-        ]
-        done = 0
-        for part in futures:
-            for replica, writer, ligand in zip(replicas, writers, part, strict=True):
-                for number, positions in enumerate(full_positions(complex, ligand), done + 1):
-                    _check(complex, positions, limit, f"replica {replica + 1}, snapshot {number}")
-                    writer.writeModel(positions * unit.nanometer, periodicBoxVectors=vectors)
-                    progress(1, "")
-            done += part.shape[1]
+@dataclass
+class _Futures:
+    """The replicas of a run and what computes them.
 
-
-def _check(complex: Complex, positions: np.ndarray, limit: float | None, where: str) -> None:
-    """Refuse positions (N, 3) in nm that are no numbers, or a ligand that has left the pocket.
-
-    Raises
-    ------
-    SimulationError
+    Attributes
+    ----------
+    folder : Path
+        Where their trajectories are until the run is complete.
+    reached : dict of int to int
+        Snapshots of each replica that `progress` has heard of; a restart makes them anew.
     """
-    if not np.isfinite(positions).all():
-        raise SimulationError(f"{where}: a coordinate is not a number")
-    distance, _ = nearest_alpha(complex, positions, complex.box)
-    if limit is not None and distance > limit:
-        raise SimulationError(
-            f"{where}: the ligand left the pocket: it is {distance:.2f} nm from any CA "
-            f"(limit {limit:g} nm)"
+
+    model: Model
+    history: History
+    snapshots: int
+    seed: int
+    device: str
+    folder: Path
+    restarts: Restarts
+    pocket_limit: float | None
+    progress: Advance
+    reached: dict[int, int] = field(default_factory=dict)
+
+    def complete(self, replicas: Sequence[int]) -> None:
+        """Write the trajectories of a batch; what fails begins again, with other noise.
+
+        Raises
+        ------
+        SimulationError
+            See `simulate_replicas`.
+        """
+        self.reached = dict.fromkeys(replicas, 0)
+        while replicas:  # which have failed equally often, so that their seed is the same
+            seed = self.restarts.seed_from(0, replicas[0] + 1)
+            replicas = self._attempt(replicas, self.seed if seed is None else seed)
+
+    def _attempt(self, replicas: Sequence[int], seed: int) -> list[int]:
+        """Compute replicas together, part after part; which of them have failed."""
+        snapshots, complex = self.snapshots, self.history.complex
+        parts = [min(PART, snapshots - done) for done in range(0, snapshots, PART)]
+        futures = stream(
+            self.model, complex, self.history, parts, replicas, seed=seed, device=self.device
         )
+        interval, done = self.model.card.interval_ps, 0
+        failed: list[int] = []
+        with ExitStack() as stack:
+            paths = [self.folder / replica_file(replica) for replica in replicas]
+            files = [stack.enter_context(path.open("w+b")) for path in paths]
+            writers = [app.DCDFile(file, complex.topology, interval, 1, 1) for file in files]
+            for part in futures:
+                for replica, path, writer, ligand in zip(replicas, paths, writers, part):
+                    if replica in failed:
+                        continue
+                    try:
+                        self._write(replica, writer, ligand, done)
+                    except SimulationError as error:
+                        self.restarts.add(0, error, path, replica + 1)
+                        failed.append(replica)
+                if len(failed) == len(replicas):
+                    break
+                done += part.shape[1]
+        return failed
+
+    def _write(self, replica: int, writer: app.DCDFile, ligand: np.ndarray, done: int) -> None:
+        """Check and write one part (T, n, 3), Å, of a replica that has `done` snapshots."""
+        complex = self.history.complex
+        vectors = None if complex.box is None else complex.box * unit.nanometer
+        finite = np.isfinite(ligand).all(axis=(1, 2))
+        good = ligand if finite.all() else ligand[: finite.argmin()]
+        for number, positions in enumerate(full_positions(complex, good), done + 1):
+            self._check_pocket(positions, f"replica {replica + 1}, snapshot {number}")
+            writer.writeModel(positions * unit.nanometer, periodicBoxVectors=vectors)
+            if number > self.reached[replica]:
+                self.reached[replica] = number
+                self.progress(1, "")
+        if len(good) < len(ligand):
+            number = done + len(good) + 1
+            raise SimulationError(
+                f"replica {replica + 1}, snapshot {number}: a coordinate is not a number"
+            )
+
+    def _check_pocket(self, positions: np.ndarray, where: str) -> None:
+        """Refuse positions (N, 3) in nm of a ligand that has left the pocket."""
+        complex, limit = self.history.complex, self.pocket_limit
+        distance, _ = nearest_alpha(complex, positions, complex.box)
+        if limit is not None and distance > limit:
+            raise SimulationError(
+                f"{where}: the ligand left the pocket: it is {distance:.2f} nm from any CA "
+                f"(limit {limit:g} nm)"
+            )
 
 
 def _finish(partial: PartialRun, complex: Complex, record: dict[str, Any]) -> None:

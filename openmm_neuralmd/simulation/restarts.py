@@ -1,7 +1,8 @@
 """Restarts of a run from its last checkpoint, with new noise, after a guard has tripped.
 
 The list of restarts is on disk before anything is computed anew, so that a run which is killed and
-resumed makes the same restarts with the same noise.
+resumed makes the same restarts with the same noise.  Of several replicas each has its own
+restarts; a replica has no checkpoint but its start.
 """
 
 from __future__ import annotations
@@ -27,12 +28,16 @@ MOST = 10
 
 
 class RestartWarning(UserWarning):
-    """A run began again from its last checkpoint."""
+    """A run or a replica began again from its last checkpoint."""
 
 
 class _Restart(BaseModel):
-    """One restart: how many snapshots were good, the seed from then on, and what had happened."""
+    """One restart: how many snapshots were good, the seed from then on, and what had happened.
 
+    `replica` counts from 1, as the files do; None where there is one trajectory.
+    """
+
+    replica: int | None = Field(default=None, ge=1)
     after: int = Field(ge=0, lt=2**31)
     seed: int = Field(ge=0, lt=2**31)
     reason: str
@@ -42,7 +47,7 @@ _ENTRIES = TypeAdapter(list[_Restart])
 
 
 class Restarts:
-    """The restarts of one run, in `restarts.json` of its hidden folder.
+    """The restarts of a run, or of each of its replicas, in `restarts.json` of its hidden folder.
 
     Parameters
     ----------
@@ -71,11 +76,21 @@ class Restarts:
         self.allowed = MOST if on_failure == RESTART else 0
         self.entries = _read(self.file)
 
-    def seed_from(self, done: int) -> int | None:
+    def seed_from(self, done: int, replica: int | None = None) -> int | None:
         """Seed of the latest restart from this number of snapshots, None if there was none."""
-        return next((one.seed for one in reversed(self.entries) if one.after == done), None)
+        latest = reversed(self._of(replica))
+        return next((one.seed for one in latest if one.after == done), None)
 
-    def add(self, done: int, error: SimulationError, kept: Path) -> None:
+    def keep(self, replicas: int) -> None:
+        """Forget the restarts of all but the first replicas: the others are computed anew."""
+        self.entries = [one for one in self.entries if (one.replica or 0) <= replicas]
+
+    def _of(self, replica: int | None) -> list[_Restart]:
+        return [one for one in self.entries if one.replica == replica]
+
+    def add(
+        self, done: int, error: SimulationError, kept: Path, replica: int | None = None
+    ) -> None:
         """Enter a restart from `done` snapshots; where none is allowed, raise what went wrong.
 
         Parameters
@@ -85,20 +100,22 @@ class Restarts:
         error : SimulationError
         kept : Path
             The trajectory, for the message.
+        replica : int, optional
+            Which one has failed, from 1.
 
         Raises
         ------
         SimulationError
         """
         reason = str(error).rstrip(".")
-        number = len(self.entries) + 1
+        number = len(self._of(replica)) + 1
         if number > self.allowed:
             many = f" after {self.allowed} restarts" if self.allowed else ""
             raise SimulationError(
                 f"{reason}{many}; the snapshots before it are kept in {kept}"
             ) from error
         seed = int(np.random.SeedSequence([self.seed, number]).generate_state(1)[0] >> 1)
-        self.entries.append(_Restart(after=done, seed=seed, reason=reason))
+        self.entries.append(_Restart(replica=replica, after=done, seed=seed, reason=reason))
         with complete(self.file) as temporary:
             temporary.write_bytes(_ENTRIES.dump_json(self.entries))
         warnings.warn(
@@ -109,7 +126,7 @@ class Restarts:
 
     def record(self) -> list[dict[str, Any]]:
         """Records of the restarts, for run.yaml."""
-        return [one.model_dump() for one in self.entries]
+        return [one.model_dump(exclude_none=True) for one in self.entries]
 
 
 def _read(file: Path) -> list[_Restart]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tracemalloc
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import mdtraj
@@ -23,6 +24,7 @@ from openmm_neuralmd.simulation import replicas as module
 from openmm_neuralmd.simulation.replicas import replica_file, simulate_replicas
 from openmm_neuralmd.structure.complex import Complex
 from openmm_neuralmd.structure.hydrogens import full_positions
+from openmm_neuralmd.trajectory.dcd import read_dcd_header
 
 Case = tuple[Model, Complex, np.ndarray | None]
 
@@ -93,6 +95,83 @@ def test_memory_does_not_grow_with_the_length(ensemble: Case, tmp_path: Path) ->
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
     assert peaks[1] < 1.1 * peaks[0]
+
+
+FAILING = {"seed": 2, "batch": 3, "pocket_limit": 0.3525}
+"""A pocket that ends within the ligand's own motion, so that some replicas fail."""
+
+
+@pytest.fixture(scope="module")
+def leaving(t4l: Complex) -> Case:
+    return make_model(kind="neuralmd-sde"), t4l, make_known(t4l, 8)
+
+
+@pytest.mark.filterwarnings("ignore::openmm_neuralmd.simulation.restarts.RestartWarning")
+def test_a_replica_that_fails_begins_again_by_itself(leaving: Case, tmp_path: Path) -> None:
+    def run(name: str, **options: object) -> list[dict]:
+        again = {"on_failure": "restart", **FAILING, **options}
+        folder = simulate_replicas(*leaving, 3, tmp_path / name, 5, **again)
+        return yaml.safe_load((folder / "run.yaml").read_text())["restarts"]
+
+    restarts = run("whole")
+    latest = {one["replica"]: one["seed"] for one in restarts}
+    numbers = [one["replica"] for one in restarts]
+    assert 0 < len(latest) < 5 and len(numbers) > len(latest)  # some, and one of them repeatedly
+    for one in restarts:
+        assert one["after"] == 0 and f"replica {one['replica']}, snapshot" in one["reason"]
+    topology = str(tmp_path / "whole" / "topology.pdb")
+    for replica in range(5):
+        seed = latest.get(replica + 1, FAILING["seed"])
+        expected = rollout(*leaving, 3, replicas=5, seed=seed)[replica]
+        stored = mdtraj.load(str(tmp_path / "whole" / replica_file(replica)), top=topology).xyz
+        np.testing.assert_allclose(stored, full_positions(leaving[1], expected), atol=2e-5)
+    assert sorted(map(str, run("alone", batch=1))) == sorted(map(str, restarts))
+
+    heard = 0
+
+    def interrupt(done: int, _: str) -> None:
+        nonlocal heard
+        heard += done
+        if heard == 14:  # in the second batch
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run("cut", progress=interrupt)
+    assert run("cut") == restarts
+    for replica in range(5):
+        whole, cut = (tmp_path / name / replica_file(replica) for name in ("whole", "cut"))
+        assert whole.read_bytes()[276:] == cut.read_bytes()[276:]  # the header has the date
+
+
+@pytest.mark.filterwarnings("ignore::openmm_neuralmd.simulation.restarts.RestartWarning")
+def test_restarts_of_replicas_are_bounded_and_need_noise(leaving: Case, tmp_path: Path) -> None:
+    never = {"on_failure": "restart", "pocket_limit": 0.01}
+    with pytest.raises(SimulationError, match=r"replica 1, .*after 10 restarts; .*replica-0001"):
+        simulate_replicas(*leaving, 1, tmp_path / "a", 2, **never)
+    with pytest.raises(SimulationError, match=r"replica \d, .*pocket: .*; the snapshots before"):
+        simulate_replicas(*leaving, 3, tmp_path / "b", 5, **FAILING)
+    with pytest.raises(InputError, match="has no noise: begun again, it fails again"):
+        ode = (make_model(), *leaving[1:])
+        simulate_replicas(*ode, 1, tmp_path / "c", 2, **never)
+
+
+def test_a_coordinate_that_is_not_a_number_is_a_failure(
+    leaving: Case, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model, complex, known = leaving
+
+    def lost(good: int) -> Callable[..., Iterator[np.ndarray]]:
+        part = np.repeat(known[None, -1:], 3, axis=1)
+        part[:, good:] = np.nan
+        return lambda *_, **__: iter([part])
+
+    for good in (0, 2):
+        monkeypatch.setattr(module, "stream", lost(good))
+        what = rf"replica 1, snapshot {good + 1}: a coordinate is not a number; .*kept in (.*)"
+        with pytest.raises(SimulationError, match=what) as error:
+            simulate_replicas(model, complex, known, 3, tmp_path / "a", 1)
+        kept = Path(str(error.value).rpartition(" ")[2])
+        assert read_dcd_header(kept).complete == good if good else kept.stat().st_size == 276
 
 
 def test_a_ligand_that_leaves_is_an_error_with_its_replica(ensemble: Case, tmp_path: Path) -> None:
