@@ -16,9 +16,12 @@ from hypothesis import settings
 
 from openmm_neuralmd.errors import InputError
 from openmm_neuralmd.examples import example, example_complex
+from openmm_neuralmd.md.folder import ComplexFolder
+from openmm_neuralmd.prepare.imports import import_amber
 from openmm_neuralmd.structure.complex import Complex
 from openmm_neuralmd.trajectory.snapshots import Snapshots
 from openmm_neuralmd.utils.platforms import choose_platform, new_context
+from reference_cases import INPCRD, PRMTOP, small_water_box
 
 # A shared machine has slow moments, and a test that fails must fail again.
 settings.register_profile("fixed", deadline=None, derandomize=True)
@@ -76,3 +79,15 @@ def gpcr_complex() -> Complex:
 def t4l() -> Complex:
     """T4 lysozyme L99A with p-xylene: 2,621 atoms, 8 heavy ligand atoms, 162 residues."""
     return example_complex("t4l-p-xylene")
+
+
+@pytest.fixture(scope="session")
+def t4l_folder(tmp_path_factory: pytest.TempPathFactory) -> ComplexFolder:
+    """T4 lysozyme L99A with p-xylene and Amber's parameters, to read and not to change."""
+    return import_amber(PRMTOP, INPCRD, tmp_path_factory.mktemp("t4l") / "t4l-p-xylene")
+
+
+@pytest.fixture(scope="session")
+def t4l_water(t4l_folder: ComplexFolder, tmp_path_factory: pytest.TempPathFactory) -> ComplexFolder:
+    """The ligand and eight residues beside it in 1,791 atoms, PME; to read and not to change."""
+    return small_water_box(t4l_folder, tmp_path_factory.mktemp("water"))

@@ -28,8 +28,7 @@ from openmm_neuralmd.campaign.settings import ClusterSettings, read_campaign
 from openmm_neuralmd.cli import app as cli
 from openmm_neuralmd.errors import InputError
 from openmm_neuralmd.md.folder import ComplexFolder
-from openmm_neuralmd.prepare.imports import import_amber
-from reference_cases import INPCRD, PRMTOP, kill_when
+from reference_cases import kill_when
 
 QUICK = {
     "mode": "rigid",
@@ -42,8 +41,8 @@ LIGANDS = Path(__file__).parents[1] / "data" / "t4_lysozyme" / "ligands.sdf"
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> ComplexFolder:
-    return import_amber(PRMTOP, INPCRD, tmp_path_factory.mktemp("amber") / "t4l")
+def folder(t4l_folder: ComplexFolder) -> ComplexFolder:
+    return t4l_folder
 
 
 def written(place: Path, **content: Any) -> Path:

@@ -372,14 +372,6 @@ def test_results_alone_are_on_standard_output(folder: Path) -> None:
     assert "dcdplugin" not in done.stdout + done.stderr
 
 
-def test_doctor_agrees_with_its_report() -> None:
-    done = process("doctor")
-    statuses = ("ok", "degraded", "broken")
-    assert done.returncode in (0, 1, 2)
-    assert statuses[done.returncode] in done.stdout.splitlines()
-    assert "Reference" in done.stdout
-
-
 def test_example_settings_are_the_defaults() -> None:
     settings = read_settings(EXAMPLES / "train.yaml")
     assert settings == TrainingSettings(name=settings.name, data=settings.data)

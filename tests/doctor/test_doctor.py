@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 from rich.console import Console
+from typer.testing import CliRunner
 
+from openmm_neuralmd.cli import app
 from openmm_neuralmd.doctor import report as doctor
 from openmm_neuralmd.doctor.diagnosis import (
     TORCHFORCE_UNREADABLE,
@@ -64,6 +66,15 @@ def test_render_names_platforms_backends_and_verdict(findings: DoctorReport) -> 
     doctor.render(findings, Console(file=text, width=120))
     for expected in ("Reference", "CPU", "TorchForce", "PythonForce", "openmmtools", "ok"):
         assert expected in text.getvalue()
+
+
+def test_the_command_shows_the_report_and_ends_with_its_code(
+    findings: DoctorReport, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(doctor, "report", lambda: findings)
+    done = CliRunner().invoke(app, ["doctor"])
+    assert done.exit_code == findings.exit_code
+    assert findings.status in done.stdout.splitlines() and "Reference" in done.stdout
 
 
 def test_programs_are_told_with_what_is_lost_without_them(findings: DoctorReport) -> None:

@@ -19,11 +19,9 @@ import pytest
 import openmm_neuralmd as nmd
 from ambertools import require_ambertools
 from openmm_neuralmd.md.folder import ComplexFolder
-from openmm_neuralmd.prepare.imports import import_amber
 from openmm_neuralmd.report.evidence import Evidence
 from openmm_neuralmd.trajectory.snapshots import Snapshots
 from public_names import PACKAGES
-from reference_cases import INPCRD, PRMTOP
 from report_cases import small_evidence
 
 PACKAGE = Path(nmd.__file__).parent
@@ -67,8 +65,8 @@ def public() -> Iterator[tuple[str, object]]:
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> ComplexFolder:
-    return import_amber(PRMTOP, INPCRD, tmp_path_factory.mktemp("t4l") / "t4l-p-xylene")
+def folder(t4l_folder: ComplexFolder) -> ComplexFolder:
+    return t4l_folder
 
 
 @pytest.fixture(scope="module")

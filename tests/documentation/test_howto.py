@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 import yaml
+from typer.testing import CliRunner
 
 from cli_files import SETTINGS, write_inputs
 from document_blocks import blocks_of, check_command, command_lines
 from mm_models import make_model
 from openmm_neuralmd.campaign.cluster import slurm_cluster
 from openmm_neuralmd.campaign.settings import read_campaign
+from openmm_neuralmd.cli import app
 from openmm_neuralmd.errors import InputError
 from openmm_neuralmd.misato.reader import read_entry
 from openmm_neuralmd.misato.structure import read_complex
@@ -24,7 +23,6 @@ from openmm_neuralmd.training.settings import read_settings
 
 PAGES = sorted((Path(__file__).parents[2] / "docs" / "howto").glob("*.md"))
 MISATO = Path(__file__).parents[1] / "data" / "misato" / "11gs.hdf5"
-NEURALMD = Path(sys.executable).with_name("neuralmd")
 
 
 def page(name: str) -> str:
@@ -64,25 +62,26 @@ def test_the_settings_shown_are_valid(name: str, tmp_path: Path) -> None:
         assert read_settings(file).name in ("mine", "misato")
 
 
-def run_commands(name: str, folder: Path) -> list[str]:
+def run_commands(name: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Run every neuralmd command of a page in a folder, in order; their names."""
     blocks = [block for block in blocks_of(page(name)) if block.language == "bash"]
     commands = [words for block in blocks for words in command_lines(block.code)]
-    environment = {**os.environ, "OPENMM_NEURALMD_CACHE": str(folder / "cache")}
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("OPENMM_NEURALMD_CACHE", str(folder / "cache"))
     for words in commands:
-        done = subprocess.run(
-            [NEURALMD, *words], cwd=folder, env=environment, capture_output=True, text=True
-        )
-        assert done.returncode == 0, f"{' '.join(words)}: {done.stderr}"
+        done = CliRunner().invoke(app, words)
+        assert done.exit_code == 0, f"{' '.join(words)}: {done.output}"
     return [words[0] for words in commands]
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-def test_own_complex_runs_from_trajectory_to_dcd(tmp_path: Path) -> None:
+def test_own_complex_runs_from_trajectory_to_dcd(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """On 40 real snapshots and a small network."""
     write_inputs(tmp_path)
-    done = run_commands("own-complex.md", tmp_path)
+    done = run_commands("own-complex.md", tmp_path, monkeypatch)
     assert done == ["info", "info", "train", "info", "simulate", "info"]
     for name in ("forecast.dcd", "forecast.pdb", "forecast.run.yaml"):
         assert (tmp_path / name).is_file()
@@ -90,7 +89,9 @@ def test_own_complex_runs_from_trajectory_to_dcd(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-def test_misato_runs_from_the_file_to_a_report(tmp_path: Path) -> None:
+def test_misato_runs_from_the_file_to_a_report(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """On a file of three entries, MISATO's 11GS and two like it, and a small network."""
     complex = read_complex(read_entry(MISATO, "11GS"))
     rng = np.random.default_rng(0)
@@ -104,7 +105,7 @@ def test_misato_runs_from_the_file_to_a_report(tmp_path: Path) -> None:
     model = {"network": SETTINGS["model"]["network"]}
     short = {**SETTINGS, **shown, "model": model, "every": 16, "epochs": 1, "warmup": 1}
     (tmp_path / "settings.yaml").write_text(yaml.safe_dump(short))
-    done = run_commands("misato.md", tmp_path)
+    done = run_commands("misato.md", tmp_path, monkeypatch)
     assert done == ["convert", "info", "info", "train", "validate"]
     assert (tmp_path / "validation" / "report.html").is_file()
 

@@ -30,10 +30,9 @@ from openmm_neuralmd.hybrid.sdf import read_poses
 from openmm_neuralmd.hybrid.settings import HybridSettings, JumpSettings, read_hybrid
 from openmm_neuralmd.md.folder import ComplexFolder
 from openmm_neuralmd.md.settings import MDSettings
-from openmm_neuralmd.prepare.imports import import_amber
 from openmm_neuralmd.units import BOLTZMANN
 from pose_rates import pose_rates
-from reference_cases import INPCRD, PRMTOP, kill_when
+from reference_cases import kill_when
 
 KT = BOLTZMANN * 300.0
 REFERENCE = openmm.Platform.getPlatformByName("Reference")
@@ -181,9 +180,8 @@ MD = {
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> ComplexFolder:
-    """T4 lysozyme L99A with p-xylene and Amber's parameters."""
-    return import_amber(PRMTOP, INPCRD, tmp_path_factory.mktemp("t4l") / "complex")
+def folder(t4l_folder: ComplexFolder) -> ComplexFolder:
+    return t4l_folder
 
 
 @pytest.fixture(scope="module")

@@ -27,9 +27,7 @@ from openmm_neuralmd.hybrid.settings import HybridSettings, read_hybrid
 from openmm_neuralmd.hybrid.use import use_of_averages
 from openmm_neuralmd.md import MDSettings
 from openmm_neuralmd.md.folder import ComplexFolder
-from openmm_neuralmd.prepare.imports import import_amber
 from openmm_neuralmd.units import BOLTZMANN
-from reference_cases import INPCRD, PRMTOP
 
 MD_SETTINGS = MDSettings(
     mode="pocket",
@@ -45,9 +43,8 @@ DRAW = JumpSettings(
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> ComplexFolder:
-    """T4 lysozyme L99A with p-xylene, a ligand without a rotatable bond."""
-    return import_amber(PRMTOP, INPCRD, tmp_path_factory.mktemp("t4l") / "complex")
+def folder(t4l_folder: ComplexFolder) -> ComplexFolder:
+    return t4l_folder
 
 
 def move(folder: ComplexFolder, known: np.ndarray | None = None) -> NeuralMDJumpMove:

@@ -7,7 +7,6 @@ import itertools
 import os
 import re
 import shutil
-import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -36,10 +35,10 @@ from openmm_neuralmd.md.masses import masses
 from openmm_neuralmd.md.modes import build
 from openmm_neuralmd.md.settings import MDSettings
 from openmm_neuralmd.md.subsystem import nonbonded_force
-from openmm_neuralmd.prepare.imports import import_amber, import_openmm
+from openmm_neuralmd.prepare.imports import import_openmm
 from openmm_neuralmd.structure.complex import Complex
 from openmm_neuralmd.trajectory.snapshots import read_snapshots
-from reference_cases import INPCRD, PRMTOP, kill_when, small_water_box
+from reference_cases import kill_when, small_water_box
 
 pytestmark = pytest.mark.gromacs
 COULOMB_GROMACS = 138.935458
@@ -65,13 +64,13 @@ def gmx() -> Gmx:
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> ComplexFolder:
-    return import_amber(PRMTOP, INPCRD, tmp_path_factory.mktemp("amber") / "t4l")
+def folder(t4l_folder: ComplexFolder) -> ComplexFolder:
+    return t4l_folder
 
 
 @pytest.fixture(scope="module")
-def explicit(folder: ComplexFolder, tmp_path_factory: pytest.TempPathFactory) -> ComplexFolder:
-    return small_water_box(folder, tmp_path_factory.mktemp("explicit"))
+def explicit(t4l_water: ComplexFolder) -> ComplexFolder:
+    return t4l_water
 
 
 # --- Energies
@@ -326,12 +325,13 @@ def test_kill_9_costs_nothing(gmx: Gmx, folder: ComplexFolder, tmp_path: Path) -
     words = ["reference", folder.path, "--engine", "gromacs", "--mode", "pocket", "--time", "20ps"]
     words += ["--interval", "0.1ps", "--equilibration", "1ps", "--checkpoint", 1]
     words += ["--platform", "CPU", "--property", "Threads=1", "-o", tmp_path / "cut"]
-    command = [sys.executable, "-m", "openmm_neuralmd.cli", *map(str, words)]
+    words = [str(word) for word in words]
     partial = tmp_path / ".cut.partial"
     for _ in range(2):
-        kill_when(partial / "production.cpt", command)
+        kill_when(partial / "production.cpt", [sys.executable, "-m", "openmm_neuralmd.cli", *words])
         assert not (tmp_path / "cut").exists()
-    subprocess.run(command, check=True, capture_output=True)
+    done = CliRunner().invoke(cli, words)
+    assert done.exit_code == 0, done.output
     record = yaml.safe_load((tmp_path / "cut" / "run.yaml").read_text())
     assert 0 < record["resumed_from"] < record["snapshots"] == 200
     trajectory = mdtraj.load(tmp_path / "cut" / "trajectory.xtc", top=tmp_path / "cut/topology.pdb")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -31,11 +30,11 @@ from openmm_neuralmd.md.modes import Setup, build
 from openmm_neuralmd.md.outcome import ReferenceRun
 from openmm_neuralmd.md.production import run_reference
 from openmm_neuralmd.md.settings import LIMITS, MDSettings
-from openmm_neuralmd.prepare.imports import import_amber, import_openmm
+from openmm_neuralmd.prepare.imports import import_openmm
 from openmm_neuralmd.structure.complex import Complex
 from openmm_neuralmd.trajectory.snapshots import read_snapshots
 from openmm_neuralmd.units import BOLTZMANN
-from reference_cases import BOX, INPCRD, PRMTOP, kill_when, small_water_box
+from reference_cases import BOX, kill_when
 
 INF = float("inf")
 ONE_THREAD = {"platform": "CPU", "properties": {"Threads": "1"}}
@@ -54,8 +53,8 @@ RIGID = MDSettings(mode="rigid", rigid_radius=0.6, labels=True, platform="Refere
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> ComplexFolder:
-    return import_amber(PRMTOP, INPCRD, tmp_path_factory.mktemp("amber") / "t4l")
+def folder(t4l_folder: ComplexFolder) -> ComplexFolder:
+    return t4l_folder
 
 
 @pytest.fixture(scope="module")
@@ -385,8 +384,8 @@ def test_reduced_modes_say_that_the_solvent_is_left_out(implicit: ComplexFolder)
 
 
 @pytest.fixture(scope="module")
-def explicit(folder: ComplexFolder, tmp_path_factory: pytest.TempPathFactory) -> ComplexFolder:
-    return small_water_box(folder, tmp_path_factory.mktemp("explicit"))
+def explicit(t4l_water: ComplexFolder) -> ComplexFolder:
+    return t4l_water
 
 
 @pytest.mark.slow
@@ -558,10 +557,13 @@ def same(first: Path, second: Path) -> None:
         np.testing.assert_array_equal(labels[0][name], labels[1][name])
 
 
+NEURALMD = [sys.executable, "-m", "openmm_neuralmd.cli"]
+
+
 def command(folder: ComplexFolder, output: Path) -> list[str]:
     words = ["reference", folder.path, "--mode", "rigid", "--time", "8ps", "--interval", "0.02ps"]
     words += ["--equilibration", "2ps", "--checkpoint", 0, "--platform", "Reference", "--labels"]
-    return [sys.executable, "-m", "openmm_neuralmd.cli", *map(str, words), "-o", str(output)]
+    return [*NEURALMD, *map(str, words), "-o", str(output)]
 
 
 @pytest.mark.slow
@@ -575,7 +577,9 @@ def test_kill_9_costs_nothing(folder: ComplexFolder, tmp_path: Path) -> None:
         kill_when(partial / "checkpoint.npz", words)
         assert not (tmp_path / "cut").exists()
     for output in ("cut", "whole"):
-        subprocess.run(command(folder, tmp_path / output), check=True, capture_output=True)
+        words = command(folder, tmp_path / output)[len(NEURALMD) :]
+        done = CliRunner().invoke(cli, words)
+        assert done.exit_code == 0, done.output
     record = yaml.safe_load((tmp_path / "cut" / "run.yaml").read_text())
     assert 0 < record["resumed_from"] < record["snapshots"] == 400
     times = np.loadtxt(tmp_path / "cut" / "energies.csv", delimiter=",", skiprows=1)[:, 0]

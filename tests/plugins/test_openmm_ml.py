@@ -27,12 +27,10 @@ from openmm_neuralmd.md.masses import degrees_of_freedom, repartition
 from openmm_neuralmd.md.modes import build
 from openmm_neuralmd.md.production import run_reference
 from openmm_neuralmd.md.settings import MDSettings
-from openmm_neuralmd.prepare.imports import import_amber
 from openmm_neuralmd.simulation.backends import torch_force_crashes
 from openmm_neuralmd.training.energy import energy_trainer
 from openmm_neuralmd.training.force_matching import ForceMatchingSettings
 from openmm_neuralmd.units import BOLTZMANN
-from reference_cases import INPCRD, PRMTOP, small_water_box
 
 assert "neuralmd" in MLPotential._implFactories, "the plug-in is missing: make install"
 
@@ -64,14 +62,13 @@ class Case:
 
 
 @pytest.fixture(scope="module")
-def vacuum(tmp_path_factory: pytest.TempPathFactory) -> ComplexFolder:
-    return import_amber(PRMTOP, INPCRD, tmp_path_factory.mktemp("t4l") / "complex")
+def vacuum(t4l_folder: ComplexFolder) -> ComplexFolder:
+    return t4l_folder
 
 
 @pytest.fixture(scope="module")
-def water(vacuum: ComplexFolder, tmp_path_factory: pytest.TempPathFactory) -> ComplexFolder:
-    """The ligand and eight residues beside it in 1,791 atoms, PME."""
-    return small_water_box(vacuum, tmp_path_factory.mktemp("water"))
+def water(t4l_water: ComplexFolder) -> ComplexFolder:
+    return t4l_water
 
 
 @pytest.fixture(scope="module")

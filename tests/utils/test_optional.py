@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import json
 import re
+import shlex
 import subprocess
 import sys
 from importlib.metadata import packages_distributions, requires
@@ -33,6 +34,7 @@ HIDDEN = (
 """What `pip install openmm_neuralmd` does not bring along."""
 
 HIDE = f"""
+import shlex
 import sys
 from importlib.abc import MetaPathFinder
 
@@ -42,15 +44,17 @@ class Hide(MetaPathFinder):
             raise ModuleNotFoundError(f"No module named {{name!r}}", name=name)
 
 sys.meta_path.insert(0, Hide())
-from openmm_neuralmd.cli import main
-main()
+from openmm_neuralmd.cli import app
+for line in sys.argv[1:]:
+    if code := app(shlex.split(line), standalone_mode=False):
+        sys.exit(code)
 """
 
 
-def plain(*words: object, folder: Path) -> subprocess.CompletedProcess[str]:
-    """Run `neuralmd` without the libraries of the extras."""
+def plain(*lines: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    """Run lines of `neuralmd`, in one process, without the libraries of the extras."""
     return subprocess.run(
-        [sys.executable, "-c", HIDE, *(str(word) for word in words)],
+        [sys.executable, "-c", HIDE, *lines],
         cwd=folder,
         capture_output=True,
         text=True,
@@ -61,18 +65,20 @@ def plain(*words: object, folder: Path) -> subprocess.CompletedProcess[str]:
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_the_light_commands_work(tmp_path: Path) -> None:
-    words = ("--example", "gpcr-ergotamine", "--snapshots", 2, "-o", "a.dcd")
-    for done in (
-        plain("info", "gpcr-ergotamine", folder=tmp_path),
-        plain("simulate", "gpcr-ergotamine", *words, folder=tmp_path),
-        plain("info", "a.dcd", "--complex", "a.pdb", folder=tmp_path),
-        plain("predict", *predict_example(), "--time", "20ps", "-o", "motion", folder=tmp_path),
-    ):
-        assert done.returncode == 0, done.stderr
+    done = plain(
+        "info gpcr-ergotamine",
+        "simulate gpcr-ergotamine --example gpcr-ergotamine --snapshots 2 -o a.dcd",
+        "info a.dcd --complex a.pdb",
+        shlex.join(["predict", *map(str, predict_example()), "--time", "20ps", "-o", "motion"]),
+        folder=tmp_path,
+    )
+    assert done.returncode == 0, done.stderr
     assert (tmp_path / "a.dcd").stat().st_size > 0
     assert (tmp_path / "motion" / "report.html").stat().st_size > 0
     done = plain("doctor", folder=tmp_path)
     assert done.returncode in (0, 1), done.stderr  # 1: a feature fails, 2: nothing can run
+    assert ("ok", "degraded")[done.returncode] in done.stdout.splitlines()
+    assert "Reference" in done.stdout
     assert "Traceback" not in done.stderr
 
 
@@ -115,7 +121,7 @@ def test_what_is_imported_directly_is_a_requirement() -> None:
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_a_missing_library_is_named_with_its_extra(tmp_path: Path) -> None:
-    done = plain("train", "--example", "gpcr-ergotamine", folder=tmp_path)
+    done = plain("train --example gpcr-ergotamine", folder=tmp_path)
     assert done.returncode == 1
     assert (
         done.stderr.strip()
@@ -129,9 +135,9 @@ def test_a_missing_library_is_named_with_its_extra(tmp_path: Path) -> None:
 @pytest.mark.timeout(600)
 def test_validate_works_without_its_extra_and_says_what_it_left_out(tmp_path: Path) -> None:
     """A card without poses and interactions, with the reason, is worth more than no card."""
-    words = ["--example", "gpcr-ergotamine", "--ahead", 10, "--every", 40]
-    words += ["--skip", "mechanics", "--skip", "speed", "--skip", "ablation", "-o", "v"]
-    done = plain("validate", "gpcr-ergotamine", *words, folder=tmp_path)
+    words = "--example gpcr-ergotamine --ahead 10 --every 40 -o v"
+    skipped = "--skip mechanics --skip speed --skip ablation"
+    done = plain(f"validate gpcr-ergotamine {words} {skipped}", folder=tmp_path)
     assert done.returncode == 0, done.stderr
     card = json.loads((tmp_path / "v" / "validity.json").read_text())
     poses = next(check for check in card["checks"] if check["name"] == "posebusters-gap")

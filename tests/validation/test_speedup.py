@@ -23,11 +23,9 @@ from openmm_neuralmd.examples import example_complex
 from openmm_neuralmd.md.folder import ComplexFolder
 from openmm_neuralmd.md.gromacs.program import find_gmx
 from openmm_neuralmd.md.settings import MDSettings
-from openmm_neuralmd.prepare.imports import import_amber
 from openmm_neuralmd.report.speed import read_speed
 from openmm_neuralmd.trajectory.snapshots import Snapshots
 from openmm_neuralmd.utils.progress import Stopwatch
-from reference_cases import INPCRD, PRMTOP, small_water_box
 from speed.reference_run import open_run
 from speed.tables import speed as speed_table
 from speed.validity import counts, read_validity, verdict
@@ -278,13 +276,13 @@ def test_memory_of_md_at_its_own_stride_and_of_the_model_at_its() -> None:
 
 
 @pytest.fixture(scope="module")
-def dry(tmp_path_factory: pytest.TempPathFactory) -> ComplexFolder:
-    return import_amber(PRMTOP, INPCRD, tmp_path_factory.mktemp("amber") / "t4l")
+def dry(t4l_folder: ComplexFolder) -> ComplexFolder:
+    return t4l_folder
 
 
 @pytest.fixture(scope="module")
-def wet(dry: ComplexFolder, tmp_path_factory: pytest.TempPathFactory) -> ComplexFolder:
-    return small_water_box(dry, tmp_path_factory.mktemp("wet"))
+def wet(t4l_water: ComplexFolder) -> ComplexFolder:
+    return t4l_water
 
 
 def variant(engine: str, folder: ComplexFolder, **settings) -> Variant:

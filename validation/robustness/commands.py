@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -79,10 +78,21 @@ class Target:
         Arguments of `neuralmd` for an empty folder.
     files : dict
         Final name in that folder to what of its content must be equal.
+    room : str
+        Module of the package that does the work; the forks share it, see `load`.
     """
 
     arguments: Callable[[Path], list[str]]
     files: dict[str, Content]
+    room: str = "cli"
+
+    def load(self) -> None:
+        """Import what the command needs, once: a fork's random moments then fall into its work."""
+        import torch
+
+        torch.set_num_threads(1)
+        for name in ("cli", self.room):
+            import_module(f"openmm_neuralmd.{name}")
 
 
 @cache
@@ -95,11 +105,8 @@ def inputs() -> Path:
     for source, name in (("complex.prmtop", "t4l.prmtop"), ("complex.crd", "t4l.crd")):
         (place / name).write_bytes((amber / source).read_bytes())
     words = ["prepare", str(place / "t4l.prmtop"), str(place / "t4l.crd"), "-o", str(place / "t4l")]
-    done = subprocess.run(
-        [sys.executable, "-m", "openmm_neuralmd.cli", *words], capture_output=True, check=False
-    )
-    if done.returncode:
-        raise RuntimeError(done.stderr.decode())
+    if ended(begin(words, place / "said")) != 0:
+        raise RuntimeError((place / "said").read_text())
     return place
 
 
@@ -207,11 +214,16 @@ def campaign(place: Path) -> list[str]:
 
 RUN = {"trajectory.xtc": whole, "topology.pdb": atoms, "system.xml": whole, "run.yaml": complete}
 TARGETS = {
-    "simulate": Target(simulate, {"x.dcd": without_date, "x.pdb": atoms, "x.run.yaml": complete}),
-    "train": Target(train, {"x/model.safetensors": whole}),
+    "simulate": Target(
+        simulate,
+        {"x.dcd": without_date, "x.pdb": atoms, "x.run.yaml": complete},
+        "simulation.run",
+    ),
+    "train": Target(train, {"x/model.safetensors": whole}, "training.forecasting"),
     "predict": Target(
         predict,
         {"x/trajectory.dcd": without_date, "x/rmsf.csv": whole, "x/contacts.csv": whole},
+        "prediction.many",
     ),
     "prepare": Target(
         prepare,
@@ -222,8 +234,11 @@ TARGETS = {
             "x/ligand.sdf": whole,
             "x/complex.yaml": complete,
         },
+        "prepare.imports",
     ),
-    "reference": Target(reference, {f"x/{name}": read for name, read in RUN.items()}),
+    "reference": Target(
+        reference, {f"x/{name}": read for name, read in RUN.items()}, "md.production"
+    ),
     "hybrid": Target(
         hybrid,
         {
@@ -232,10 +247,13 @@ TARGETS = {
             "x/hybrid.csv": whole,
             "x/run.yaml": complete,
         },
+        "hybrid.run",
     ),
-    "convert": Target(convert, {"x.hdf5": arrays}),
+    "convert": Target(convert, {"x.hdf5": arrays}, "misato.conversion"),
     "campaign": Target(
-        campaign, {f"x/{one}/r/{name}": read for one in ("a", "b") for name, read in RUN.items()}
+        campaign,
+        {f"x/{one}/r/{name}": read for one in ("a", "b") for name, read in RUN.items()},
+        "campaign.run",
     ),
 }
 
@@ -269,3 +287,8 @@ def begin(
         code = app(arguments, standalone_mode=False) or 0
     finally:
         os._exit(code if isinstance(code, int) else 0)
+
+
+def ended(child: int) -> int:
+    """Exit code of a fork that is let end."""
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])

@@ -26,8 +26,8 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from robustness.commands import TARGETS, Target, begin
-from robustness.kills import contents, ended, wrong
+from robustness.commands import TARGETS, Target, begin, ended
+from robustness.kills import contents, wrong
 
 RESULT = Path(__file__).parents[1] / "results" / "robustness" / "faults.json"
 
@@ -81,8 +81,9 @@ def attack(name: str, faults: list[str]) -> dict[str, dict[str, Any]]:
     with tempfile.TemporaryDirectory() as folder:
         first = Path(folder) / "whole" / "out"
         first.mkdir(parents=True)
-        began = time.monotonic()
-        if ended(begin(target.arguments(first))) != 0:
+        target.load()
+        words, began = target.arguments(first), time.monotonic()
+        if ended(begin(words)) != 0:
             raise SystemExit(f"{name}: the command itself fails")
         length, expected = time.monotonic() - began, contents(target, first)
         for fault in faults:
@@ -111,12 +112,9 @@ def main() -> None:
     parser.add_argument("--fault", nargs="+", choices=sorted(FAULTS), default=list(FAULTS))
     parser.add_argument("--no-record", action="store_true")
     a = parser.parse_args()
-    import torch
-
     from openmm_neuralmd.utils.provenance import package_versions
     from robustness.page import render
 
-    torch.set_num_threads(1)
     record = json.loads(RESULT.read_text()) if RESULT.is_file() else {"commands": {}}
     failed = False
     for name in a.command:

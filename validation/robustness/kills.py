@@ -28,14 +28,9 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from robustness.commands import TARGETS, Target, begin
+from robustness.commands import TARGETS, Target, begin, ended
 
 RESULT = Path(__file__).parents[1] / "results" / "robustness" / "kills.json"
-
-
-def ended(child: int) -> int:
-    """Exit code of a fork that is let end."""
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
 def killed(child: int, after: float) -> float | None:
@@ -68,8 +63,9 @@ def attack(name: str, kills: int, seed: int = 0) -> dict[str, Any]:
         first, place = Path(folder) / "a" / "out", Path(folder) / "b" / "out"
         for one in (first, place):
             one.mkdir(parents=True)
-        began = time.monotonic()
-        if ended(begin(target.arguments(first))) != 0:
+        target.load()
+        words, began = target.arguments(first), time.monotonic()
+        if ended(begin(words)) != 0:
             return {"kills": 0, "runs": 0, "failures": ["the command itself fails"]}
         length = time.monotonic() - began
         expected = contents(target, first)
@@ -109,9 +105,6 @@ def main() -> None:
     parser.add_argument("--command", nargs="+", choices=sorted(TARGETS), default=sorted(TARGETS))
     parser.add_argument("--no-record", action="store_true")
     a = parser.parse_args()
-    import torch
-
-    torch.set_num_threads(1)
     failed = False
     for name in a.command:
         before = {} if a.no_record else recorded().get(name, {})
