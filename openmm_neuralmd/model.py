@@ -121,6 +121,10 @@ class Model:
             temporary.write_bytes(save(tensors, {"neuralmd": self.card.model_dump_json()}))
         return Model(self.dynamics, self.card, sha256(path))
 
+    def origin(self) -> dict[str, str]:
+        """Name, kind and hash of the model, for records."""
+        return {"name": self.card.name, "kind": self.card.kind, "sha256": self.sha256}
+
     @property
     def hydrogens(self) -> bool:
         """True if the model was trained on ligands with their hydrogens."""

@@ -96,7 +96,7 @@ def _result(
     clusters = consecutive_clusters([len(s.origins) for s in stretches], length)
     columns = tuple(error_columns())
     return {
-        "model": {"name": model.card.name, "kind": model.card.kind, "sha256": model.sha256},
+        "model": model.origin(),
         "complex": snapshots.complex.name,
         "interval_ps": snapshots.interval_ps,
         "ahead": ahead,

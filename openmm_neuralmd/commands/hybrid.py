@@ -41,9 +41,7 @@ def hybrid(
     ],
     time: Annotated[
         float,
-        typer.Option(
-            metavar="TIME", parser=options.time_option, help="Simulated time, such as 200ps."
-        ),
+        options.duration(help="Simulated time, such as 200ps."),
     ],
     output: Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="Output folder.")],
     settings: Annotated[

@@ -28,6 +28,11 @@ def time_option(text: str | float) -> float:
         raise typer.BadParameter(str(error)) from error
 
 
+def duration(*, help: str, panel: str | None = None) -> Any:
+    """Declare an option that takes a time with a unit; its value is in ps."""
+    return typer.Option(metavar="TIME", parser=time_option, help=help, rich_help_panel=panel)
+
+
 ComplexFile = Annotated[
     Path | None,
     typer.Option(
@@ -69,11 +74,9 @@ Trajectory = Annotated[
 ]
 Interval = Annotated[
     float | None,
-    typer.Option(
-        metavar="TIME",
-        parser=time_option,
+    duration(
         help="Time between snapshots, if the trajectory file does not store it, such as 80ps.",
-        rich_help_panel=_COMPLEX,
+        panel=_COMPLEX,
     ),
 ]
 Stride = Annotated[

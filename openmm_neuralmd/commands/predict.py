@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from . import options
 from .command import resumable, say, set_aside
+
+if TYPE_CHECKING:
+    from ..prediction.many import Predicted
 
 HELP = """Predict how a ligand moves in its pocket, from its pose alone.
 
@@ -42,17 +45,11 @@ def predict(
     ] = "neuralmd-ou",
     time: Annotated[
         float | None,
-        typer.Option(
-            metavar="TIME",
-            parser=options.time_option,
-            help="Length of each trajectory. Default: 200ps.",
-        ),
+        options.duration(help="Length of each trajectory. Default: 200ps."),
     ] = None,
     interval: Annotated[
         float | None,
-        typer.Option(
-            metavar="TIME", parser=options.time_option, help="Time between snapshots. Default: 1ps."
-        ),
+        options.duration(help="Time between snapshots. Default: 1ps."),
     ] = None,
     seed: Annotated[
         int, typer.Option(min=0, max=2**31 - 1, metavar="N", help="Seed of all draws.")
@@ -91,6 +88,13 @@ def predict(
             cluster=ClusterSettings(workers=workers) if workers > 1 else None,
             progress=advance,
         )
+    _show(done, output)
+    if done.failed:
+        raise typer.Exit(1)
+
+
+def _show(done: Predicted, output: Path) -> None:
+    """Print the first lines of the ranking, where the rest is, and what failed."""
     for rank, one in enumerate(done.ranking[:LISTED], 1):
         typer.echo(
             f"{rank}. {one.name}: stays within 2 Å {one.stays:.0%} "
@@ -103,5 +107,3 @@ def predict(
     typer.echo(f"wrote {output}; open {output / 'report.html'}")
     for name, reason in done.failed.items():
         say(f"failed: {name}: {reason}")
-    if done.failed:
-        raise typer.Exit(1)

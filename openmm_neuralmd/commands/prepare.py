@@ -97,12 +97,10 @@ class Preparation:
     ] = None
     relax: Annotated[
         float | None,
-        typer.Option(
-            metavar="TIME",
-            parser=options.time_option,
+        options.duration(
             help="Equilibrate a box of explicit solvent at 1 bar for this time, with the solute "
             "restrained, such as 30ps.",
-            rich_help_panel=_PREPARATION,
+            panel=_PREPARATION,
         ),
     ] = None
     engine: Annotated[

@@ -42,21 +42,11 @@ class Request:
     ] = None
     interval: Annotated[
         float | None,
-        typer.Option(
-            metavar="TIME",
-            parser=options.time_option,
-            help="Time between snapshots. Default: 1ps.",
-            rich_help_panel=_OUTPUT,
-        ),
+        options.duration(help="Time between snapshots. Default: 1ps.", panel=_OUTPUT),
     ] = None
     timestep: Annotated[
         float | None,
-        typer.Option(
-            metavar="TIME",
-            parser=options.time_option,
-            help="Integration time step. Default: 4fs.",
-            rich_help_panel=_SYSTEM,
-        ),
+        options.duration(help="Integration time step. Default: 4fs.", panel=_SYSTEM),
     ] = None
     hydrogen_mass: Annotated[
         float | None,
@@ -81,11 +71,9 @@ class Request:
     ] = None
     equilibration: Annotated[
         float | None,
-        typer.Option(
-            metavar="TIME",
-            parser=options.time_option,
+        options.duration(
             help="Equilibration time. Default: 200ps in a periodic box, otherwise 20ps.",
-            rich_help_panel=_SYSTEM,
+            panel=_SYSTEM,
         ),
     ] = None
     cutoff: Annotated[
@@ -157,9 +145,7 @@ def reference(
     ],
     time: Annotated[
         float,
-        typer.Option(
-            metavar="TIME", parser=options.time_option, help="Production time, such as 3ns."
-        ),
+        options.duration(help="Production time, such as 3ns."),
     ],
     output: Annotated[
         Path | None,

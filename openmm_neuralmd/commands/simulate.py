@@ -10,13 +10,13 @@ import typer
 
 from ..utils.times import show_time, whole_strides
 from . import options
-from .command import resumable, say, say_next, set_aside
+from .command import say, set_aside
 from .grouped import grouped
+from .simulations import run_replicas, run_trajectory
 from .sources import Source
 
 if TYPE_CHECKING:
     from ..model import Model
-    from ..simulation.run import RunSettings
     from ..structure.complex import Complex
     from ..trajectory.history import History
     from ..trajectory.snapshots import Snapshots
@@ -41,9 +41,7 @@ def simulate(
     ],
     time: Annotated[
         float | None,
-        typer.Option(
-            metavar="TIME", parser=options.time_option, help="Simulated time, such as 8ns."
-        ),
+        options.duration(help="Simulated time, such as 8ns."),
     ] = None,
     snapshots: Annotated[
         int | None, typer.Option(min=1, metavar="N", help="Number of snapshots, instead of --time.")
@@ -111,10 +109,10 @@ def simulate(
     say(f"{count} snapshots, {show_time(step)} apart: {show_time(count * step)} in all")
     _announce(loaded, history)
     if replicas is not None:
-        _run_replicas(loaded, history, count, output, replicas, seed, on_failure)
+        run_replicas(loaded, history, count, output, replicas, seed, on_failure)
         return
     settings = RunSettings(**chosen, backend=backend, precision=precision, seed=seed)
-    _run(loaded, history, count, output, settings, on_failure)
+    run_trajectory(loaded, history, count, output, settings, on_failure)
 
 
 def _check_output(output: Path, replicas: int | None, engine: str | None) -> None:
@@ -211,90 +209,3 @@ def _announce(model: Model, history: History) -> None:
     known = mean_rmsf(history.ligand)
     if known is not None:
         say(f"the known snapshots move by {known:.2f} Å (RMSF over 5 snapshots)")
-
-
-def _movement(model: Model, history: History, trajectory: Path, snapshots: int) -> str:
-    """Say how much a finished trajectory moves beside the known snapshots."""
-    from ..simulation.movement import mean_rmsf, simulated_rmsf, trajectory_kind
-
-    own = simulated_rmsf(trajectory, model, history.complex) if snapshots > 1 else None
-    if own is None:
-        return f"movement: too few snapshots for an RMSF; {trajectory_kind(model)}"
-    known = mean_rmsf(history.ligand)
-    beside = f", the known snapshots {known:.2f} Å" if known else ""
-    return f"movement: RMSF over 5 snapshots {own:.2f} Å{beside}; {trajectory_kind(model)}"
-
-
-def _run(
-    model: Model,
-    history: History,
-    count: int,
-    output: Path,
-    settings: RunSettings,
-    on_failure: str,
-) -> None:
-    from ..simulation.run import simulate as run_simulation
-    from ..utils.progress import progress_bar
-
-    hint = "run the same command again to continue from the last checkpoint"
-    with resumable(hint), progress_bar(output.stem, count, "snapshots") as advance:
-        run = run_simulation(
-            model,
-            history.complex,
-            history,
-            count,
-            output,
-            settings=settings,
-            on_failure=on_failure,
-            progress=advance,
-        )
-    new = run.snapshots - run.resumed_from
-    typer.echo(f"trajectory: {run.trajectory} ({run.snapshots} snapshots)")
-    typer.echo(f"topology: {run.topology}, record: {run.provenance}")
-    typer.echo(_movement(model, history, run.trajectory, run.snapshots))
-    if run.resumed_from:
-        typer.echo(f"{run.resumed_from} snapshots are from the interrupted run")
-    _say_restarts(run.restarts)
-    if new:
-        a_day = new * model.card.interval_ps / run.seconds * 86400
-        typer.echo(f"speed: {run.seconds / new:.3g} s per snapshot, {show_time(a_day)} a day")
-    say_next("vmd", run.topology, run.trajectory)
-
-
-def _say_restarts(number: int) -> None:
-    if number:
-        typer.echo(f"restarts: {number}; averages are those of runs that do not fail")
-
-
-def _run_replicas(
-    model: Model,
-    history: History,
-    count: int,
-    output: Path,
-    replicas: int,
-    seed: int | None,
-    on_failure: str,
-) -> None:
-    import torch
-
-    from ..simulation.replicas import RECORD, TOPOLOGY, simulate_replicas
-    from ..utils.progress import progress_bar
-    from ..utils.settings import read_mapping
-
-    hint = "run the same command again to continue after the last complete batch"
-    with resumable(hint), progress_bar(output.name, count * replicas, "snapshots") as advance:
-        folder = simulate_replicas(
-            model,
-            history.complex,
-            history,
-            count,
-            output,
-            replicas,
-            seed=seed,
-            device="cuda" if torch.cuda.is_available() else "cpu",
-            on_failure=on_failure,
-            progress=advance,
-        )
-    typer.echo(f"trajectories: {folder} ({replicas} replicas of {count} snapshots)")
-    _say_restarts(len(read_mapping(folder / RECORD, "the run's record")["restarts"]))
-    say_next("vmd", folder / TOPOLOGY, folder / "replica-0001.dcd")

@@ -172,15 +172,22 @@ def predicted(
         stays=stays[0],
         stays_low=min(stays),
         stays_high=max(stays),
-        unlike=tuple(
-            unlike(
-                card,
-                [ligand.molecule.GetAtomWithIdx(int(i)).GetAtomicNum() for i in chemistry.atoms],
-                [residue.name for residue in residues if residue.name != "HOH"],
-                descriptors(chemistry, pose, pocket),
-            )
-        ),
+        unlike=_unlike(card, ligand, chemistry, pose, pocket, residues),
     )
+
+
+def _unlike(
+    card: ModelCard,
+    ligand: Ligand,
+    chemistry: LigandChemistry,
+    pose: Array,
+    pocket: PocketAtoms,
+    residues: list[Residue],
+) -> tuple[str, ...]:
+    """Reasons why the complex is unlike the training set, see `domain.unlike`."""
+    elements = [ligand.molecule.GetAtomWithIdx(int(i)).GetAtomicNum() for i in chemistry.atoms]
+    names = [residue.name for residue in residues if residue.name != "HOH"]
+    return tuple(unlike(card, elements, names, descriptors(chemistry, pose, pocket)))
 
 
 def scaled(draws: ArrayLike, scale: float) -> Array:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
@@ -93,25 +93,29 @@ def predict_many(
             progress(1, request.title(number))
             if reason:
                 done.failed[f"{number + 1}. {request.title(number)}"] = reason
-    summaries = []
-    for number in wanted:
-        if _file(store_folder, number).is_file():
-            one = _restored(request, store_folder, number)
-            summaries.append(Summary.of(number, one))
-            if one.unlike:
-                done.unlike[one.name] = one.unlike
-    if not summaries:
+    stored = [number for number in wanted if _file(store_folder, number).is_file()]
+    if not stored:
         raise InputError(next(iter(done.failed.values())))
-    done.ranking = ranked(summaries)
+
+    def read(number: int) -> LigandPrediction:
+        return _restored(request, store_folder, number)
+
+    _rank(done, stored, read)
     partial.empty()
-    write_files(
-        partial.run,
-        done.ranking,
-        lambda number: _restored(request, store_folder, number),
-        done.failed,
-    )
+    write_files(partial.run, done.ranking, read, done.failed)
     partial.publish()
     return done
+
+
+def _rank(done: Predicted, numbers: Sequence[int], read: Callable[[int], LigandPrediction]) -> None:
+    """Sort the predictions, read one at a time, and note those unlike the training set."""
+    summaries = []
+    for number in numbers:
+        one = read(number)
+        summaries.append(Summary.of(number, one))
+        if one.unlike:
+            done.unlike[one.name] = one.unlike
+    done.ranking = ranked(summaries)
 
 
 def _in_batches(

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import suppress
-from importlib import metadata
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import openmm
@@ -26,23 +23,14 @@ from ..utils.resume import check_free
 from . import soundness
 from .assembly import assemble, ligand_atoms, ligand_sdf
 from .charges import assign_charges, default_method
-from .chemistry import RESIDUE, Ligand, read_ligand
-from .forcefield import (
-    Parameters,
-    check_matched,
-    choose_parameters,
-    make_forcefield,
-)
+from .chemistry import Ligand, read_ligand
+from .forcefield import Parameters, check_matched, choose_parameters, make_forcefield
 from .gaff import gaff_template
 from .programs import AmberTools, find_ambertools
 from .protein import positions_of
+from .record import ligand_record, parameters_record, settings_record
 from .settings import PrepareSettings
-from .solvents import (
-    Solvent,
-    add_water,
-    build_system,
-    choose_solvent,
-)
+from .solvents import Solvent, add_water, build_system, choose_solvent
 
 Note = Callable[[str], None]
 
@@ -102,11 +90,7 @@ def prepare(
     settings.check()
     check_free(Path(output))
     notes: list[str] = []
-
-    def tell(line: str) -> None:
-        notes.append(line)
-        note(line)
-
+    tell = _noted(notes, note)
     solvent = choose_solvent(settings.solvent)
     small = read_ligand(ligand, molecule)
     tools = find_ambertools()
@@ -119,67 +103,29 @@ def prepare(
     positions = minimise(system, modeller.topology, before, settings.platform)
     if settings.relax_ps:
         positions = _at_pressure(modeller, complex, system, positions, settings, tell)
-    metals = soundness.check_metals(modeller.topology, before, positions)
-    checks = _check(modeller, complex, system, small, before, positions, settings.platform)
     record = {
         "name": name or Path(output).name,
-        "ligand": describe_ligand(small, Path(ligand)),
+        "ligand": ligand_record(small, Path(ligand)),
         "protein": {"source": Path(protein).name, "sha256": sha256(protein)},
-        "parameters": _parameters(parameters, charges, tools),
+        "parameters": parameters_record(parameters, charges, tools),
         "solvent": solvent.name,
-        "settings": _settings(settings),
+        "settings": settings_record(settings),
         "notes": notes,
-        "metals": metals,
-        "checks": checks,
+        "metals": soundness.check_metals(modeller.topology, before, positions),
+        "checks": _check(modeller, complex, system, small, before, positions, settings.platform),
     }
     sdf = ligand_sdf(small, positions[ligand_atoms(modeller.topology)])
     return write_folder(output, modeller.topology, system, positions, sdf, record)
 
 
-def describe_ligand(ligand: Ligand, source: Path) -> dict[str, Any]:
-    """The ligand's part of the record."""
-    return {
-        "residue": RESIDUE,
-        "molecule": ligand.name,
-        "formula": ligand.formula,
-        "smiles": ligand.smiles,
-        "charge": ligand.charge,
-        "atoms": ligand.molecule.GetNumAtoms(),
-        "heavy_atoms": ligand.molecule.GetNumHeavyAtoms(),
-        "added_hydrogens": ligand.added_hydrogens,
-        "source": source.name,
-        "sha256": sha256(source),
-    }
+def _noted(notes: list[str], note: Note) -> Note:
+    """Function that passes a line on and adds it to the record's notes."""
 
+    def tell(line: str) -> None:
+        notes.append(line)
+        note(line)
 
-def _parameters(parameters: Parameters, charges: str, tools: AmberTools) -> dict[str, Any]:
-    """The force field's part of the record."""
-    return {
-        "protein": parameters.protein,
-        "water": parameters.water,
-        "ligand": "GAFF2",
-        "charges": charges,
-        "tools": {"source": tools.source, "antechamber": tools.version(), **_versions()},
-    }
-
-
-def _settings(settings: PrepareSettings) -> dict[str, Any]:
-    """The settings' part of the record."""
-    return {
-        "ph": settings.ph,
-        "nonstandard": settings.nonstandard,
-        "relax_ps": settings.relax_ps,
-        "engine": settings.engine,
-    }
-
-
-def _versions() -> dict[str, str]:
-    """Versions of the installed packages, beside OpenMM, that decide chemistry and parameters."""
-    versions = {}
-    for package in ("pdbfixer", "rdkit", "acpype", "openmmforcefields"):
-        with suppress(metadata.PackageNotFoundError):
-            versions[package] = metadata.version(package)
-    return versions
+    return tell
 
 
 def _parametrise(

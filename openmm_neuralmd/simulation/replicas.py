@@ -25,7 +25,7 @@ from ..utils.resume import PartialRun
 from .geometry import nearest_alpha
 from .guard import POCKET_DISTANCE
 from .restarts import STOP, Restarts
-from .run import SEED, RunSettings, identity
+from .run import SEED, RunSettings, identity, participants
 
 if TYPE_CHECKING:
     from ..model import Model
@@ -104,11 +104,7 @@ def simulate_replicas(
     ...     sorted(path.name for path in out.iterdir())
     ['replica-0001.dcd', 'replica-0002.dcd', 'run.yaml', 'topology.pdb']
     """
-    if snapshots < 1 or not 1 <= replicas <= MOST:
-        raise InputError(
-            f"{replicas} replicas of {snapshots} snapshots were asked for; 1 is the least, and "
-            f"{MOST:,} replicas are the most"
-        )
+    _check_counts(replicas, snapshots)
     seed = SEED if seed is None else seed
     complex = model.fitted(complex)
     history = History.of(known, complex, model.dynamics.least_known)
@@ -136,8 +132,7 @@ def simulate_replicas(
         # The files of complete batches do not grow any more: there is nothing to cut off.
         partial.commit(b"", numbers.stop, [])
     record = {
-        "model": {"name": model.card.name, "kind": model.card.kind, "sha256": model.sha256},
-        "complex": {"name": complex.name, "fingerprint": complex.fingerprint()},
+        **participants(model, complex),
         "engine": "torch",
         "device": device,
         "interval_ps": model.card.interval_ps,
@@ -151,6 +146,14 @@ def simulate_replicas(
     }
     _finish(partial, complex, record)
     return partial.output
+
+
+def _check_counts(replicas: int, snapshots: int) -> None:
+    if snapshots < 1 or not 1 <= replicas <= MOST:
+        raise InputError(
+            f"{replicas} replicas of {snapshots} snapshots were asked for; 1 is the least, and "
+            f"{MOST:,} replicas are the most"
+        )
 
 
 def replica_file(replica: int) -> str:

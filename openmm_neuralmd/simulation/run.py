@@ -58,6 +58,18 @@ class RunSettings:
     temperature: float | None = None
     seed: int | None = None
 
+    def check(self) -> None:
+        """Refuse numbers that no run can have.
+
+        Raises
+        ------
+        InputError
+        """
+        if not 0 <= (self.seed or 0) < 2**31:
+            raise InputError(f"seed must be from 0 to 2^31 - 1, not {self.seed}")
+        if not (self.temperature is None or 0 <= self.temperature <= 2000):
+            raise InputError(f"temperature must be from 0 to 2000 K, not {self.temperature}")
+
 
 @dataclass(frozen=True)
 class Run:
@@ -140,15 +152,11 @@ def simulate(
     if snapshots < 1:
         raise InputError(f"{snapshots} snapshots were asked for; 1 is the least")
     settings, output = settings or RunSettings(), Path(output)
-    if not 0 <= (settings.seed or 0) < 2**31:
-        raise InputError(f"seed must be from 0 to 2^31 - 1, not {settings.seed}")
-    if not (settings.temperature is None or 0 <= settings.temperature <= 2000):
-        raise InputError(f"temperature must be from 0 to 2000 K, not {settings.temperature}")
+    settings.check()
     complex = model.fitted(complex)
     history = History.of(known, complex, model.dynamics.least_known)
-    run_identity = identity(model, history, settings)
     names = (output, output.with_suffix(".pdb"), output.with_suffix(".run.yaml"))
-    partial = PartialRun(output, run_identity, beside=names[1:])
+    partial = PartialRun(output, identity(model, history, settings), beside=names[1:])
     restarts = Restarts(partial.folder, model, on_failure, _seed(settings))
     simulation = make_simulation(model, complex, settings, partial.folder / "force.pt")
     began = time.perf_counter()
@@ -216,12 +224,19 @@ def identity(model: Model, history: History, settings: RunSettings) -> str:
     return digest.hexdigest()
 
 
+def participants(model: Model, complex: Complex) -> dict[str, dict[str, str]]:
+    """Entries 'model' and 'complex' of a run's record."""
+    return {
+        "model": model.origin(),
+        "complex": {"name": complex.name, "fingerprint": complex.fingerprint()},
+    }
+
+
 def _provenance(
     model: Model, complex: Complex, settings: RunSettings, simulation: app.Simulation, run: Run
 ) -> dict[str, Any]:
     return {
-        "model": {"name": model.card.name, "kind": model.card.kind, "sha256": model.sha256},
-        "complex": {"name": complex.name, "fingerprint": complex.fingerprint()},
+        **participants(model, complex),
         "settings": {**asdict(settings), "backend": choose_backend(settings.backend)},
         "platform": describe_platform(simulation.context),
         "interval_ps": model.card.interval_ps,

@@ -83,20 +83,7 @@ def create_system(
         system.addForce(molecule_bonds(complex))
     options: dict[str, Any] = {"backend": backend, "precision": precision, "device": device}
     for quantity in dynamics.fields:
-        refined = quantity == "refinement"
-        group = forceGroup + (REFINEMENT_OFFSET if refined else 0)
-        place = Path(file).with_suffix(".refinement.pt") if file and refined else file
-        system.addForce(
-            NeuralMDForce(
-                model,
-                complex,
-                quantity=quantity,
-                forceGroup=group,
-                scale=1.0 / model_unit(quantity, model.card.interval_ps),
-                file=place,
-                **options,
-            )
-        )
+        system.addForce(_learned_force(model, complex, quantity, forceGroup, file, options))
     first = forceGroup + len(dynamics.fields)
     for force in dynamics.native_forces(complex.ligand_sites.tolist(), first):
         system.addForce(force)
@@ -104,6 +91,27 @@ def create_system(
         lengths = openmm_start(model, History.of(known, complex)).lengths
         system.addForce(projection_force(complex, lengths, forceGroup + PROJECTION_OFFSET))
     return system
+
+
+def _learned_force(
+    model: Model,
+    complex: Complex,
+    quantity: str,
+    group: int,
+    file: str | Path | None,
+    options: dict[str, Any],
+) -> openmm.Force:
+    """Force of one field, in model units; a refinement has its own group and file."""
+    refined = quantity == "refinement"
+    return NeuralMDForce(
+        model,
+        complex,
+        quantity=quantity,
+        forceGroup=group + (REFINEMENT_OFFSET if refined else 0),
+        scale=1.0 / model_unit(quantity, model.card.interval_ps),
+        file=Path(file).with_suffix(".refinement.pt") if file and refined else file,
+        **options,
+    )
 
 
 def particle_masses(complex: Complex) -> np.ndarray:

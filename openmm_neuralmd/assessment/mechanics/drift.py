@@ -157,19 +157,24 @@ def run_nve(
         context.setTime(0)
         for _ in range(max(3, round(picoseconds / step / every))):
             context.getIntegrator().step(every)
-            state = context.getState(energy=True)
-            kinetic = state.getKineticEnergy().value_in_unit(unit.kilojoule_per_mole)
-            potential = state.getPotentialEnergy().value_in_unit(unit.kilojoule_per_mole)
-            time = state.getTime().value_in_unit(unit.picosecond)
-            if not np.isfinite(potential + kinetic):
-                raise SimulationError(f"the energy is not a number after {time:g} ps")
-            rows.append((time, potential + kinetic, kinetic))
+            rows.append(_energies(context))
             if advance is not None:
                 advance(1, "")
     except openmm.OpenMMException as error:
         raise SimulationError(f"the run blew up: {one_line(error)}") from error
     time_ps, total, kinetic_energy = np.array(rows).T
     return Energies(time_ps, total, kinetic_energy, degrees_of_freedom(system))
+
+
+def _energies(context: openmm.Context) -> tuple[float, float, float]:
+    """Time in ps, total and kinetic energy in kJ/mol of a Context, if they are numbers."""
+    state = context.getState(energy=True)
+    kinetic = state.getKineticEnergy().value_in_unit(unit.kilojoule_per_mole)
+    total = kinetic + state.getPotentialEnergy().value_in_unit(unit.kilojoule_per_mole)
+    time = state.getTime().value_in_unit(unit.picosecond)
+    if not np.isfinite(total):
+        raise SimulationError(f"the energy is not a number after {time:g} ps")
+    return time, total, kinetic
 
 
 def degrees_of_freedom(system: openmm.System) -> int:
