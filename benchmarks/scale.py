@@ -19,7 +19,7 @@ from harness import NETWORKS, arguments, network_costs, pose_costs, projections,
 from harness.cost_model import CostModel
 
 from openmm_neuralmd.campaign.cluster import connected, dask
-from openmm_neuralmd.campaign.settings import ClusterSettings
+from openmm_neuralmd.campaign.cluster_settings import ClusterSettings
 from openmm_neuralmd.prediction.many import BATCH
 
 TASKS, ROUNDS = 10_000, 5

@@ -64,7 +64,7 @@ MODULES: dict[str, tuple[str, ...]] = {
     "reference": ("prepare",),
     "reference.campaign": ("campaign",),
     "reference.engines": ("md.engines",),
-    "reference.folder": ("md.folder",),
+    "reference.folder": ("md.folder", "md.folder_writer"),
     "reference.gromacs": ("md.gromacs",),
     "reference.labelled": ("training.labelled",),
     "reference.md": ("md",),

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import InputError, ProgramError, one_line
 from ..utils.optional import optional_import
-from .settings import ClusterSettings, SlurmOptions
+from .cluster_settings import ClusterSettings, SlurmOptions
 
 if TYPE_CHECKING:
     from distributed import Client, LocalCluster

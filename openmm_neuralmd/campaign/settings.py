@@ -15,6 +15,7 @@ from ..md.settings import MDSettings
 from ..prepare.settings import PrepareSettings
 from ..utils.settings import made, read_mapping, validated
 from ..utils.times import parse_time
+from .cluster_settings import ClusterSettings
 
 _NAME = r"^\w[\w.+-]*$"  # no path: '..' would leave the output folder
 
@@ -98,74 +99,6 @@ class TargetSettings(_Settings):
         if files == (self.complex is not None):
             raise ValueError("a target needs either 'protein' and 'ligand', or 'complex'")
         return self
-
-
-_Word = Annotated[str, Field(pattern=r"^[\w.:/@+-]+$", max_length=300)]
-_Directive = Annotated[
-    str,
-    Field(
-        pattern=r"^--(gres|gpus|gpus-per-node|gpus-per-task|constraint|qos|nodelist|exclude|"
-        r"reservation|licenses|mem-per-cpu|nice|hint|exclusive)(=[\w.:,/@+&|()-]+)?$",
-        max_length=300,
-    ),
-]
-
-
-class SlurmOptions(_Settings):
-    """Resources and options of a SLURM job.
-
-    These words stand in the job's script, so each is checked to be a word: a settings file is data
-    and cannot bring commands along.  No other option reaches Dask; some of them import modules,
-    run programs or open ports.
-
-    Attributes
-    ----------
-    queue, account, walltime, memory : str
-        `-p`, `-A`, `-t` and `--mem` of sbatch.
-    cores, job_cpu : int
-        Threads of OpenMM and GROMACS, and `--cpus-per-task` where it differs.
-    job_extra_directives : tuple of str
-        Further lines for sbatch: '--gres=gpu:1'.
-    modules : tuple of str
-        Environment modules to load first: 'cuda/12.4'.
-    local_directory, log_directory : str
-        Where a job's scratch files and logs go.
-    """
-
-    queue: _Word | None = None
-    account: _Word | None = None
-    walltime: _Word | None = None
-    memory: _Word = "4GB"
-    cores: int = Field(1, ge=1, le=4096)
-    job_cpu: int | None = Field(None, ge=1, le=4096)
-    job_extra_directives: tuple[_Directive, ...] = ()
-    modules: tuple[_Word, ...] = ()
-    local_directory: _Word | None = None
-    log_directory: _Word | None = None
-
-
-class ClusterSettings(_Settings):
-    """Workers that the tasks run on.
-
-    Attributes
-    ----------
-    kind : 'local' or 'slurm'
-    workers : int or None
-        Tasks at once; by default one for each core (local), or one (slurm: jobs).
-    interface : str or None
-        slurm: network interface on which the jobs reach this machine ('ib0').  Without it the
-        scheduler listens on this machine alone.
-    dashboard : bool
-        Dask's web page, on this machine alone.
-    options : SlurmOptions
-        slurm: what a job asks for.
-    """
-
-    kind: Literal["local", "slurm"] = "local"
-    workers: int | None = Field(None, ge=1, le=100_000)
-    interface: str | None = Field(None, pattern=r"^[\w.:-]+$")
-    dashboard: bool = False
-    options: SlurmOptions = SlurmOptions()
 
 
 class CampaignSettings(_Settings):

@@ -61,7 +61,7 @@ def predict(
     restart: options.Restart = False,
 ) -> None:
     """Predict, write and show the ranking."""
-    from ..campaign.settings import ClusterSettings
+    from ..campaign.cluster_settings import ClusterSettings
     from ..prediction.many import predict_many
     from ..prediction.run import Request
     from ..utils.progress import progress_bar

@@ -84,21 +84,15 @@ class TorsionMove(_TurningMove):
     Examples
     --------
     >>> import numpy as np
-    >>> import openmm
     >>> from openmm import unit
     >>> from openmm_neuralmd.hybrid import Torsion, TorsionMove
     >>> from openmmtools.states import SamplerState, ThermodynamicState
-    >>> system = openmm.System()
-    >>> bonds, wells = openmm.HarmonicBondForce(), openmm.PeriodicTorsionForce()
-    >>> _ = [system.addParticle(14.0) for _ in range(4)]  # butane, without its angles
-    >>> _ = [bonds.addBond(i, i + 1, 0.15, 2e5) for i in range(3)]
-    >>> _ = wells.addTorsion(0, 1, 2, 3, 3, 0.0, 4.0)  # kJ/mol
-    >>> _ = system.addForce(bonds), system.addForce(wells)
-    >>> target = ThermodynamicState(system, 300 * unit.kelvin)
-    >>> chain = [[0.15, 0.15, 0.0], [0.0, 0.15, 0.0], [0.0, 0.0, 0.0], [-0.15, 0.0, 0.0]]  # nm
-    >>> sampler = SamplerState(chain * unit.nanometer)
-    >>> torsion = Torsion(np.arange(4), np.array([3]), np.full(36, 1 / 36))
-    >>> move = TorsionMove([torsion], n_proposals=20, seed=1)
+    >>> from openmmtools.testsystems import AlanineDipeptideVacuum
+    >>> dipeptide = AlanineDipeptideVacuum()
+    >>> target = ThermodynamicState(dipeptide.system, 300 * unit.kelvin)
+    >>> sampler = SamplerState(dipeptide.positions)
+    >>> psi = Torsion(np.array([6, 8, 14, 16]), np.arange(15, 22), np.full(36, 1 / 36))
+    >>> move = TorsionMove([psi], n_proposals=20, seed=1)
     >>> move.apply(target, sampler)
     >>> move.n_proposed, 0 < move.n_accepted < 20
     (20, True)
@@ -194,21 +188,15 @@ class TorsionNCMCMove(_TurningMove):
     Examples
     --------
     >>> import numpy as np
-    >>> import openmm
     >>> from openmm import unit
     >>> from openmm_neuralmd.hybrid import Torsion, TorsionNCMCMove
     >>> from openmmtools.states import SamplerState, ThermodynamicState
-    >>> system = openmm.System()
-    >>> bonds, wells = openmm.HarmonicBondForce(), openmm.PeriodicTorsionForce()
-    >>> _ = [system.addParticle(14.0) for _ in range(4)]  # butane, without its angles
-    >>> _ = [bonds.addBond(i, i + 1, 0.15, 2e5) for i in range(3)]
-    >>> _ = wells.addTorsion(0, 1, 2, 3, 3, 0.0, 4.0)  # kJ/mol
-    >>> _ = system.addForce(bonds), system.addForce(wells)
-    >>> target = ThermodynamicState(system, 300 * unit.kelvin)
-    >>> chain = [[0.15, 0.15, 0.0], [0.0, 0.15, 0.0], [0.0, 0.0, 0.0], [-0.15, 0.0, 0.0]]  # nm
-    >>> sampler = SamplerState(chain * unit.nanometer)
-    >>> torsion = Torsion(np.arange(4), np.array([3]), np.full(36, 1 / 36))
-    >>> move = TorsionNCMCMove([torsion], n_turns=10, n_steps=2, timestep=0.001, seed=1)
+    >>> from openmmtools.testsystems import AlanineDipeptideVacuum
+    >>> dipeptide = AlanineDipeptideVacuum()
+    >>> target = ThermodynamicState(dipeptide.system, 300 * unit.kelvin)
+    >>> sampler = SamplerState(dipeptide.positions)
+    >>> psi = Torsion(np.array([6, 8, 14, 16]), np.arange(15, 22), np.full(36, 1 / 36))
+    >>> move = TorsionNCMCMove([psi], n_turns=10, n_steps=2, timestep=0.001, seed=1)
     >>> move.apply(target, sampler)
     >>> move.n_proposed, bool(np.isfinite(move.last_work))  # kJ/mol
     (1, True)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ..campaign.cluster import connected, dask
-from ..campaign.settings import ClusterSettings
+from ..campaign.cluster_settings import ClusterSettings
 from ..errors import InputError, NeuralMDError, one_line
 from ..utils.progress import Advance, silent
 from ..utils.resume import PartialRun

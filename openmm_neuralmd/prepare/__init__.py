@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from ..utils.lazy import at_first_use
 
 if TYPE_CHECKING:
-    from ..md.folder import ComplexFolder, write_folder
+    from ..md.folder import ComplexFolder
+    from ..md.folder_writer import write_folder
     from .imports import import_amber, import_gromacs, import_openmm
     from .pipeline import prepare
     from .settings import PrepareSettings
@@ -32,6 +33,6 @@ __getattr__ = at_first_use(
         "import_gromacs": ".imports",
         "import_openmm": ".imports",
         "prepare": ".pipeline",
-        "write_folder": "..md.folder",
+        "write_folder": "..md.folder_writer",
     },
 )

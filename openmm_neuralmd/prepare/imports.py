@@ -9,63 +9,21 @@ import io
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple, TypedDict, Unpack
+from typing import Any, Unpack
 
 import numpy as np
 import openmm
 from openmm import app, unit
-from rdkit import Chem
 
 from ..errors import InputError, NeuralMDError, one_line
-from ..md.folder import ComplexFolder, write_folder
-from ..structure.complex import Complex
+from ..md.folder import ComplexFolder
 from ..structure.readers import existing, read_structure
-from ..structure.residues import selection_of
-from ..utils.files import in_utf8, read_text, sha256
+from ..utils.files import in_utf8, read_text
 from ..utils.openmm_xml import deserialize
-from ..utils.resume import check_free
-from .perception import ligand_molecule
+from .parametrised import ImportOptions, Parametrised
 from .prmtop import check_whole
 
 CUTOFF = 0.9  # nm, of periodic systems, where the files do not say
-
-
-class ImportOptions(TypedDict, total=False):
-    """Options of the three imports.
-
-    Attributes
-    ----------
-    ligand : str, optional
-        Residue name, or CHAIN:NUMBER; by default the only residue that can be the ligand.
-    sdf : path, optional
-        The ligand with its bond orders; perceived from the geometry without it.
-    name : str, optional
-        Name of the complex; by default that of the folder.
-    """
-
-    ligand: str | None
-    sdf: str | Path | None
-    name: str | None
-
-
-class Parametrised(NamedTuple):
-    """A system that files hold completely.
-
-    Attributes
-    ----------
-    topology : Topology
-    positions : (N, 3) float64, nm
-    system : System
-    source : str
-        Program that the files come from.
-    files : tuple of Path
-    """
-
-    topology: app.Topology
-    positions: np.ndarray
-    system: openmm.System
-    source: str
-    files: tuple[Path, ...]
 
 
 def import_amber(
@@ -118,7 +76,7 @@ def import_amber(
 
     system, files = _built(prmtop, build), (prmtop, Path(coordinates))
     read = Parametrised(structure.topology, structure.positions, system, "amber", files)
-    return _write(read, Path(output), **options)
+    return read.write(Path(output), **options)
 
 
 def import_gromacs(
@@ -175,7 +133,7 @@ def import_gromacs(
 
     system = _built(top, build)
     parametrised = Parametrised(source.topology, positions, system, "gromacs", (top, gro))
-    return _write(parametrised, Path(output), **options)
+    return parametrised.write(Path(output), **options)
 
 
 def import_openmm(
@@ -215,7 +173,7 @@ def import_openmm(
     if built.usesPeriodicBoundaryConditions() and read.topology.getPeriodicBoxVectors() is None:
         read.topology.setPeriodicBoxVectors(built.getDefaultPeriodicBoxVectors())
     parametrised = Parametrised(read.topology, read.positions, built, "openmm", files)
-    return _write(parametrised, Path(output), **options)
+    return parametrised.write(Path(output), **options)
 
 
 class _TopFile(app.GromacsTopFile):
@@ -279,37 +237,3 @@ def _copy_constraints(source: openmm.System, target: openmm.System) -> None:
         i, j, length = source.getConstraintParameters(n)
         if frozenset((i, j)) not in present:
             target.addConstraint(i, j, length)
-
-
-def _write(
-    read: Parametrised,
-    output: Path,
-    ligand: str | None = None,
-    sdf: str | Path | None = None,
-    name: str | None = None,
-) -> ComplexFolder:
-    check_free(output)
-    topology, system = read.topology, read.system
-    complex = Complex.from_openmm(topology, read.positions, ligand=ligand, name=output.name)
-    molecule, orders = ligand_molecule(complex, system, sdf)
-    residue = next(list(topology.atoms())[i].residue for i in complex.ligand[:1])
-    record = {
-        "name": name or output.name,
-        "ligand": {
-            "residue": selection_of(residue),
-            "name": residue.name,
-            "bond_orders": orders,
-            "charge": Chem.GetFormalCharge(molecule),
-            "atoms": len(complex.ligand),
-            "heavy_atoms": len(complex.heavy),
-        },
-        "parameters": {
-            "source": read.source,
-            "files": {file.name: sha256(file) for file in read.files},
-        },
-        "solvent": "as imported",
-        "notes": [],
-    }
-    molecule.SetProp("_Name", residue.name)
-    text = Chem.MolToMolBlock(molecule) + "$$$$\n"
-    return write_folder(output, topology, system, read.positions, text, record)

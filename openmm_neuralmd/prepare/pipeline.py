@@ -10,7 +10,8 @@ import openmm
 from openmm import app, unit
 
 from ..md.engines import choose_engine
-from ..md.folder import ComplexFolder, write_folder
+from ..md.folder import ComplexFolder
+from ..md.folder_writer import write_folder
 from ..md.masses import repartition
 from ..md.minimise import make_context, minimise
 from ..md.modes import Setup

@@ -23,8 +23,9 @@ from typer.testing import CliRunner
 
 import slurm
 from openmm_neuralmd.campaign.cluster import slurm_cluster
+from openmm_neuralmd.campaign.cluster_settings import ClusterSettings
 from openmm_neuralmd.campaign.run import failures, run_campaign
-from openmm_neuralmd.campaign.settings import ClusterSettings, read_campaign
+from openmm_neuralmd.campaign.settings import read_campaign
 from openmm_neuralmd.cli import app as cli
 from openmm_neuralmd.errors import InputError
 from openmm_neuralmd.md.folder import ComplexFolder
@@ -251,7 +252,7 @@ def test_workers_that_cannot_start_are_said_in_one_line() -> None:
     program = """
 import resource, signal
 from openmm_neuralmd.campaign.cluster import connected
-from openmm_neuralmd.campaign.settings import ClusterSettings
+from openmm_neuralmd.campaign.cluster_settings import ClusterSettings
 from openmm_neuralmd.errors import ProgramError
 if __name__ == "__main__":
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # as on a full disk

@@ -18,7 +18,8 @@ from typer.testing import CliRunner
 from openmm_neuralmd.commands import prepare as prepare_command
 from openmm_neuralmd.commands.command import Command
 from openmm_neuralmd.errors import InputError
-from openmm_neuralmd.md.folder import ComplexFolder, potential_energy, write_folder
+from openmm_neuralmd.md.folder import ComplexFolder, potential_energy
+from openmm_neuralmd.md.folder_writer import write_folder
 from openmm_neuralmd.prepare.imports import import_amber, import_gromacs, import_openmm
 from openmm_neuralmd.structure.complex import Complex
 

@@ -13,7 +13,7 @@ from rdkit import Chem
 from typer.testing import CliRunner
 
 import openmm_neuralmd.prediction.outputs as outputs
-from openmm_neuralmd.campaign.settings import ClusterSettings
+from openmm_neuralmd.campaign.cluster_settings import ClusterSettings
 from openmm_neuralmd.cli import app
 from openmm_neuralmd.errors import InputError
 from openmm_neuralmd.prediction.many import predict_many

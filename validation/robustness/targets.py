@@ -25,7 +25,8 @@ from openmm_neuralmd.doctor.audit import audit
 from openmm_neuralmd.dynamics.ode import NeuralODE, NeuralODESettings
 from openmm_neuralmd.examples import example_complex
 from openmm_neuralmd.hybrid.settings import read_hybrid
-from openmm_neuralmd.md.folder import RECORD, ComplexFolder, write_folder
+from openmm_neuralmd.md.folder import RECORD, ComplexFolder
+from openmm_neuralmd.md.folder_writer import write_folder
 from openmm_neuralmd.misato.reader import list_entries, read_entry
 from openmm_neuralmd.model import Model, ModelCard, load_model
 from openmm_neuralmd.prepare.chemistry import read_ligand
