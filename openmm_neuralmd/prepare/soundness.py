@@ -14,6 +14,7 @@ from scipy.spatial import cKDTree
 
 from ..errors import InputError, shown
 from ..structure.complex import Complex
+from ..structure.imaging import superpose
 from ..structure.residues import WATER, describe
 from ..units import to_angstrom
 from .protein import METALS
@@ -155,8 +156,9 @@ def check_chirality(
 def ligand_shift(complex: Complex, after: np.ndarray) -> float:
     """RMS displacement in nm of the ligand's heavy atoms, Cα superposed."""
     alpha = complex.backbone[:, 1]
-    turned = superposed(after, after[alpha], complex.positions[alpha])
-    moved = turned[complex.ligand_heavy] - complex.positions[complex.ligand_heavy]
+    rotation, translation = superpose(after[alpha][None], complex.positions[alpha])
+    turned = after[complex.ligand_heavy] @ rotation[0] + translation[0]
+    moved = turned - complex.positions[complex.ligand_heavy]
     return float(np.sqrt((moved**2).sum(axis=1).mean()))
 
 
@@ -167,14 +169,6 @@ def check_stayed(shift: float) -> None:
             f"the ligand moved {_angstrom(shift):.1f} Å while minimised: "
             "its pose clashes; dock it again"
         )
-
-
-def superposed(points: np.ndarray, mobile: np.ndarray, target: np.ndarray) -> np.ndarray:
-    """Points (N, 3) moved rigidly so that `mobile` (M, 3) lies best on `target` (Kabsch)."""
-    centre, goal = mobile.mean(axis=0), target.mean(axis=0)
-    u, _, vt = np.linalg.svd((mobile - centre).T @ (target - goal))
-    sign = np.sign(np.linalg.det(u @ vt))
-    return (points - centre) @ (u * [1.0, 1.0, sign]) @ vt + goal
 
 
 def _angstrom(distance: float) -> float:

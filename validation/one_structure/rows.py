@@ -12,6 +12,7 @@ from rdkit.Chem import AllChem
 from scipy.optimize import minimize
 from scipy.special import gammaln
 
+from openmm_neuralmd.structure.imaging import superpose
 from openmm_neuralmd.training.run_statistics import RunStatistics
 
 Array = NDArray[np.float64]
@@ -143,12 +144,6 @@ def conformers(c: RunStatistics, count: int = 50, seed: int = 1) -> Array | None
     if not len(ids) or bare.GetNumAtoms() != n:
         return None
     # Heavy atoms keep their order, and AddHs appends the hydrogens.
-    every = [molecule.GetConformer(one).GetPositions()[:n] for one in ids]
-    return np.stack([_laid_on(one, c.start) for one in every])
-
-
-def _laid_on(x: Array, reference: Array) -> Array:
-    a, b = x - x.mean(0), reference - reference.mean(0)
-    u, _, vt = np.linalg.svd(a.T @ b)
-    sign = np.diag([1.0, 1.0, np.sign(np.linalg.det(u @ vt))])
-    return a @ u @ sign @ vt + reference.mean(0)
+    every = np.stack([molecule.GetConformer(one).GetPositions()[:n] for one in ids])
+    rotation, translation = superpose(every, c.start)
+    return every @ rotation + translation[:, None]
