@@ -122,7 +122,15 @@ class NeuralODE(SecondOrder):
         self, integrator: Any, interval: float, fields: dict[str, str], solver: str | None
     ) -> None:
         """See `Dynamics.write_step`."""
-        write_ode_step(integrator, self, interval, fields, solver)
+        write_ode_step(
+            integrator,
+            interval,
+            fields,
+            solver or self.settings.solver,
+            friction=self.friction.item(),
+            coupling=self.coupling.tolist(),
+            memory=self.memory.tolist(),
+        )
 
     def per_atom(self, state: State) -> dict[str, Tensor]:
         """Memory variables of the dynamics."""

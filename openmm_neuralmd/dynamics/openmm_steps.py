@@ -18,16 +18,16 @@ from .solvers import SOLVERS, Tableau
 if TYPE_CHECKING:
     import openmm
 
-    from .ode import NeuralODE
-    from .sde import NeuralSDE
-
 
 def write_ode_step(
     integrator: openmm.CustomIntegrator,
-    dynamics: NeuralODE,
     interval: float,
     fields: dict[str, str],
-    solver: str | None,
+    solver: str,
+    *,
+    friction: float,
+    coupling: list[float],
+    memory: list[float],
 ) -> None:
     """Add the variables and one step.
 
@@ -37,17 +37,19 @@ def write_ode_step(
         Δ, ps.
     fields : dict
         Expressions of F ('force') and of α R ('refinement').
-    solver : str or None
-        The model's own by default.
+    solver : str
+    friction : float
+        γ, 1/Δ.
+    coupling, memory : list of float
+        k_p in 1/Δ², and τ_p in Δ.
 
     Raises
     ------
     ModelError
         A solver that cannot run here.
     """
-    tableau = _tableau(solver or dynamics.settings.solver)
-    coupling, memory = dynamics.coupling.tolist(), dynamics.memory.tolist()
-    integrator.addGlobalVariable("gamma", per_ps(dynamics.friction.item(), interval))
+    tableau = _tableau(solver)
+    integrator.addGlobalVariable("gamma", per_ps(friction, interval))
     for p, (k, tau) in enumerate(zip(coupling, memory, strict=True)):
         integrator.addGlobalVariable(f"k{p}", per_ps2(k, interval))
         integrator.addGlobalVariable(f"tau{p}", tau * interval)
@@ -117,12 +119,33 @@ def _tableau(solver: str) -> Tableau:
 
 def write_sde_step(
     integrator: openmm.CustomIntegrator,
-    dynamics: NeuralSDE,
     interval: float,
     fields: dict[str, str],
     solver: str | None,
+    *,
+    friction: float,
+    coupling: float,
+    amplitude: float,
+    step: float,
+    modes: int,
+    poses: int,
 ) -> None:
-    """Add the variables and one step; the arguments are those of `write_ode_step`.
+    """Add the variables and one step.
+
+    Parameters
+    ----------
+    interval : float
+        Δ, ps.
+    fields : dict
+        Expression of F ('force').
+    friction, coupling : float
+        γ in 1/Δ, and k in 1/Δ².
+    amplitude : float
+        Of the noise, in multiples of the fluctuation about a pose.
+    step : float
+        Length of a step, Δ.
+    modes, poses : int
+        Collective modes of the noise, and poses to hop between.
 
     Raises
     ------
@@ -131,33 +154,31 @@ def write_sde_step(
     """
     if solver is not None:
         raise ModelError(f"NeuralMD-SDE has a splitting of its own; leave solver='{solver}' out")
-    settings, amplitude = dynamics.settings, dynamics.amplitude.item()
-    decay = math.exp(-dynamics.friction.item() * settings.step)
-    stiffness = per_ps2(dynamics.coupling.item(), interval)
-    modes = [f"mode{k}" for k in range(settings.modes)]
-    poses = [f"pose{m}" for m in range(settings.poses)]
+    decay, stiffness = math.exp(-friction * step), per_ps2(coupling, interval)
+    mode_names = [f"mode{k}" for k in range(modes)]
+    pose_names = [f"pose{m}" for m in range(poses)]
     integrator.addGlobalVariable("k", stiffness)
     integrator.addGlobalVariable("kept", decay)
     integrator.addGlobalVariable("size", amplitude * math.sqrt(stiffness * (1 - decay**2)))
     integrator.addGlobalVariable("tau", interval)  # of this complex: `initialise` sets it
     integrator.addGlobalVariable("hop", 0.0)
-    for name in ("y", "rest", *modes, *poses):
+    for name in ("y", "rest", *mode_names, *pose_names):
         integrator.addPerDofVariable(name, 0.0)
-    for k in range(settings.modes):
+    for k in range(modes):
         integrator.addGlobalVariable(f"draw{k}", 0.0)
 
     integrator.addComputePerDof("v", f"v+dt*({fields['force']}/m-k*(x-y))")
     integrator.addComputePerDof("x", "x+0.5*dt*v")
-    for k in range(settings.modes):
+    for k in range(modes):
         integrator.addComputeGlobal(f"draw{k}", "gaussian")
-    noise = "+".join([*(f"{mode}*draw{k}" for k, mode in enumerate(modes)), "rest*gaussian"])
+    noise = "+".join([*(f"{mode}*draw{k}" for k, mode in enumerate(mode_names)), "rest*gaussian"])
     integrator.addComputePerDof("v", f"kept*v+size*({noise})")
     integrator.addComputePerDof("x", "x+0.5*dt*v")
     integrator.addComputeGlobal("hop", "step(1-exp(-dt/tau)-uniform)")
     integrator.beginIfBlock("hop > 0.5")
     # A number that stays: "uniform" inside the sum would be another one in every term.
-    integrator.addComputeGlobal("hop", f"floor({settings.poses}*uniform)")
-    chosen = "+".join(f"delta(hop-{m})*{pose}" for m, pose in enumerate(poses))
+    integrator.addComputeGlobal("hop", f"floor({poses}*uniform)")
+    chosen = "+".join(f"delta(hop-{m})*{pose}" for m, pose in enumerate(pose_names))
     integrator.addComputePerDof("x", f"x-y+{chosen}")
     integrator.addComputePerDof("y", chosen)
     integrator.endBlock()

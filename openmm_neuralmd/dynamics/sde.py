@@ -146,7 +146,18 @@ class NeuralSDE(SecondOrder):
         self, integrator: Any, interval: float, fields: dict[str, str], solver: str | None
     ) -> None:
         """See `Dynamics.write_step`."""
-        write_sde_step(integrator, self, interval, fields, solver)
+        write_sde_step(
+            integrator,
+            interval,
+            fields,
+            solver,
+            friction=self.friction.item(),
+            coupling=self.coupling.item(),
+            amplitude=self.amplitude.item(),
+            step=self.settings.step,
+            modes=self.settings.modes,
+            poses=self.settings.poses,
+        )
 
     def per_atom(self, state: SDEState) -> dict[str, Tensor]:
         """The present pose, the poses it may jump to, and the modes of its noise."""
