@@ -2,46 +2,31 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import subprocess
 import sys
-import tempfile
-import time
 from pathlib import Path
 
 import pytest
+import torch
+from typer.testing import CliRunner
 
 from cli_files import write_inputs
-
-ONE_THREAD = {**os.environ, "OMP_NUM_THREADS": "1"}
-LIMIT = 100.0
-
-
-def command(*words: object) -> list[str]:
-    return [sys.executable, "-m", "openmm_neuralmd.cli", *map(str, words)]
+from openmm_neuralmd.cli import app
+from reference_cases import kill_when
 
 
 def run(*words: object) -> str:
-    done = subprocess.run(
-        command(*words), env=ONE_THREAD, capture_output=True, text=True, timeout=LIMIT, check=True
-    )
-    return done.stderr
+    """Run a command to its end, with the one thread that a killed one has; what it said."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    done = CliRunner().invoke(app, [str(word) for word in words])
+    torch.set_num_threads(before)
+    assert done.exit_code == 0, done.output
+    return done.output
 
 
 def kill_after_change(watched: Path, *words: object) -> None:
     """Start a command and kill it as soon as `watched` is written (anew)."""
-    before = watched.stat().st_mtime_ns if watched.exists() else None
-    with tempfile.TemporaryFile("w+") as said:
-        process = subprocess.Popen(command(*words), env=ONE_THREAD, stdout=said, stderr=said)
-        deadline = time.monotonic() + LIMIT
-        while not watched.exists() or watched.stat().st_mtime_ns == before:
-            if process.poll() is not None or time.monotonic() > deadline:
-                said.seek(0)
-                pytest.fail(f"it could not be killed at work: {said.read()}")
-            time.sleep(0.005)
-        process.kill()
-    assert process.wait() == -signal.SIGKILL
+    kill_when(watched, [sys.executable, "-m", "openmm_neuralmd.cli", *map(str, words)])
 
 
 @pytest.fixture(scope="module")
