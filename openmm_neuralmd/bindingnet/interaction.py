@@ -4,49 +4,26 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import linear
 
-from .layers import VectorUpdate, gather_rows
+from .layers import VectorUpdate
+from .neighbours import neighbours, sum_rows
 from .radial import ExpNorm, envelope
 from .settings import BindingNetSettings
 from .vector_frames import length
 
 
-class ResidueNeighbours(nn.Module):
-    """The residues that a ligand atom feels: a neighbour list of fixed capacity.
+class SummedLinear(nn.Module):
+    """Linear map of a weighted sum: Σ_e u_e (W a_e + b) = W Σ_e u_e a_e + b Σ_e u_e."""
 
-    The cost of everything behind it does not grow with the protein.
-
-    Parameters
-    ----------
-    capacity : int
-        Residues per ligand atom, K.
-    cutoff : float
-        Ligand atom to Cα, Å.
-    """
-
-    def __init__(self, capacity: int, cutoff: float) -> None:
+    def __init__(self, inputs: int, outputs: int) -> None:
         super().__init__()
-        self.capacity = capacity
-        self.cutoff = cutoff
+        reference = nn.Linear(inputs, outputs)
+        self.weight, self.bias = reference.weight, reference.bias
 
-    def forward(self, x: Tensor, ca: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-        """Indices (B, n, K) of the nearest residues, and the poison (B, n, 1).
-
-        The poison is 0, or NaN for an atom that has more than K residues within the cutoff:
-        an answer that silently leaves residues out would be worse, and an exception would force
-        a GPU to synchronise at every step.  `ForceModule`
-        (simulation/export.py) words it for people.
-        """
-        # Detached rather than under no_grad: torch.jit.freeze (torch 2.9) merges equal expressions
-        # inside and outside a no_grad block, and the distances' own gradient would be lost.
-        r = x.detach().unsqueeze(2) - ca.detach().unsqueeze(1)
-        d = torch.linalg.vector_norm(r, dim=-1)
-        d = torch.where(mask.unsqueeze(1), d, torch.full_like(d, 1e6))
-        capacity = min(self.capacity, ca.shape[1])
-        index = d.topk(capacity, dim=-1, largest=False, sorted=False)[1]
-        too_many = (d < self.cutoff).sum(-1, keepdim=True) > capacity
-        poison = torch.zeros_like(x[:, :, :1]).masked_fill(too_many, float("nan"))
-        return index, poison
+    def forward(self, sums: Tensor, weights: Tensor) -> Tensor:
+        """Apply the map to `sums` Σ_e u_e a_e (..., h) with `weights` Σ_e u_e (..., 1)."""
+        return linear(sums, self.weight) + weights * self.bias
 
 
 class InteractionLayer(nn.Module):
@@ -64,7 +41,7 @@ class InteractionLayer(nn.Module):
         self.edge = nn.Sequential(nn.SiLU(), nn.Linear(h, h), nn.SiLU())
         self.feature = nn.Linear(h, channels, bias=False)
         self.axes = nn.Linear(3 * channels, h, bias=False)
-        self.weights = nn.Sequential(nn.SiLU(), nn.Linear(h, 3 * h))
+        self.weights = nn.ModuleList([nn.SiLU(), SummedLinear(h, 3 * h)])
         self.update = VectorUpdate(h)
 
     def forward(
@@ -73,20 +50,24 @@ class InteractionLayer(nn.Module):
         vec: Tensor,
         h_r: Tensor,
         rbf: Tensor,
-        u: Tensor,
-        direction: Tensor,
+        basis: Tensor,
         projected: Tensor,
+        receiver: Tensor,
     ) -> tuple[Tensor, Tensor]:
-        """Update s (B, n, h) and vec (B, n, 3, h) by the residues (B, n, K, ...) around.
+        """Update s (N, h) and vec (N, 3, h) by the residues around, of which `h_r` (E, h).
 
-        `u` (B, n, K, 1) is the envelope, `direction` (B, n, K, 3) unit(x_i − CA_r) in space,
-        `projected` (B, n, K, 3) the same on the residue frame.
+        `basis` (E, 4, 1) is 1 and unit(x_i − CA_r) in space, times the envelope, `projected`
+        (E, 3, 1) the direction on the residue frame, `receiver` (E,) is i.
         """
-        h = self.edge(s.unsqueeze(2) + h_r + self.radial_weight(rbf))
-        seen = (projected.unsqueeze(-1) * self.feature(h).unsqueeze(-2)).flatten(-2)
-        w0, w1, w2 = (self.weights(h + self.axes(seen)) * u).chunk(3, dim=-1)
-        external = torch.matmul(direction.transpose(-1, -2), w2)
-        return self.update(s + w0.sum(2), vec + vec * w1.sum(2).unsqueeze(-2) + external)
+        h = self.edge(s.index_select(0, receiver) + h_r + self.radial_weight(rbf))
+        seen = (projected * self.feature(h).unsqueeze(1)).flatten(1)
+        hidden = self.weights[0](h + self.axes(seen)).unsqueeze(1)
+        sums = sum_rows(basis * hidden, receiver, s.shape[0])
+        w = self.weights[1](sums, sum_rows(basis, receiver, s.shape[0]))
+        # Slices: TorchScript's derivative of chunk() is wrong where one chunk is not used.
+        w0, w1 = w[:, 0, : self.hidden], w[:, 0, self.hidden : 2 * self.hidden]
+        external = w[:, 1:, 2 * self.hidden :]
+        return self.update(s + w0, vec + vec * w1.unsqueeze(1) + external)
 
 
 class InteractionNet(nn.Module):
@@ -100,7 +81,7 @@ class InteractionNet(nn.Module):
     def __init__(self, settings: BindingNetSettings) -> None:
         super().__init__()
         self.cutoff = settings.complex_cutoff
-        self.neighbours = ResidueNeighbours(settings.complex_neighbours, self.cutoff)
+        self.capacity = settings.complex_neighbours
         self.radial = ExpNorm(settings.num_radial, self.cutoff)
         self.layers = nn.ModuleList(
             [InteractionLayer(settings) for _ in range(settings.complex_layers)]
@@ -118,6 +99,10 @@ class InteractionNet(nn.Module):
     ) -> tuple[Tensor, Tensor]:
         """Invariants (B, n, h) and vectors (B, n, 3, h).
 
+        An atom with more than `capacity` residues within the cutoff is in no structure that a
+        model knows.  Its invariants are NaN: an exception would force a GPU to synchronise.
+        `ForceModule` (simulation/export.py) words it for people.
+
         Parameters
         ----------
         x : Tensor (B, n, 3)
@@ -125,17 +110,19 @@ class InteractionNet(nn.Module):
         h_r, ca, frames, mask : Tensor (B, R, h), (B, R, 3), (B, R, 3, 3), (B, R)
             Residues: representation, Cα in Å, residue frame, False on padding.
         """
-        index, poison = self.neighbours(x, ca, mask)
-        r = x.unsqueeze(2) - gather_rows(ca, index)
+        batch, atoms, _ = x.shape
+        valid = mask.unsqueeze(1).expand(-1, atoms, -1)
+        receiver, residue = neighbours(x, ca, valid, self.cutoff)
+        r = x.flatten(0, 1).index_select(0, receiver) - ca.flatten(0, 1).index_select(0, residue)
         d = length(r)
-        direction = r / d.unsqueeze(-1)
-        frame = gather_rows(frames.flatten(2), index).unflatten(-1, (3, 3))
-        projected = torch.matmul(frame, direction.unsqueeze(-1)).squeeze(-1)
-        valid = gather_rows(mask.to(x.dtype).unsqueeze(-1), index)
-        u = envelope(d, self.cutoff).unsqueeze(-1) * valid
-        near = gather_rows(h_r, index)
-        rbf = self.radial(d)
-        s = s + poison
+        direction = (r / d.unsqueeze(-1)).unsqueeze(2)
+        projected = torch.matmul(frames.flatten(0, 1).index_select(0, residue), direction)
+        u = envelope(d, self.cutoff).unsqueeze(-1).unsqueeze(-1)
+        basis = torch.cat((u, u * direction), dim=1)
+        near, rbf = h_r.flatten(0, 1).index_select(0, residue), self.radial(d)
+        s, vec = s.flatten(0, 1), vec.flatten(0, 1)
+        count = sum_rows(torch.ones_like(receiver), receiver, len(s)).unsqueeze(-1)
+        s = s.masked_fill(count > self.capacity, float("nan"))
         for layer in self.layers:
-            s, vec = layer(s, vec, near, rbf, u, direction, projected)
-        return s, vec
+            s, vec = layer(s, vec, near, rbf, basis, projected, receiver)
+        return s.unflatten(0, (batch, atoms)), vec.unflatten(0, (batch, atoms))

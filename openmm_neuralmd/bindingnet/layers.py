@@ -19,26 +19,14 @@ def gather_rows(values: Tensor, index: Tensor) -> Tensor:
     return torch.gather(values, 1, flat).unflatten(1, (index.shape[1], index.shape[2]))
 
 
-class EdgeLinear(nn.Module):
-    """A linear map on channel-first pair tensors (B, in, n, m) -> (B, out, n, m).
-
-    Channel-first keeps the sum over neighbours a plain batched matrix product.
-    """
-
-    def __init__(self, inputs: int, outputs: int, bias: bool = True) -> None:
-        super().__init__()
-        reference = nn.Linear(inputs, outputs)
-        self.weight = reference.weight
-        self.bias = nn.Parameter(torch.zeros(outputs)) if bias else None
-
-    def forward(self, e: Tensor) -> Tensor:
-        """Apply the map."""
-        # bmm, since matmul would transpose the large operand, which costs more than the product.
-        y = torch.bmm(self.weight.expand(e.shape[0], -1, -1), e.flatten(2))
-        bias = self.bias
-        if bias is not None:
-            y = y + bias.unsqueeze(-1)
-        return y.unflatten(2, (e.shape[2], e.shape[3]))
+def edge_linear(inputs: int, outputs: int, bias: bool = True) -> nn.Linear:
+    """Linear map of the features of pairs (E, inputs); its bias, if it has one, begins at zero."""
+    layer = nn.Linear(inputs, outputs)
+    with torch.no_grad():
+        layer.bias.zero_()
+    if not bias:
+        layer.register_parameter("bias", None)
+    return layer
 
 
 class VectorUpdate(nn.Module):

@@ -1,35 +1,17 @@
-"""Atom-level ligand part of BindingNet (paper, 'Atom-level ligand modeling').
-
-All pairs with a mask and an envelope: shapes are static and nothing can overflow.  The price was
-measured (benchmarks/pairs.py): against a list of the smallest capacity that is never too short
-it is next to nothing for 10 or 20 atoms, a third of the time for 40, more than half for 80.
-"""
+"""Atom-level ligand part of BindingNet (paper, 'Atom-level ligand modeling')."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
 
-from .layers import EdgeLinear, VectorUpdate, mlp
+from .layers import VectorUpdate, edge_linear, mlp
+from .neighbours import neighbours, sum_rows
 from .radial import ExpNorm, envelope
 from .settings import BindingNetSettings
-from .vector_frames import atom_frames, length
+from .vector_frames import length, pair_frames
 
 MAX_ATOMIC_NUMBER = 118
-
-
-def pull_together(w: Tensor, phi: Tensor, x: Tensor) -> Tensor:
-    """Vectors Σ_j w_ij φ_j (x_i − x_j), (B, h, n, 3), without a (B, h, n, n, 3) tensor.
-
-    Parameters
-    ----------
-    w : Tensor (B, h, n, n)
-    phi : Tensor (B, h, n, 1)
-    x : Tensor (B, n, 3)
-    """
-    x = x.unsqueeze(1)
-    sums = torch.matmul(w, torch.cat((phi, phi * x), dim=-1))
-    return x * sums[..., :1] - sums[..., 1:]
 
 
 class LigandLayer(nn.Module):
@@ -41,27 +23,33 @@ class LigandLayer(nn.Module):
 
     def __init__(self, hidden: int) -> None:
         super().__init__()
-        self.hidden = hidden
-        # Three maps instead of one that is split: each result is contiguous for its product.
-        self.invariant = EdgeLinear(hidden, hidden, bias=False)
-        self.carry = EdgeLinear(hidden, hidden, bias=False)
-        self.create = EdgeLinear(hidden, hidden, bias=False)
+        # Three maps instead of one that is split: each result is contiguous.
+        self.invariant = edge_linear(hidden, hidden, bias=False)
+        self.carry = edge_linear(hidden, hidden, bias=False)
+        self.create = edge_linear(hidden, hidden, bias=False)
         self.source = mlp(hidden, hidden, 2 * hidden)
         self.update = VectorUpdate(hidden)
 
     def forward(
-        self, s: Tensor, vec: Tensor, edges: Tensor, x: Tensor, inverse: Tensor
+        self,
+        s: Tensor,
+        vec: Tensor,
+        edges: Tensor,
+        direction: Tensor,
+        receiver: Tensor,
+        sender: Tensor,
     ) -> tuple[Tensor, Tensor]:
-        """Update s (B, n, h) and vec (B, n, 3, h).
+        """Update s (N, h) and vec (N, 3, h).
 
-        `edges` (B, h, n, n) carry the envelope, `x` (B, n, 3) Å, `inverse` (B, 1, n, n) is
-        1 / |x_i − x_j|.
+        `edges` (E, h) carry the envelope, `direction` (E, 3, 1) is unit(x_i − x_j), `receiver` and
+        `sender` (E,) are i and j.
         """
-        phi0, phi1 = self.source(s).transpose(1, 2).unsqueeze(-1).chunk(2, dim=1)
-        ds = torch.matmul(self.invariant(edges), phi0).squeeze(-1).transpose(1, 2)
-        carried = torch.matmul(self.carry(edges), vec.permute(0, 3, 1, 2))
-        created = pull_together(self.create(edges) * inverse, phi1, x)
-        return self.update(s + ds, vec + (carried + created).permute(0, 2, 3, 1))
+        phi0, phi1 = self.source(s).index_select(0, sender).chunk(2, dim=-1)
+        ds = sum_rows(self.invariant(edges) * phi0, receiver, s.shape[0])
+        carried = self.carry(edges).unsqueeze(1) * vec.index_select(0, sender)
+        created = (self.create(edges) * phi1).unsqueeze(1)
+        messages = torch.addcmul(carried, direction, created)
+        return self.update(s + ds, vec + sum_rows(messages, receiver, s.shape[0]))
 
 
 class LigandNet(nn.Module):
@@ -80,12 +68,12 @@ class LigandNet(nn.Module):
         self.embedding = nn.Embedding(MAX_ATOMIC_NUMBER + 1, h)
         self.neighbour_embedding = nn.Embedding(MAX_ATOMIC_NUMBER + 1, h)
         self.radial = ExpNorm(k, self.cutoff)
-        self.neighbour_weight = EdgeLinear(k, h)
+        self.neighbour_weight = edge_linear(k, h)
         self.combine = nn.Linear(2 * h, h)
         self.feature = nn.Linear(h, channels, bias=False)
-        self.seen = EdgeLinear(6 * channels, h)
-        self.distance = EdgeLinear(k, h, bias=False)
-        self.edge = nn.Sequential(nn.SiLU(), EdgeLinear(h, h), nn.SiLU())
+        self.seen = edge_linear(6 * channels, h)
+        self.distance = edge_linear(k, h, bias=False)
+        self.edge = nn.Sequential(nn.SiLU(), edge_linear(h, h), nn.SiLU())
         self.layers = nn.ModuleList([LigandLayer(h) for _ in range(settings.ligand_layers)])
 
     def forward(self, z: Tensor, x: Tensor, mask: Tensor, vec: Tensor) -> tuple[Tensor, Tensor]:
@@ -98,35 +86,50 @@ class LigandNet(nn.Module):
         vec : Tensor (B, n, 3, h)
             Vectors to start from: zero, or a vector input such as a velocity.
         """
+        batch, atoms = z.shape
         weight = mask.to(x.dtype).unsqueeze(-1)
         centroid = (x * weight).sum(1, keepdim=True) / weight.sum(1, keepdim=True).clamp(min=1.0)
         x = (x - centroid) * weight
-        d = length(x.unsqueeze(2) - x.unsqueeze(1))
-        pairs = mask.unsqueeze(2) & mask.unsqueeze(1)
-        pairs = pairs & ~torch.eye(x.shape[1], dtype=torch.bool, device=x.device)
-        u = (envelope(d, self.cutoff) * pairs.to(x.dtype)).unsqueeze(1)
-        inverse = (1.0 / d).unsqueeze(1)
-        rbf = self.radial(d).permute(0, 3, 1, 2)
+        pairs = (mask.unsqueeze(2) & mask.unsqueeze(1)).triu(1)
+        i, j = neighbours(x, x, pairs, self.cutoff)
+        receiver, sender = torch.cat((i, j)), torch.cat((j, i))
+        z, x, vec = z.flatten(), x.flatten(0, 1), vec.flatten(0, 1)
 
-        w = self.neighbour_weight(rbf) * u
-        around = torch.matmul(w, self.neighbour_embedding(z).transpose(1, 2).unsqueeze(-1))
-        around = around.squeeze(-1).transpose(1, 2)
+        # What depends on the distance alone is the same in both directions.
+        xi, xj = x.index_select(0, i), x.index_select(0, j)
+        d = length(xi - xj)
+        direction = (xi - xj) / d.unsqueeze(-1)
+        both = torch.cat((direction, -direction)).unsqueeze(2)
+        u = envelope(d, self.cutoff).unsqueeze(-1)
+        rbf = self.radial(d)
+
+        w = (self.neighbour_weight(rbf) * u).repeat(2, 1)
+        near = self.neighbour_embedding(z).index_select(0, sender)
+        around = sum_rows(w * near, receiver, len(z))
         s = self.combine(torch.cat((self.embedding(z), around), dim=-1))
 
-        seen = self.seen(self.scalarize(s, x, u, inverse))
-        edges = self.edge(seen + self.distance(rbf)) * u
+        phi = self.feature(s).index_select(0, sender) * u.repeat(2, 1)
+        feature = sum_rows(both * phi.unsqueeze(1), receiver, len(z))
+        seen = self.scalarize(pair_frames(direction, xi, xj), feature, i, j)
+        edges = self.edge(self.seen(seen) + self.distance(rbf).repeat(2, 1)) * u.repeat(2, 1)
         for layer in self.layers:
-            s, vec = layer(s, vec, edges, x, inverse)
-        return s, vec * weight.unsqueeze(-1)
+            s, vec = layer(s, vec, edges, both, receiver, sender)
+        vec = vec.unflatten(0, (batch, atoms)) * weight.unsqueeze(-1)
+        return s.unflatten(0, (batch, atoms)), vec
 
-    def scalarize(self, s: Tensor, x: Tensor, u: Tensor, inverse: Tensor) -> Tensor:
-        """Project S_i ⊕ S_j on the frame of the pair: (B, 6 channels, n, n) invariants.
+    def scalarize(self, frames: Tensor, feature: Tensor, i: Tensor, j: Tensor) -> Tensor:
+        """Project S_i ⊕ S_j on the frames of pairs i, j, and S_j ⊕ S_i on those of pairs j, i.
 
-        S_i = Σ_j unit(x_i − x_j) ⊗ s_j is the equivariant feature of atom i.
+        S_i = Σ_j unit(x_i − x_j) ⊗ s_j (N, 3, channels) is the equivariant feature of atom i.
+        Seen from the other atom the first two axes of a frame are turned round.
+
+        Returns
+        -------
+        Tensor (2 E, 6 channels)
+            Invariants.
         """
-        phi = self.feature(s).transpose(1, 2).unsqueeze(-1)
-        feature = pull_together((u * inverse).expand(-1, phi.shape[1], -1, -1), phi, x)
-        frames = atom_frames(x)
-        own = torch.einsum("bijkc,bhic->bkhij", frames, feature)
-        other = torch.einsum("bijkc,bhjc->bkhij", frames, feature)
-        return torch.cat((own.flatten(1, 2), other.flatten(1, 2)), dim=1)
+        own = torch.matmul(frames, feature.index_select(0, i))
+        other = torch.matmul(frames, feature.index_select(0, j))
+        here = torch.stack((own, other), dim=1)
+        there = torch.cat((-here[:, :, :2], here[:, :, 2:]), dim=2).flip(1)
+        return torch.cat((here, there)).flatten(1)

@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
+LEAST = -80.0
+"""Exponent at which a Gaussian ends: exp() of what underflows takes six times as long."""
+
 
 def envelope(d: Tensor, cutoff: float) -> Tensor:
     """Weight u(d) in [0, 1] with u(c) = u'(c) = u''(c) = 0, zero beyond the cutoff c (Å)."""
@@ -32,9 +35,11 @@ class ExpNorm(nn.Module):
     def __init__(self, size: int, cutoff: float) -> None:
         super().__init__()
         self.alpha = 5.0 / cutoff
+        self.least = LEAST
         self.register_buffer("means", torch.linspace(math.exp(-5.0), 1.0, size))
         self.beta = (2.0 / size * (1.0 - math.exp(-5.0))) ** -2
 
     def forward(self, d: Tensor) -> Tensor:
         """Map distances (...) in Å to basis values (..., K), each in (0, 1]."""
-        return torch.exp(-self.beta * (torch.exp(-self.alpha * d).unsqueeze(-1) - self.means) ** 2)
+        exponent = -self.beta * (torch.exp(-self.alpha * d).unsqueeze(-1) - self.means) ** 2
+        return torch.exp(exponent.clamp(min=self.least))

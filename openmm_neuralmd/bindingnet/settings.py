@@ -23,9 +23,10 @@ class BindingNetSettings(BaseModel):
     ligand_cutoff, backbone_cutoff, complex_cutoff : float
         Å; ligand pairs, backbone pairs, ligand atom to Cα.  The paper's 5 Å between ligand atom
         and Cα sees almost nothing (26 of ergotamine's 43 atoms: no residue), hence 10 Å.
-    backbone_neighbours, complex_neighbours : int
-        Fixed capacity of the neighbour lists: backbone atoms per backbone atom (the nearest
-        ones), residues per ligand atom (more than that within the cutoff is an error).
+    backbone_neighbours : int
+        Fixed capacity of the neighbour list of a backbone atom: the nearest ones.
+    complex_neighbours : int
+        Most residues within the cutoff of a ligand atom; more are an error.
 
     Examples
     --------

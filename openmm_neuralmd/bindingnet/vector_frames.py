@@ -36,12 +36,14 @@ def complete(a: Tensor, b: Tensor) -> Tensor:
     return torch.stack((a, b, torch.linalg.cross(a, b)), dim=-2)
 
 
-def atom_frames(x: Tensor, collinear: float = COLLINEAR) -> Tensor:
-    """Frame of every ligand atom pair.
+def pair_frames(direction: Tensor, xi: Tensor, xj: Tensor, collinear: float = COLLINEAR) -> Tensor:
+    """Frame of pairs of ligand atoms.
 
     Parameters
     ----------
-    x : Tensor (B, n, 3)
+    direction : Tensor (..., 3)
+        unit(x_i − x_j).
+    xi, xj : Tensor (..., 3)
         Ligand coordinates relative to the ligand's centroid, Å.  The paper's cross product
         x_i × x_j depends on the origin; measured from the centroid it does not.
     collinear : float
@@ -49,11 +51,10 @@ def atom_frames(x: Tensor, collinear: float = COLLINEAR) -> Tensor:
 
     Returns
     -------
-    Tensor (B, n, n, 3, 3)
+    Tensor (..., 3, 3)
         Rows unit(x_i − x_j), unit(x_i × x_j) and their cross product.
     """
-    xi, xj = torch.broadcast_tensors(x.unsqueeze(2), x.unsqueeze(1))
-    return complete(unit(xi - xj), unit(torch.linalg.cross(xi, xj), collinear))
+    return complete(direction, unit(torch.linalg.cross(xi, xj), collinear))
 
 
 def backbone_frames(n: Tensor, ca: Tensor, c: Tensor) -> Tensor:

@@ -106,8 +106,8 @@ class ForceModule(nn.Module):
         self.field = make_field(dynamics, self.quantity, c, interval_ps, dtype)
         self.geometry = PocketGeometry(complex, dtype)
         self.n = self.geometry.n
-        neighbours = dynamics.network.interaction.neighbours
-        self.cutoff, self.capacity = float(neighbours.cutoff), int(neighbours.capacity)
+        interaction = dynamics.network.interaction
+        self.cutoff, self.capacity = float(interaction.cutoff), int(interaction.capacity)
         if self.periodic:
             check_box(complex, self.cutoff)
         if self.conservative and scale != 1.0:

@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from openmm_neuralmd.bindingnet.radial import ExpNorm, envelope
 from openmm_neuralmd.bindingnet.vector_frames import (
     COLLINEAR,
-    atom_frames,
     backbone_frames,
     frame_atoms,
     length,
+    pair_frames,
     residue_frames,
     unit,
 )
@@ -21,6 +21,12 @@ from openmm_neuralmd.bindingnet.vector_frames import (
 def points(seed: int, *shape: int) -> torch.Tensor:
     generator = torch.Generator().manual_seed(seed)
     return 3 * torch.randn(*shape, 3, dtype=torch.float64, generator=generator)
+
+
+def atom_frames(x: torch.Tensor) -> torch.Tensor:
+    """Frames (B, n, n, 3, 3) of all pairs of atoms (B, n, 3)."""
+    xi, xj = torch.broadcast_tensors(x.unsqueeze(2), x.unsqueeze(1))
+    return pair_frames(unit(xi - xj), xi, xj)
 
 
 def assert_orthonormal(frames: torch.Tensor) -> None:
