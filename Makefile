@@ -4,7 +4,7 @@ BIN := .venv/bin
 READY := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test coverage lint format docs validate bench gpu lock clean
+.PHONY: help install demo test coverage lowest lint format docs validate bench gpu lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -24,13 +24,30 @@ demo: $(READY) ## a ligand in motion, from one structure: demo/trajectory.dcd an
 
 # One thread each: tests share the cores among them, and each of them is small.
 PYTEST ?=
-RUN_TESTS = OMP_NUM_THREADS=1 OPENMM_CPU_THREADS=1 $(BIN)/python -m pytest -n logical --maxprocesses 4 --dist worksteal
+ONE_THREAD := OMP_NUM_THREADS=1 OPENMM_CPU_THREADS=1
+PYTEST_ON_CORES := -m pytest -n logical --maxprocesses 4 --dist worksteal
+RUN_TESTS := $(ONE_THREAD) $(BIN)/python $(PYTEST_ON_CORES)
 
 test: $(READY) ## all tests, on up to four cores
 	$(RUN_TESTS) $(PYTEST)
 
 coverage: $(READY) ## all tests, and which lines and branches they reach
 	$(RUN_TESTS) --cov --cov-report=term $(PYTEST)
+
+# These tests use most of what the package takes from libraries with many versions; LOWEST_TESTS=tests takes all.
+LOWEST := build/lowest
+LOWEST_TESTS ?= -m "not slow" $(addprefix tests/, utils structure trajectory analysis misato \
+  commands/test_commands.py commands/test_options.py)
+
+$(LOWEST)/.installed: requirements-lowest.txt setup.py plugins/openmm-ml/pyproject.toml | $(READY)
+	test -x $(@D)/bin/python || $(BIN)/python -m venv $(@D)
+	$(BIN)/uv pip install --python $(@D)/bin/python --requirement requirements-lowest.txt
+	$(BIN)/uv pip install --python $(@D)/bin/python --editable . --editable plugins/openmm-ml --no-deps --no-build-isolation
+	$(@D)/bin/python -m pip check
+	touch $@
+
+lowest: $(LOWEST)/.installed ## the quick tests with the lowest versions that setup.py allows, in build/lowest
+	$(ONE_THREAD) $(LOWEST)/bin/python $(PYTEST_ON_CORES) $(LOWEST_TESTS)
 
 lint: $(READY) ## style, format and types
 	$(BIN)/ruff check .
@@ -79,10 +96,12 @@ PLATFORM ?= CUDA
 gpu: $(READY) ## the GPU kit, under 8 minutes, no network: validation/results/gpu-cuda.json (PLATFORM=OpenCL without a GPU)
 	$(BIN)/python validation/gpu.py --platform $(PLATFORM)
 
-lock: $(READY) ## write requirements.txt anew from setup.py and requirements.in
-	$(BIN)/uv pip compile --universal --python-version 3.11 --extra dev --no-annotate \
-	  --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" \
-	  setup.py requirements.in --output-file requirements.txt
+COMPILE = $(BIN)/uv pip compile --python-version 3.11 --no-annotate --no-emit-index-url --no-emit-find-links \
+  --custom-compile-command "make lock"
+
+lock: $(READY) ## write requirements.txt and requirements-lowest.txt anew from setup.py and requirements.in
+	$(COMPILE) --universal --extra dev setup.py requirements.in --output-file requirements.txt
+	$(COMPILE) --resolution lowest-direct --extra test setup.py --output-file requirements-lowest.txt
 
 clean: ## remove what was built here: .venv, build, demo, caches
 	rm -rf .venv build demo *.egg-info plugins/*/src/*.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

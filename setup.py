@@ -19,19 +19,19 @@ RUNTIME = [
     "torchdiffeq>=0.2.5",
     "mdtraj>=1.11",
     "pdbfixer>=1.12",
-    "rdkit>=2024.9",
+    "rdkit>=2024.9.1",
     "parmed>=4.3.1",
-    "h5py>=3.12",
+    "h5py>=3.12.1",
     "safetensors>=0.5",
     "pydantic>=2.10",
     "pyyaml>=6.0",
-    "typer>=0.15",
+    "typer>=0.19.2",  # earlier ones do not know the click of today: required arguments are optional
     "rich>=13.9",
     "matplotlib>=3.10",
     "jinja2>=3.1",  # the report
     "markupsafe>=3.0",
     "numpy>=2.0",
-    "scipy>=1.14",
+    "scipy>=1.15",
 ]
 TRAIN = ["lightning-fabric>=2.5", "tensorboard>=2.18"]
 VALIDATE = ["posebusters>=0.6", "prolif>=2.1"]
@@ -39,7 +39,7 @@ GROMACS = ["pyedr>=0.8"]  # reads energies; gmx itself is a program
 CAMPAIGN = ["distributed>=2025.1"]
 PREPARE = [
     "acpype>=2023.10.27",  # carries AmberTools' antechamber, sqm, parmchk2: called as programs
-    "openmmforcefields>=0.15",  # GAFF's parameter files
+    "openmmforcefields>=0.15.1",  # GAFF's parameter files
 ]
 SLURM = [*CAMPAIGN, "dask-jobqueue>=0.9"]
 ALL = [*PREPARE, *TRAIN, *VALIDATE, *GROMACS, *SLURM]
@@ -55,12 +55,12 @@ TEST = [
     *OPENMM_ML,
     *NOTEBOOKS,
     "pytest>=8.3",
-    "pytest-timeout>=2.3",
-    "pytest-xdist>=3.6",  # the tests run on all cores
+    "pytest-timeout>=2.3.1",
+    "pytest-xdist>=3.6.1",  # the tests run on all cores
     "pytest-cov>=6.0",
     "hypothesis>=6.120",
     "MDAnalysis>=2.9",
-    "tables>=3.10",  # HDF5 trajectories written by MDTraj
+    "tables>=3.10.1",  # HDF5 trajectories written by MDTraj
     "playwright>=1.50",  # drives Debian's chromium, downloads none
 ]
 DOCS = [

@@ -5,12 +5,14 @@ from __future__ import annotations
 import fcntl
 import os
 from pathlib import Path
-from typing import IO
 
 from ..errors import InputError
 
-_held: dict[Path, IO[bytes]] = {}
-"""Lock files of this process.  They stay open: closing any handle of a file lifts its lock."""
+_held: dict[Path, int] = {}
+"""Descriptors of lock files.  They stay open: closing any descriptor of a file lifts its lock.
+
+File objects would warn when the interpreter ends, depending on the order of other modules.
+"""
 
 
 class Lock:
@@ -33,19 +35,21 @@ class Lock:
     def __init__(self, folder: Path, name: str = "lock") -> None:
         self.path = folder.resolve() / name
         held = _held.get(self.path)
-        if held is not None and _same(held, self.path):
-            return
+        if held is not None:
+            if _same(held, self.path):
+                return
+            os.close(_held.pop(self.path))  # its file was removed
         while True:
-            file = self.path.open("ab")
+            file = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o666)
             try:
                 fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except (BlockingIOError, PermissionError) as error:
-                file.close()
+                os.close(file)
                 raise InputError(f"{folder}: another process is working on this run") from error
             if _same(file, self.path):
                 _held[self.path] = file
                 return
-            file.close()  # its owner finished and removed it meanwhile
+            os.close(file)  # its owner finished and removed it meanwhile
             folder.mkdir(parents=True, exist_ok=True)
 
     def release(self) -> None:
@@ -53,12 +57,12 @@ class Lock:
         file = _held.pop(self.path, None)
         self.path.unlink(missing_ok=True)
         if file is not None:
-            file.close()
+            os.close(file)
 
 
-def _same(file: IO[bytes], path: Path) -> bool:
+def _same(file: int, path: Path) -> bool:
     """Test whether an open file is still the one with this name."""
     try:
-        return os.path.samestat(os.fstat(file.fileno()), path.stat())
+        return os.path.samestat(os.fstat(file), path.stat())
     except FileNotFoundError:
         return False
