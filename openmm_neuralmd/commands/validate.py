@@ -125,7 +125,7 @@ def validate(
     from ..report.validation import Data
     from ..report.validation import validate as run
     from ..utils.progress import progress_bar
-    from ..utils.resume import check_free
+    from ..utils.resume import check_free, complete_folder
 
     check_free(output)
     _, snapshots = source.read()
@@ -133,6 +133,7 @@ def validate(
         raise InputError("there is nothing to compare with; name a --trajectory")
     data = Data(snapshots, source.trajectory_file, source.sdf_file)
     evidence = run(model, data, request, progress_bar, say)
-    write_outputs(evidence, output)
+    with complete_folder(output) as folder:
+        write_outputs(evidence, folder)
     typer.echo(markdown(evidence.result))
     typer.echo(f"written: {output}/report.html, validity.json, validation.json, .md and .csv")

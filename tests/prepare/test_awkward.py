@@ -144,12 +144,16 @@ def test_an_sdf_need_not_be_utf8(encoding: str, tmp_path: Path) -> None:
     assert read_ligand(tmp_path / "l.sdf").name == "Weiß"
 
 
-PUBLIC = ("openmm_neuralmd.hybrid", "openmm_neuralmd.prepare", "openmm_neuralmd.campaign")
+IMPORTS = """
+import importlib, pkgutil, openmm_neuralmd
+for module in pkgutil.walk_packages(openmm_neuralmd.__path__, "openmm_neuralmd."):
+    importlib.import_module(module.name)
+"""
 
 
-def test_importing_public_modules_prints_nothing() -> None:
-    words = "; ".join(f"import {name}" for name in PUBLIC)
-    done = subprocess.run([sys.executable, "-c", words], capture_output=True, text=True, check=True)
+def test_importing_any_module_prints_nothing() -> None:
+    words = [sys.executable, "-c", IMPORTS]
+    done = subprocess.run(words, capture_output=True, text=True, check=True)
     assert done.stdout == "" and done.stderr == ""
 
 

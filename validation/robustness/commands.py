@@ -49,9 +49,19 @@ def atoms(path: Path) -> list[str]:
     return [x for x in path.read_text().splitlines() if not x.startswith("REMARK")]
 
 
-def complete(path: Path) -> str:
-    """A record: readable, with the same fields; times and versions are free."""
-    return " ".join(yaml.safe_load(path.read_text()))
+FREE = ("command", "seconds", "ns_per_day", "resumed_from", "topology.pdb")
+"""Fields of a record that may differ in a resumed run: clocks, the hash of a file with a date."""
+
+
+def record(path: Path) -> dict[str, Any]:
+    """A record without the fields that are free."""
+    return _bound(yaml.safe_load(path.read_text()))
+
+
+def _bound(content: Any) -> Any:
+    if isinstance(content, dict):
+        return {name: _bound(value) for name, value in content.items() if name not in FREE}
+    return content
 
 
 def arrays(path: Path) -> dict[str, bytes]:
@@ -212,11 +222,11 @@ def campaign(place: Path) -> list[str]:
     return ["campaign", str(place.parent / "c.yaml")]
 
 
-RUN = {"trajectory.xtc": whole, "topology.pdb": atoms, "system.xml": whole, "run.yaml": complete}
+RUN = {"trajectory.xtc": whole, "topology.pdb": atoms, "system.xml": whole, "run.yaml": record}
 TARGETS = {
     "simulate": Target(
         simulate,
-        {"x.dcd": without_date, "x.pdb": atoms, "x.run.yaml": complete},
+        {"x.dcd": without_date, "x.pdb": atoms, "x.run.yaml": record},
         "simulation.run",
     ),
     "train": Target(train, {"x/model.safetensors": whole}, "training.forecasting"),
@@ -232,7 +242,7 @@ TARGETS = {
             "x/system.xml": whole,
             "x/state.xml": whole,
             "x/ligand.sdf": whole,
-            "x/complex.yaml": complete,
+            "x/complex.yaml": record,
         },
         "prepare.imports",
     ),
@@ -245,7 +255,7 @@ TARGETS = {
             "x/trajectory.dcd": without_date,
             "x/topology.pdb": atoms,
             "x/hybrid.csv": whole,
-            "x/run.yaml": complete,
+            "x/run.yaml": record,
         },
         "hybrid.run",
     ),

@@ -47,8 +47,10 @@ KILLS = """
 repeatedly and kills it after a random time, half of the times shortly before its end. After each
 kill, every file under a final name must equal that of the uninterrupted run; a run that is not
 killed must end with all of its files. The program compares all bytes of models, CSV files and
-trajectories, except the titles of a DCD file, which contain the date; records must have the same
-fields, but their times may differ.
+trajectories, except the titles of a DCD file, which contain the date. Of records (`run.yaml`,
+`complex.yaml`) it compares every field but `command`, `seconds`, `ns_per_day`, `resumed_from` and
+the hash of `topology.pdb`, which contains the date. When the kills in the table were made, it
+compared only the names of these fields.
 
 | command | kills | runs that ended | uninterrupted run, s | failures |
 | --- | --- | --- | --- | --- |
