@@ -34,13 +34,13 @@ def test_preparation_names_a_run_and_the_run_a_training(tmp_path: Path) -> None:
     place = tmp_path / "two words"
     place.mkdir()
     run = next_of("prepare", PRMTOP, INPCRD, "-o", place / "t4l")
-    assert parse(run).params["folder"] == place / "t4l"
+    assert Path(parse(run).params["folder"]) == place / "t4l"
     quick = "--mode rigid --interval 0.02ps --equilibration 0.02ps --platform Reference"
     short = [word if word != "3ns" else "0.06ps" for word in run]
     training = next_of(*short, *quick.split(), "-o", place / "run")
     given = parse(training).params
-    source = {name: given[name] for name in ("complex_file", "trajectory", "sdf")}
-    assert all(Path(str(file)).is_file() for file in source.values()), source
+    source = {name: Path(given[name]) for name in ("complex_file", "trajectory", "sdf")}
+    assert all(file.is_file() for file in source.values()), source
     from openmm_neuralmd.commands.sources import Source
 
     complex_, known = Source(**source, ligand=given["ligand"]).read()
