@@ -174,11 +174,16 @@ def write_sde_step(
     noise = "+".join([*(f"{mode}*draw{k}" for k, mode in enumerate(mode_names)), "rest*gaussian"])
     integrator.addComputePerDof("v", f"kept*v+size*({noise})")
     integrator.addComputePerDof("x", "x+0.5*dt*v")
+    _write_hop(integrator, pose_names)
+
+
+def _write_hop(integrator: openmm.CustomIntegrator, poses: list[str]) -> None:
+    """Write the jump of y, and of x with it, to a pose drawn from all."""
     integrator.addComputeGlobal("hop", "step(1-exp(-dt/tau)-uniform)")
     integrator.beginIfBlock("hop > 0.5")
     # A number that stays: "uniform" inside the sum would be another one in every term.
-    integrator.addComputeGlobal("hop", f"floor({poses}*uniform)")
-    chosen = "+".join(f"delta(hop-{m})*{pose}" for m, pose in enumerate(pose_names))
+    integrator.addComputeGlobal("hop", f"floor({len(poses)}*uniform)")
+    chosen = "+".join(f"delta(hop-{m})*{pose}" for m, pose in enumerate(poses))
     integrator.addComputePerDof("x", f"x-y+{chosen}")
     integrator.addComputePerDof("y", chosen)
     integrator.endBlock()
