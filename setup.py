@@ -19,7 +19,7 @@ RUNTIME = [
     "torchdiffeq>=0.2.5",
     "mdtraj>=1.11",
     "pdbfixer>=1.12",
-    "rdkit>=2024.9.1",
+    "rdkit>=2025.3.3",  # DetermineBondOrders(maxIterations=), without which it may take for ever
     "parmed>=4.3.1",
     "h5py>=3.12.1",
     "safetensors>=0.5",
