@@ -24,6 +24,7 @@ from .structure.residues import RESIDUE_TYPES
 from .utils.files import complete, sha256
 
 _LARGEST, _HUGE = 65536, 1e6
+_MEMBER = 1024
 """Width or number of layers, and size of a weight, beyond which a file is no model."""
 
 FORMAT = 1
@@ -237,16 +238,23 @@ def read_card(path: str | Path) -> ModelCard:
 def _check_size(settings: Any, path: Path) -> None:
     """The network of a card must have room in its file, before memory is taken for it.
 
-    Every layer has a matrix of hidden × hidden numbers at least.
+    Every layer has a matrix of hidden × hidden numbers at least, every member `_MEMBER` bytes.
     """
     waiting = [settings]
     while waiting:
         part = waiting.pop()
         if not isinstance(part, dict):
             continue
-        waiting += part.values()
+        members = part.get("members", 1)
+        # Without members the settings of their network have no weights.
+        waiting += [value for key, value in part.items() if members != 0 or key != "network"]
         hidden = part.get("hidden", 0)
         layers = [part.get(name, 1) for name in ("layers", "ligand_layers", "complex_layers")]
+        if isinstance(members, int) and members * _MEMBER > path.stat().st_size:
+            raise ModelError(
+                f"{path}: weights do not fit the model card: {members} members are larger than "
+                "the file"
+            )
         sizes = [size for size in (hidden, *layers) if isinstance(size, int)]
         bytes_ = 4 * max(sizes[:1] or [0]) ** 2 * max([1, *sizes[1:]])
         if bytes_ > path.stat().st_size or max(sizes, default=0) > _LARGEST:

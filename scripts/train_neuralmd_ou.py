@@ -4,8 +4,9 @@
 
 It is `neuralmd train examples/neuralmd-ou.yaml`: the complexes of split 'train' in reference set
 'many'; no target of split 'test' is among them.  The card has the errors on targets left out, from
-validation/one_structure/results/many.json, which `neuralmd predict` makes its ranges of.  FOLDER
-(default: runs/neuralmd-ou) holds the state from which an interrupted training goes on.
+validation/one_structure/results/many.json and pocket.json, which `neuralmd predict` makes its
+ranges of.  FOLDER (default: runs/neuralmd-ou) holds the state from which an interrupted training
+goes on.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import json
 import shutil
 import sys
 from pathlib import Path
+from statistics import fmean
 
 import torch
 
@@ -22,6 +24,7 @@ from openmm_neuralmd.utils.progress import progress_bar
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULT = ROOT / "validation" / "one_structure" / "results" / "many.json"
+POCKET = RESULT.with_name("pocket.json")
 TARGET = ROOT / "openmm_neuralmd" / "models" / "neuralmd-ou.safetensors"
 
 
@@ -31,6 +34,10 @@ def main() -> None:
     folder = Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / "runs" / "neuralmd-ou"
     row = json.loads(RESULT.read_text())["rows"]["network"]
     metrics = {name: row[name]["mean"] for name in ("log_rmsf_error", "nll")}
+    if POCKET.is_file():  # made with the model that this script made before
+        folds = json.loads(POCKET.read_text())["train targets, in folds"]
+        errors = [one["log_rmsf_error"] for one in folds["complexes"]["network"].values()]
+        metrics["pocket_log_rmsf_error"] = fmean(errors)
     overrides = {"metrics": metrics}
     settings = read_one_structure(ROOT / "examples" / "neuralmd-ou.yaml", overrides)
     trainer = OneStructureTrainer(settings, folder)

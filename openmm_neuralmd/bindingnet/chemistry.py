@@ -68,6 +68,22 @@ class LigandChemistry(NamedTuple):
         """Atoms with a lone pair that accepts a hydrogen bond."""
         return self.features[:, -1] > 0
 
+    def part(self, rows: NDArray[np.int64]) -> LigandChemistry:
+        """Chemistry of some of the atoms, in the order of `rows`; features and distances stay."""
+        place = np.full(len(self.atoms), -1)
+        place[rows] = np.arange(len(rows))
+        ends = place[self.bonds]
+        here = (ends >= 0).all(axis=1)
+        return LigandChemistry(
+            atoms=np.arange(len(rows)),
+            features=self.features[rows],
+            masses=self.masses[rows],
+            bonds=np.sort(ends[here], axis=1),
+            bond_features=self.bond_features[here],
+            amide=self.amide[here],
+            distances=self.distances[np.ix_(rows, rows)],
+        )
+
 
 def ligand_chemistry(molecule: Chem.Mol) -> LigandChemistry:
     """Features of a sanitised molecule, with explicit or implicit hydrogens."""

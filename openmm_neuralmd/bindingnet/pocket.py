@@ -79,7 +79,7 @@ def pocket_atoms(
         Å.
     """
     x = np.asarray(positions, dtype=np.float64)
-    atoms = [atom for atom in topology.atoms() if _belongs(atom)]
+    atoms = [atom for atom in topology.atoms() if belongs(atom)]
     heavy = np.array([atom.index for atom in atoms], dtype=np.int64)
     distance, _ = cKDTree(np.asarray(ligand)).query(x[heavy])
     near = np.flatnonzero(distance <= radius)
@@ -94,7 +94,8 @@ def pocket_atoms(
     )
 
 
-def _belongs(atom: app.topology.Atom) -> bool:
+def belongs(atom: app.topology.Atom) -> bool:
+    """Check whether an atom is a heavy atom of an amino acid or an ion."""
     name = atom.residue.name.upper()
     if atom.element is None or atom.element.symbol == "H" or name in WATER:
         return False

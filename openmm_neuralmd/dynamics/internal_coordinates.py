@@ -68,8 +68,10 @@ class _Row(NamedTuple):
     value: float
 
 
-def internal_coordinates(chemistry: LigandChemistry, x: ArrayLike) -> InternalCoordinates:
-    """All internal coordinates of a ligand with heavy atoms at x (n, 3) Å."""
+def internal_coordinates(
+    chemistry: LigandChemistry, x: ArrayLike, reach: float = PAIR_FAR
+) -> InternalCoordinates:
+    """All internal coordinates of heavy atoms at x (n, 3) Å, with pairs up to `reach` Å."""
     positions = np.asarray(x, dtype=np.float64)
     neighbours = neighbour_lists(chemistry)
     rows = [
@@ -77,18 +79,24 @@ def internal_coordinates(chemistry: LigandChemistry, x: ArrayLike) -> InternalCo
         *_angles(chemistry, neighbours, positions),
         *_planes(chemistry, neighbours, positions),
         *_torsions(chemistry, neighbours, positions),
-        *_pairs(chemistry, positions),
     ]
-    gradients = np.zeros((len(rows), len(positions), 3))
+    pairs, directions, lengths = _pairs(chemistry, positions, reach)
+    gradients = np.zeros((len(rows) + len(pairs), len(positions), 3))
     for row, out in zip(rows, gradients):
         for atom, vector in row.gradient.items():
             out[atom] += vector
+    number = np.arange(len(rows), len(gradients))
+    gradients[number, pairs[:, 0]] = -directions
+    gradients[number, pairs[:, 1]] = directions
+    near, far = CLASSES.index("pair near"), CLASSES.index("pair far")
+    kinds = np.array([row.kind for row in rows], dtype=np.int64)
+    atoms = np.array([row.atoms for row in rows], dtype=np.int64).reshape(-1, 4)
     return InternalCoordinates(
-        np.array([row.kind for row in rows], dtype=np.int64),
-        np.array([row.atoms for row in rows], dtype=np.int64).reshape(-1, 4),
-        gradients.reshape(len(rows), -1),
-        np.array([row.weight for row in rows]),
-        np.array([row.value for row in rows]),
+        np.concatenate([kinds, np.where(lengths < PAIR_NEAR, near, far)]),
+        np.concatenate([atoms, np.repeat(pairs, 2, axis=1)]),
+        gradients.reshape(len(gradients), -1),
+        np.concatenate([np.array([row.weight for row in rows]), np.ones(len(pairs))]),
+        np.concatenate([np.array([row.value for row in rows]), lengths]),
     )
 
 
@@ -233,15 +241,16 @@ def torsion_gradient(x: Array) -> tuple[Array | None, float]:
     return np.stack((start, second, third, end)), angle
 
 
-def _pairs(chemistry: LigandChemistry, x: Array) -> list[_Row]:
-    rows = []
-    far_apart = np.triu(chemistry.distances >= 4)
-    for i, j in np.argwhere(far_apart).tolist():
-        direction, length = _unit(x[j] - x[i])
-        if length < PAIR_FAR:
-            kind = 9 if length < PAIR_NEAR else 10
-            rows.append(_Row(kind, (i, i, j, j), {i: -direction, j: direction}, 1.0, length))
-    return rows
+def _pairs(
+    chemistry: LigandChemistry, x: Array, reach: float
+) -> tuple[NDArray[np.int64], Array, Array]:
+    """Atoms (p, 2), unit vectors (p, 3) and distances (p,) of pairs four or more bonds apart."""
+    pairs = np.argwhere(np.triu(chemistry.distances >= 4))
+    apart = x[pairs[:, 1]] - x[pairs[:, 0]]
+    lengths = np.linalg.norm(apart, axis=-1)
+    near = lengths < reach
+    pairs, apart, lengths = pairs[near], apart[near], lengths[near]
+    return pairs, apart / np.maximum(lengths, 1e-9)[:, None], lengths
 
 
 def _unit(v: Array) -> tuple[Array, float]:

@@ -15,22 +15,22 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 
 from ..bindingnet.chemistry import ligand_chemistry
-from ..bindingnet.structure_network import StructureNetSettings
 from ..errors import ModelError
 from .contract import Dynamics
 from .in_openmm import InOpenMM
 from .internal_coordinates import CLASSES
-from .ou_heads import TORSIONS, Corrections, HeadSettings, Member, average
+from .ou_heads import TORSIONS, Corrections
 from .ou_relaxation import Relaxation, RelaxationSettings
-from .springs import START, Springs, class_stiffness, stiffness
+from .side_chain_network import SideChainNetwork
+from .spring_network import Gaussian, SpringNetwork, SpringNetworkSettings
+from .springs import Springs
 
 if TYPE_CHECKING:
     from ..structure.complex import Complex
@@ -39,51 +39,21 @@ LARGE = 4
 """Heavy atoms; a part of more than these does not turn into another well like a smaller one."""
 
 
-class NeuralOUSettings(BaseModel):
+class NeuralOUSettings(SpringNetworkSettings):
     """Settings of NeuralMD-OU.
 
     Attributes
     ----------
-    network : StructureNetSettings
-    heads : HeadSettings
     relaxation : RelaxationSettings
-    members : int
-        Networks whose corrections are averaged; 0: class constants only.
-    displaced : bool
-        Whether the mean is displaced from the given pose (False: u = 0).
-    displacement_share : float
-        Share of the learned displacement that is used; below 1 where few complexes taught it.
+    side_chains : SpringNetworkSettings or None
+        Of the side chains around the ligand; None: the pocket stands still.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    network: StructureNetSettings = StructureNetSettings()
-    heads: HeadSettings = HeadSettings()
     relaxation: RelaxationSettings = RelaxationSettings()
-    members: int = Field(1, ge=0)
-    displaced: bool = True
-    displacement_share: float = Field(1.0, ge=0, le=1)
+    side_chains: SpringNetworkSettings | None = None
 
 
-class Gaussian(NamedTuple):
-    """Distribution of a ligand's heavy atoms, for a scale of 1.
-
-    Attributes
-    ----------
-    stiffness : Tensor (3n, 3n)
-        H, kT/Å².
-    displacement : Tensor (3n,)
-        u, Å.
-    freedom : Tensor ()
-        ν, degrees of freedom of the scale.
-    """
-
-    stiffness: Tensor
-    displacement: Tensor
-    freedom: Tensor
-
-
-class NeuralOU(Dynamics):
+class NeuralOU(SpringNetwork, Dynamics):
     """The one-structure model.
 
     Parameters
@@ -91,6 +61,7 @@ class NeuralOU(Dynamics):
     settings : NeuralOUSettings
     """
 
+    settings: NeuralOUSettings
     settings_class = NeuralOUSettings
     title = "NeuralMD-OU"
     objectives = ("statistics",)
@@ -98,7 +69,8 @@ class NeuralOU(Dynamics):
     instead = "it moves a ligand by create_system with NeuralMDIntegrator(model, complex=complex)"
     limits = (
         "It reproduces the protocol of its runs: see training.protocol and training.targets.",
-        "The pocket stands still at the given structure; its motion is in the springs.",
+        "The pocket stands still in rollouts and in OpenMM; `neuralmd predict` moves the residues "
+        "around the ligand.",
         "Parts of more than four heavy atoms do not hop between wells in trajectories.",
         "Complexes outside training.ranges are extrapolations; metals and cofactors are not read.",
     )
@@ -107,17 +79,14 @@ class NeuralOU(Dynamics):
     runs_in_openmm = True
 
     def __init__(self, settings: NeuralOUSettings) -> None:
-        super().__init__()
-        self.settings = settings
-        self.constants = nn.Parameter(torch.log(torch.tensor(START)))
-        self.log_freedom = nn.Parameter(torch.tensor(math.log(3.0)))
-        self.members = nn.ModuleList(
-            [Member(settings.network, settings.heads) for _ in range(settings.members)]
-        )
+        super().__init__(settings)
         self.relaxation = Relaxation(settings.relaxation)
         self.leave = nn.Parameter(torch.full((len(CLASSES), 2, 2), -4.0))
         self.log_typical = nn.Parameter(torch.zeros(()))
         self.log_hop_rate = nn.Parameter(torch.tensor(math.log(0.01)))
+        self.side_chains: SideChainNetwork | None = None
+        if settings.side_chains is not None:
+            self.side_chains = SideChainNetwork(settings.side_chains)
 
     @property
     def fields(self) -> tuple[str, ...]:
@@ -128,7 +97,11 @@ class NeuralOU(Dynamics):
         """The class constants, wells and rates alone; see `Dynamics.without_network`."""
         if not self.members:
             return None
-        bare = NeuralOU(self.settings.model_copy(update={"members": 0}))
+        none: dict[str, Any] = {"members": 0}
+        side_chains = self.settings.side_chains
+        bare_side_chains = side_chains and side_chains.model_copy(update=none)
+        update = none | {"side_chains": bare_side_chains}
+        bare = NeuralOU(self.settings.model_copy(update=update))
         weights = self.state_dict()
         bare.load_state_dict({name: weights[name] for name in bare.state_dict()})
         return bare.to(self.constants.dtype).eval()
@@ -183,44 +156,6 @@ class NeuralOU(Dynamics):
                 "NeuralMDIntegrator(model, complex=complex)"
             )
         return OUInOpenMM(predict_complex(self, complex))
-
-    def class_parameters(self) -> list[nn.Parameter]:
-        """Class constants and degrees of freedom; they are fitted before the network."""
-        return [self.constants, self.log_freedom]
-
-    def corrections(self, c: Springs, member: int | None = None) -> Corrections | None:
-        """Corrections by the network: one member's, or the mean of all; None without a network."""
-        if not self.members:
-            return None
-        if member is not None:
-            own: Corrections = self.members[member](c)
-            return own
-        return average([one(c) for one in self.members])
-
-    def forward(self, c: Springs, member: int | None = None) -> Gaussian:
-        """Stiffness and displacement of a complex."""
-        return self.gaussian(c, self.corrections(c, member))
-
-    def gaussian(self, c: Springs, corrections: Corrections | None) -> Gaussian:
-        """Stiffness and displacement from the class constants and the network's corrections."""
-        precise = c.gradients.dtype
-        inner, contact, anchor = class_stiffness(c, self.constants.to(precise))
-        freedom = self.log_freedom.to(precise).exp()
-        if corrections is None:
-            hessian = stiffness(c, inner, contact, anchor)
-            return Gaussian(hessian, torch.zeros_like(hessian[0]), freedom)
-        freedom = freedom * corrections.freedom.exp()
-        inner = inner * corrections.inner.exp()
-        contact = contact * corrections.contact.exp()
-        anchor = anchor * corrections.anchor.exp()
-        hessian = stiffness(c, inner, contact, anchor)
-        if not self.settings.displaced:
-            return Gaussian(hessian, torch.zeros_like(hessian[0]), freedom)
-        pull = (contact * corrections.contact_shift).unsqueeze(-1) * c.directions
-        forces = corrections.force.index_add(0, c.structure.contacts[0], pull).reshape(-1)
-        forces = forces + (inner * corrections.inner_shift) @ c.gradients
-        forces = self.settings.displacement_share * forces
-        return Gaussian(hessian, torch.linalg.solve(hessian, forces), freedom)
 
     def wells(
         self, c: Springs, rows: Tensor, large: Tensor, corrections: Corrections | None

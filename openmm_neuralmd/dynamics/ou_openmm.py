@@ -26,9 +26,9 @@ from numpy.typing import NDArray
 
 from ..errors import ModelError
 from ..units import to_nm
+from .distance_repair import RELAXATION, SWEEPS
 from .in_openmm import OpenMMStart
 from .linear_maps import map_forces, symmetric_factors
-from .ou_snapshots import RELAXATION, SWEEPS
 from .ou_wells import ANGLES, hop
 
 if TYPE_CHECKING:

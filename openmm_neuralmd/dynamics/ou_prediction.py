@@ -16,7 +16,7 @@ from ..bindingnet.pocket import PocketAtoms, pocket_atoms
 from ..structure.complex import Complex
 from ..units import to_angstrom
 from .ou import LARGE, NeuralOU, torsion_rows
-from .ou_process import OUProcess, diagonal, stationary
+from .ou_process import OUProcess, unknown
 from .ou_relaxation import mode_descriptors
 from .ou_snapshots import SnapshotMaker, snapshot_maker
 from .ou_wells import ANGLES, hop, wells
@@ -184,16 +184,15 @@ def predict_pose(
     relaxation = model.relaxation
     descriptors = mode_descriptors(values, modes, columns)
     dtype = relaxation.log_times.dtype
-    process = stationary(
+    process = unknown(
         x + gaussian.displacement.numpy().reshape(-1, 3),
-        gaussian.stiffness.numpy(),
+        values.numpy(),
+        modes.numpy(),
         relaxation.times.double().numpy(),
-        freedom=float(gaussian.freedom),
+        relaxation(descriptors.to(dtype)).double().numpy(),
     )
-    # The descriptors belong to torch's modes: they take those in place of numpy's.
-    weights = relaxation(descriptors.to(dtype)).double().numpy()
-    process = replace(process, typical=float(model.log_typical.exp()))
-    process = _with_modes(process, values.numpy(), modes.numpy(), weights)
+    typical = float(model.log_typical.exp())
+    process = replace(process, freedom=float(gaussian.freedom), typical=typical)
     rows = torsion_rows(c, torch.as_tensor(rotatable.quadruples))
     large = torch.as_tensor(rotatable.turning() > LARGE)
     probabilities = model.wells(c, rows.clamp(min=0), large, corrections).numpy()
@@ -209,8 +208,3 @@ def predict_pose(
         small=~large.numpy(),
         hop_rate=float(model.log_hop_rate.exp()),
     )
-
-
-def _with_modes(process: OUProcess, values: Array, modes: Array, weights: Array) -> OUProcess:
-    covariance = diagonal(weights / values[:, None])
-    return replace(process, values=values, modes=modes, weights=weights, covariance=covariance)

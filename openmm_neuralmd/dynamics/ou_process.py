@@ -255,13 +255,20 @@ def stationary(
     tau = np.asarray(times, dtype=np.float64)
     shares = np.full((len(values), len(tau)), 1.0 / len(tau)) if weights is None else weights
     share = np.asarray(shares, dtype=np.float64)
+    return replace(unknown(centre, values, modes, tau, share), freedom=freedom)
+
+
+def unknown(
+    centre: ArrayLike, values: Array, modes: Array, times: Array, weights: Array
+) -> OUProcess:
+    """The process before any snapshot is known, from its modes and their weights; s = 1."""
     return OUProcess(
         np.asarray(centre, dtype=np.float64).reshape(-1, 3),
         values,
         modes,
-        tau,
-        share,
-        freedom,
-        np.zeros_like(share),
-        diagonal(share / values[:, None]),
+        times,
+        weights,
+        np.inf,
+        np.zeros_like(weights),
+        diagonal(weights / values[:, None]),
     )

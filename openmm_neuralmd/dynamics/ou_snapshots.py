@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..bindingnet.chemistry import LigandChemistry
+from .distance_repair import repaired
 from .internal_coordinates import internal_coordinates
 from .rigid_torsion import RotatableBonds, displace, jacobian, reached, rotatable_bonds
 
@@ -23,11 +24,6 @@ REAL_STIFFNESS = (1000.0, 250.0, 400.0, 100.0, 60.0, 40.0)
 """kT/Å² or kT/rad² of bonds, angles, planes; torsions aromatic, double or amide, and ring."""
 TOLERANCES = {1: 0.02, 2: 0.02, 3: 0.03}
 """Relative tolerance of distances in a rigid part by bonds between the atoms; more bonds: 0.03."""
-SWEEPS = 60
-RELAXATION = 0.3
-"""Share of the mean correction of an atom's distances; 1 would overshoot in rings."""
-CHUNK = 256
-"""Snapshots that are repaired together: their distances fit into a processor's cache."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,7 +54,11 @@ class SnapshotMaker:
     tolerances: Array
 
     def __call__(self, displacements: ArrayLike, hops: ArrayLike | None = None) -> Array:
-        """Snapshots (S, n, 3) in Å.
+        """Snapshots (S, n, 3) in Å, repaired.  See `moved` for the parameters."""
+        return self.repair(self.moved(displacements, hops))
+
+    def moved(self, displacements: ArrayLike, hops: ArrayLike | None = None) -> Array:
+        """Snapshots (S, n, 3) in Å, whose distances in rigid parts are not repaired yet.
 
         Parameters
         ----------
@@ -73,42 +73,11 @@ class SnapshotMaker:
         if hops is not None:
             q[:, 6:] += np.asarray(hops)
         rest = (d @ self.rest).reshape(len(d), -1, 3)
-        return self.repair(displace(self.pose, self.rotatable, q, rest))
+        return displace(self.pose, self.rotatable, q, rest)
 
     def repair(self, x: Array) -> Array:
         """Bring the distances inside rigid parts within their tolerance (position based)."""
-        if not len(self.pairs):
-            return x
-        parts = [self._repaired(x[k : k + CHUNK]) for k in range(0, len(x), CHUNK)]
-        return np.concatenate(parts) if parts else x
-
-    def _repaired(self, x: Array) -> Array:
-        # Snapshots are the last axis: each step is then one operation on long contiguous rows.
-        i, j = self.pairs.T
-        back = np.zeros((x.shape[1], len(i)))
-        back[i, np.arange(len(i))] = 1.0
-        back[j, np.arange(len(j))] = -1.0
-        back *= RELAXATION / np.sqrt(np.maximum(np.abs(back).sum(1), 1.0))[:, None]
-        lengths, tolerances = self.lengths[:, None], self.tolerances[:, None]
-        low, high = lengths * (1 - tolerances), lengths * (1 + tolerances)
-        repaired = np.array(x.transpose(1, 2, 0), order="C")
-        now, left = repaired, np.arange(len(x))
-        for _ in range(SWEEPS):
-            apart = now[i] - now[j]
-            distance = np.sqrt(np.einsum("pcs,pcs->ps", apart, apart))
-            error = np.clip(distance, low, high) - distance
-            # Each snapshot ends by itself: what it becomes does not depend on the others.
-            far = (np.abs(error) > 1e-3 * lengths).any(0)
-            if not far.all():
-                repaired[:, :, left] = now
-                left, now = left[far], now[:, :, far]
-                apart, distance, error = apart[:, :, far], distance[:, far], error[:, far]
-            if not len(left):
-                break
-            apart *= (0.5 * error / np.maximum(distance, 1e-6))[:, None]
-            now = now + (back @ apart.reshape(len(i), -1)).reshape(now.shape)
-        repaired[:, :, left] = now
-        return np.ascontiguousarray(repaired.transpose(2, 0, 1))
+        return repaired(x, self.pairs, self.lengths, self.tolerances)
 
 
 def snapshot_maker(
@@ -124,7 +93,7 @@ def snapshot_maker(
     ridge = normal + 1e-6 * np.diag(np.diag(normal))
     inverse = np.asarray(np.linalg.solve(ridge, columns.T), dtype=np.float64)
     remainder = np.eye(len(hessian)) - columns @ inverse
-    inner = internal_coordinates(chemistry, x)
+    inner = internal_coordinates(chemistry, x, reach=0.0)  # pairs are not stiff
     real = np.zeros(12)
     real[: len(REAL_STIFFNESS)] = REAL_STIFFNESS
     k = real[inner.kind] * inner.weights

@@ -54,6 +54,8 @@ def rotatable_bonds(chemistry: LigandChemistry, amides: bool = False) -> Rotatab
     turn = chemistry.bond_features[:, -1] > 0
     if not amides:
         turn &= ~chemistry.amide
+    # A part of a molecule may have a bond that turns, but nothing on one of its sides.
+    turn &= (graph.sum(axis=1)[chemistry.bonds] > 1).all(axis=1)
     rows = np.flatnonzero(turn)
     cut = graph.copy()
     for i, j in chemistry.bonds[rows].tolist():

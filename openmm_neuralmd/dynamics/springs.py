@@ -18,11 +18,13 @@ from ..bindingnet.pocket import PocketAtoms
 from ..bindingnet.radial import envelope
 from ..bindingnet.structure import POCKET_CUTOFF, Structure, structure
 from ..bindingnet.vector_frames import length
-from .internal_coordinates import CLASSES, internal_coordinates
+from .internal_coordinates import CLASSES, InternalCoordinates, internal_coordinates
 
 POLAR_NODES = (2.9, 3.4, 4.2)
 OTHER_NODES = (3.4, 4.0, 4.8, 6.0)
 """Å; ln k of a contact is interpolated between the class constants at these distances."""
+DENSE = 64
+"""Atoms up to which products of dense matrices are faster than those of sparse ones."""
 CLASS_NAMES = (
     *CLASSES,
     *(f"polar contact {d:g} Å" for d in POLAR_NODES),
@@ -46,6 +48,8 @@ class Springs(NamedTuple):
         Class of each internal coordinate.
     atoms : Tensor (c, 4), int64
     gradients : Tensor (c, 3n)
+    transposed : Tensor (3n, c)
+        The same, sparse beyond `DENSE` atoms: a coordinate has four atoms at most.
     weights : Tensor (c,)
     values : Tensor (c,)
     contact_classes : Tensor (C, classes)
@@ -60,6 +64,7 @@ class Springs(NamedTuple):
     kind: Tensor
     atoms: Tensor
     gradients: Tensor
+    transposed: Tensor
     weights: Tensor
     values: Tensor
     contact_classes: Tensor
@@ -79,10 +84,16 @@ def springs(
     dtype: torch.dtype = torch.float64,
 ) -> Springs:
     """Springs of a ligand with heavy atoms at x (n, 3) Å in its pocket."""
-    inner = internal_coordinates(chemistry, x)
-    tensors = structure(chemistry, x, pocket, dtype)
+    return assembled(
+        internal_coordinates(chemistry, x), structure(chemistry, x, pocket, dtype), dtype
+    )
+
+
+def assembled(inner: InternalCoordinates, tensors: Structure, dtype: torch.dtype) -> Springs:
+    """Springs of given internal coordinates and of every contact of a structure."""
     d = length(tensors.contact_vectors)
     polar = tensors.contact_features[:, 0] > 0
+    gradients = torch.as_tensor(inner.gradients, dtype=dtype)
     first = len(CLASSES)
     shares = torch.zeros(len(d), len(CLASS_NAMES), dtype=dtype)
     shares[polar, first : first + len(POLAR_NODES)] = _hats(d[polar], POLAR_NODES)
@@ -91,7 +102,8 @@ def springs(
         structure=tensors,
         kind=torch.as_tensor(inner.kind),
         atoms=torch.as_tensor(inner.atoms),
-        gradients=torch.as_tensor(inner.gradients, dtype=dtype),
+        gradients=gradients,
+        transposed=gradients.T if len(tensors.x) <= DENSE else gradients.T.to_sparse(),
         weights=torch.as_tensor(inner.weights, dtype=dtype),
         values=torch.as_tensor(inner.values, dtype=dtype),
         contact_classes=shares,
@@ -116,7 +128,7 @@ def stiffness(c: Springs, inner: Tensor, contact: Tensor, anchor: Tensor) -> Ten
     inner, contact, anchor : Tensor (c,), (C,), (n,)
         Stiffness of internal coordinates, of contacts and of the isotropic spring of each atom.
     """
-    hessian = c.gradients.T @ (inner.unsqueeze(-1) * c.gradients)
+    hessian = c.transposed @ (inner.unsqueeze(-1) * c.gradients)
     outer = c.directions.unsqueeze(-1) * c.directions.unsqueeze(-2)
     blocks = anchor[:, None, None] * torch.eye(3, dtype=anchor.dtype)
     blocks = blocks.index_add(0, c.structure.contacts[0], contact[:, None, None] * outer)

@@ -13,8 +13,10 @@ from scipy.spatial.distance import cdist
 
 from ..bindingnet.chemistry import LigandChemistry, ligand_chemistry
 from ..bindingnet.pocket import PocketAtoms, pocket_atoms
+from ..bindingnet.side_chains import side_chains
 from ..dynamics.ou import NeuralOU
 from ..dynamics.ou_prediction import Prediction, predict_pose
+from ..dynamics.side_chain_motion import side_chain_motion
 from ..dynamics.springs import springs
 from ..model import ModelCard
 from ..prepare.chemistry import Ligand
@@ -22,6 +24,7 @@ from ..structure.complex import Complex
 from ..training.ou_domain import descriptors
 from ..units import to_angstrom
 from .domain import unlike
+from .pocket import PocketPrediction, pocket_prediction, residue_label, surroundings
 
 Array = NDArray[np.float64]
 
@@ -104,6 +107,8 @@ class LigandPrediction:
         The most frequent first.
     stays, stays_low, stays_high : float
         Probability that the RMSD from the given pose is below 2 Å.
+    pocket : PocketPrediction or None
+        The residues around the ligand; None where the model has them stand still.
     unlike : tuple of str
         Why this complex is unlike the training set; empty where it is alike.
     """
@@ -126,6 +131,7 @@ class LigandPrediction:
     stays: float
     stays_low: float
     stays_high: float
+    pocket: PocketPrediction | None
     unlike: tuple[str, ...]
 
 
@@ -145,10 +151,17 @@ def predicted(
     positions = to_angstrom(complex.positions)
     pocket = pocket_atoms(complex.topology, positions, pose)
     prediction = predict_pose(model, chemistry, pose, pocket)
-    factor = float(np.exp(1.96 * card.metrics.get("log_rmsf_error", DEFAULT_ERROR)))
+    factor, pocket_factor = (
+        float(np.exp(1.96 * card.metrics.get(name, DEFAULT_ERROR)))
+        for name in ("log_rmsf_error", "pocket_log_rmsf_error")
+    )
     rmsf = prediction.rmsf()
-    times = interval_ps * np.arange(1, snapshots + 1)
+    times = interval_ps * np.arange(1.0, snapshots + 1)
     draws = prediction.snapshots(DRAWS, seed=seed)
+    moved = prediction.trajectories(times, 1, seed=seed)[0]
+    near = side_chains(complex.topology, positions, chemistry, pose)
+    motion = side_chain_motion(model, near, prediction.process)
+    around = surroundings(motion, pocket.atoms, pocket.positions, draws, seed)
     names = ligand.atom_names
     atoms = list(complex.topology.atoms())
     residues = [atoms[i].residue for i in pocket.atoms.tolist()]
@@ -160,7 +173,7 @@ def predicted(
         molecule=ligand.molecule,
         atom_names=tuple(names[i] for i in chemistry.atoms.tolist()),
         pose=pose,
-        snapshots=prediction.trajectories(times, 1, seed=seed)[0],
+        snapshots=moved,
         interval_ps=interval_ps,
         rmsf=rmsf,
         rmsf_low=rmsf / factor,
@@ -168,10 +181,13 @@ def predicted(
         displacement=prediction.displacement,
         displacement_uncertainty=_spread(model, chemistry, pose, pocket),
         torsions=_torsions(prediction, names),
-        contacts=_contacts(draws, factor, pocket.positions, residues),
+        contacts=_contacts(draws, factor, around, residues),
         stays=stays[0],
         stays_low=min(stays),
         stays_high=max(stays),
+        pocket=None
+        if motion is None
+        else pocket_prediction(motion, complex, moved, times, pocket_factor, seed),
         unlike=_unlike(card, ligand, chemistry, pose, pocket, residues),
     )
 
@@ -203,13 +219,15 @@ def _stays(draws: Array, pose: Array, scale: float) -> float:
 
 
 def _contacts(
-    draws: Array, factor: float, pocket: Array, residues: list[Residue]
+    draws: Array, factor: float, around: Array, residues: list[Residue]
 ) -> tuple[Contact, ...]:
     """Occupancy of each residue as predicted, and with larger and smaller motion."""
-    names = [_residue(residue) for residue in residues]
+    names = [residue_label(residue) for residue in residues]
     order = sorted(set(names), key=names.index)
     member = np.array([[name == one for name in names] for one in order])
-    rows = [_occupancy(scaled(draws, f), pocket, member) for f in (1.0, factor, 1.0 / factor)]
+    rows = [
+        _occupancy(scaled(draws, f), scaled(around, f), member) for f in (1.0, factor, 1.0 / factor)
+    ]
     frequent = [
         Contact(name, float(p[0]), float(p.min()), float(p.max()))
         for name, p in zip(order, np.array(rows).T)
@@ -218,15 +236,12 @@ def _contacts(
     return tuple(sorted(frequent, key=lambda contact: -contact.occupancy))
 
 
-def _occupancy(x: Array, pocket: Array, member: NDArray[np.bool_]) -> Array:
+def _occupancy(x: Array, around: Array, member: NDArray[np.bool_]) -> Array:
     """Share of snapshots (S, n, 3) in which the ligand touches each residue (rows of `member`)."""
-    touching = np.array([cdist(one, pocket, "sqeuclidean").min(axis=0) for one in x]) < CONTACT**2
+    nearest = [cdist(one, other, "sqeuclidean").min(axis=0) for one, other in zip(x, around)]
+    touching = np.array(nearest) < CONTACT**2
     share: Array = (touching @ member.T.astype(np.float64) > 0).mean(axis=0)
     return share
-
-
-def _residue(residue: Residue) -> str:
-    return f"{residue.name} {residue.chain.id}:{residue.id}"
 
 
 def _torsions(prediction: Prediction, names: list[str]) -> tuple[Torsion, ...]:

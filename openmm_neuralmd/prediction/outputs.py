@@ -7,7 +7,7 @@ import io
 import json
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +16,14 @@ from openmm import app, unit
 
 from ..structure.hydrogens import full_positions
 from ..trajectory.snapshots import write_trajectory
+from ..units import to_nm
 from ..utils.files import complete
 from ..utils.provenance import provenance
 from ..utils.resume import complete_folder
 from .drawing import chart, drawing
 from .ensemble import WELLS, LigandPrediction
 from .page import render
+from .pocket import PocketPrediction
 
 RECORD = "prediction.json"
 TABLE_COLUMNS = ("rank", "name", "stays", "stays_low", "stays_high", "rmsf", "displacement")
@@ -110,7 +112,8 @@ def write_files(
     folder : path
         Gets `report.html`, `ranking.csv`, `prediction.json` and a subfolder for each ligand with
         `trajectory.dcd`, `topology.pdb` (B-factors are RMSF in Å), `rmsf.csv`, `contacts.csv`,
-        `rmsf.svg`, `rmsf.png`.  With one ligand its files are in `folder` itself.
+        `pocket.csv` where the pocket moves, `rmsf.svg`, `rmsf.png`.  With one ligand its files are
+        in `folder` itself.
     order : sequence of Summary
         Every ligand, as `ranked`.
     load : callable
@@ -153,7 +156,7 @@ def folder_names(order: Sequence[Summary]) -> list[str]:
 
 def write_ligand(one: LigandPrediction, folder: Path, top: float) -> None:
     """The files of one ligand."""
-    positions = full_positions(one.complex, one.snapshots)
+    positions = all_positions(one)
     write_trajectory(folder / "trajectory.dcd", one.complex, positions, one.interval_ps)
     with complete(folder / "topology.pdb") as path:
         path.write_text(pdb(one), encoding="utf-8")
@@ -174,29 +177,56 @@ def write_ligand(one: LigandPrediction, folder: Path, top: float) -> None:
     ]
     columns = ("residue", "occupancy", "low", "high")
     (folder / "contacts.csv").write_text(_csv(columns, contacts), encoding="utf-8")
+    if one.pocket is not None:
+        (folder / "pocket.csv").write_text(_pocket_table(one.pocket), encoding="utf-8")
     (folder / "rmsf.svg").write_text(drawing(one, top), encoding="utf-8")
     (folder / "rmsf.png").write_bytes(chart(one))
 
 
+def all_positions(one: LigandPrediction) -> np.ndarray:
+    """Positions (S, N, 3) in nm of the complex; residues around the ligand move with it."""
+    positions = full_positions(one.complex, one.snapshots)
+    if one.pocket is not None:
+        positions[:, one.pocket.atoms] = to_nm(one.pocket.snapshots)
+    return positions
+
+
+def _pocket_table(pocket: PocketPrediction) -> str:
+    moved = np.linalg.norm(pocket.displacement, axis=1)
+    columns = (pocket.rmsf, pocket.rmsf_low, pocket.rmsf_high, moved)
+    rows = [
+        (residue, name, *(f"{float(v):.4f}" for v in values))
+        for residue, name, *values in zip(pocket.residues, pocket.names, *columns)
+    ]
+    return _csv(("residue", "atom", "rmsf", "rmsf_low", "rmsf_high", "displacement"), rows)
+
+
 def pdb(one: LigandPrediction) -> str:
-    """Protein and ligand at the given pose; the B-factors of the ligand are RMSF in Å."""
+    """Protein and ligand at the given pose; the B-factors are RMSF in Å, 0 where atoms stand."""
     text = io.StringIO()
     complex = one.complex
     app.PDBFile.writeModel(complex.topology, complex.positions * unit.nanometer, text, keepIds=True)
     app.PDBFile.writeFooter(complex.topology, text)
-    value = dict(zip(one.atom_names, one.rmsf.tolist()))
-    parent = _parents(one)
-    ligand = next(iter(complex.ligand.tolist()))
-    residue = list(complex.topology.atoms())[ligand].residue
-    lines = []
+    factors = _factors(one)
+    lines, number = [], 0
     for line in text.getvalue().splitlines():
         if line.startswith(("ATOM", "HETATM")):
-            own = line[17:20].strip() == residue.name and line[21] == residue.chain.id
-            name = line[12:16].strip()
-            factor = value.get(parent.get(name, name), 0.0) if own else 0.0
-            line = f"{line[:60]}{factor:6.2f}{line[66:]}"
+            line = f"{line[:60]}{factors[number]:6.2f}{line[66:]}"
+            number += 1
         lines.append(line)
     return "\n".join(lines) + "\n"
+
+
+def _factors(one: LigandPrediction) -> np.ndarray:
+    """RMSF (N,) in Å; a hydrogen of the ligand has that of its heavy atom."""
+    atoms = list(one.complex.topology.atoms())
+    factors = np.zeros(len(atoms))
+    if one.pocket is not None:
+        factors[one.pocket.atoms] = one.pocket.rmsf
+    value, parent = dict(zip(one.atom_names, one.rmsf.tolist())), _parents(one)
+    for i in one.complex.ligand.tolist():
+        factors[i] = value.get(parent.get(atoms[i].name, atoms[i].name), 0.0)
+    return factors
 
 
 def _parents(one: LigandPrediction) -> dict[str, str]:
@@ -232,6 +262,7 @@ def as_json(one: LigandPrediction) -> dict[str, Any]:
             {"residue": c.residue, "occupancy": c.occupancy, "range": [c.low, c.high]}
             for c in one.contacts
         ],
+        "pocket": [] if one.pocket is None else [asdict(r) for r in one.pocket.side_chains()],
         "unlike_the_training_set": list(one.unlike),
         "interval_ps": one.interval_ps,
         "snapshots": len(one.snapshots),

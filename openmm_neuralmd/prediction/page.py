@@ -14,7 +14,7 @@ from .ensemble import WELLS, LigandPrediction
 from .scene import scene
 
 CONTACTS = 12
-"""Contacts of each ligand that the page lists."""
+"""Contacts and side chains of each ligand that the page lists."""
 ENVIRONMENT = Environment(
     loader=PackageLoader("openmm_neuralmd.prediction"),
     autoescape=True,

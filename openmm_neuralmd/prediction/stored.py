@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -15,8 +16,12 @@ from ..structure.complex import Complex
 from ..units import to_angstrom
 from ..utils.files import complete, read_arrays
 from .ensemble import Contact, LigandPrediction, Torsion
+from .pocket import PocketPrediction
 
 ARRAYS = ("snapshots", "rmsf", "rmsf_low", "rmsf_high", "displacement")
+POCKET_ARRAYS = (
+    "atoms", "start", "snapshots", "rmsf", "rmsf_low", "rmsf_high", "displacement",
+)  # fmt: skip
 NUMBERS = ("interval_ps", "displacement_uncertainty", "stays", "stays_low", "stays_high")
 
 
@@ -29,11 +34,23 @@ def store(one: LigandPrediction, path: Path) -> None:
         "unlike": list(one.unlike),
     }
     with complete(path) as temporary, temporary.open("wb") as file:
-        np.savez(
-            file,
-            text=np.array(json.dumps(text)),
-            **{name: getattr(one, name) for name in ARRAYS},
-        )
+        arrays: dict[str, Any] = {name: getattr(one, name) for name in ARRAYS}
+        arrays |= _pocket_arrays(one.pocket)
+        np.savez(file, text=np.array(json.dumps(text)), **arrays)
+
+
+def _pocket_arrays(pocket: PocketPrediction | None) -> dict[str, np.ndarray]:
+    """Arrays of the pocket; empty ones where it stands still."""
+    nothing = np.zeros(0)
+    return {
+        f"pocket_{name}": nothing if pocket is None else getattr(pocket, name)
+        for name in POCKET_ARRAYS
+    }
+
+
+def _pocket(content: Mapping[str, np.ndarray], complex: Complex) -> PocketPrediction | None:
+    parts = {name: content[f"pocket_{name}"] for name in POCKET_ARRAYS}
+    return PocketPrediction.of(complex, **parts) if len(parts["atoms"]) else None
 
 
 def restore(path: Path, complex: Complex, ligand: Ligand) -> LigandPrediction:
@@ -44,7 +61,8 @@ def restore(path: Path, complex: Complex, ligand: Ligand) -> LigandPrediction:
     InputError
         The file is damaged.
     """
-    content = read_arrays(path, (*ARRAYS, "text"))
+    pocket = [f"pocket_{name}" for name in POCKET_ARRAYS]
+    content = read_arrays(path, (*ARRAYS, *pocket, "text"))
     text = json.loads(str(content["text"]))
     atoms = ligand_chemistry(ligand.molecule).atoms
     names = ligand.atom_names
@@ -60,6 +78,7 @@ def restore(path: Path, complex: Complex, ligand: Ligand) -> LigandPrediction:
             Torsion(tuple(one["atoms"]), tuple(one["wells"])) for one in text["torsions"]
         ),
         contacts=tuple(Contact(**one) for one in text["contacts"]),
+        pocket=_pocket(content, complex),
         unlike=tuple(text["unlike"]),
         **text["numbers"],
         **arrays,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import numpy as np
@@ -92,8 +92,13 @@ def ligand_atoms(complex: Complex) -> list[dict[str, Any]]:
     ]
 
 
-def surroundings(complex: Complex, ligand: Array, middle: Array) -> dict[str, str]:
-    """Heavy atoms of the residues near anywhere that the ligand goes, and the backbone around."""
+def surroundings(
+    complex: Complex, ligand: Array, middle: Array, moving: Collection[int] = ()
+) -> dict[str, str]:
+    """Heavy atoms of the residues near anywhere that the ligand goes, and the backbone around.
+
+    Atoms in `moving` have a text of their own and are left out of the pocket.
+    """
     positions = to_angstrom(complex.positions)
     distances = cKDTree(ligand).query(positions, distance_upper_bound=AROUND)[0]
     own = int(complex.ligand[0])
@@ -113,7 +118,8 @@ def surroundings(complex: Complex, ligand: Array, middle: Array) -> dict[str, st
             backbone.update(atom.index for atom in atoms if atom.name in BACKBONE)
     centred = positions - middle
     return {
-        "pocket": _pdb(complex, centred, pocket),
+        "pocket": _pdb(complex, centred, pocket - set(moving)),
+        "moving": _pdb(complex, centred, set(moving)),
         "backbone": _pdb(complex, centred, backbone),
     }
 

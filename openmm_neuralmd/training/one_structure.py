@@ -10,8 +10,9 @@ import csv
 import json
 import time
 from collections.abc import Callable, Sequence
+from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import torch
@@ -21,6 +22,7 @@ from safetensors.torch import save as serialized
 
 from ..dynamics.ou import NeuralOU, NeuralOUSettings
 from ..dynamics.ou_prediction import predict_pose
+from ..dynamics.side_chain_network import SideChainNetwork
 from ..errors import InputError
 from ..model import Model, ModelCard
 from ..utils.files import complete
@@ -34,6 +36,14 @@ from .ou_objective import example
 from .ou_rates import fit_relaxation, fit_typical, fit_wells
 from .run_folders import read_runs
 from .run_statistics import RunStatistics
+from .side_chain_fit import (
+    SideChainExample,
+    SideChainFitSettings,
+    fit_side_chain_constants,
+    fit_side_chain_member,
+    fit_side_chain_scale,
+    side_chain_examples,
+)
 
 EXAMPLE = "examples/neuralmd-ou.yaml"
 
@@ -54,6 +64,8 @@ class OneStructureSettings(BaseModel):
         Targets that are not learned from; the errors on them stand in the card.
     model : NeuralOUSettings
     fit : OUFitSettings
+    side_chains : SideChainFitSettings
+        Used where `model` has side chains.
     relaxation_steps : int
         Steps of the fit of relaxation times and weights.
     protocol : str
@@ -71,6 +83,7 @@ class OneStructureSettings(BaseModel):
     held_out: tuple[str, ...] = ()
     model: NeuralOUSettings = NeuralOUSettings(members=3)
     fit: OUFitSettings = OUFitSettings()
+    side_chains: SideChainFitSettings = SideChainFitSettings()
     relaxation_steps: int = Field(200, ge=0)
     protocol: str = ""
     metrics: dict[str, float] = {}
@@ -111,8 +124,15 @@ def with_overrides(content: dict[str, Any], overrides: dict[str, Any]) -> dict[s
     return {**content, **rest, "fit": {**dict(content.get("fit", {})), **fit}}
 
 
+class Stage(NamedTuple):
+    """A part of the fit and its units of progress."""
+
+    fit: Callable[[Advance], None]
+    units: int
+
+
 class OneStructureTrainer:
-    """Fits constants, then each member, then wells and rates; a stage that is done stays done.
+    """Fits constants, members, wells and rates, then the side chains; finished stages stay done.
 
     Parameters
     ----------
@@ -146,21 +166,28 @@ class OneStructureTrainer:
         return self.folder / "state.safetensors"
 
     @property
-    def stages(self) -> list[Callable[[Advance], None]]:
+    def stages(self) -> list[Stage]:
         """Every stage of the fit in order."""
-        members = [self._member(number) for number in range(self.settings.model.members)]
-        return [self._constants, *members, self._rates]
+        how = self.settings
+        stages = [Stage(self._constants, 1)]
+        stages += [Stage(self._member(k), how.fit.epochs) for k in range(how.model.members)]
+        stages.append(Stage(self._rates, 1))
+        if how.model.side_chains is not None:
+            members, epochs = how.model.side_chains.members, how.side_chains.epochs
+            stages.append(Stage(self._side_chain_constants, 1))
+            stages += [Stage(self._side_chain_member(k), epochs) for k in range(members)]
+            stages.append(Stage(self._side_chain_scale, 1))
+        return stages
 
     @property
     def total(self) -> int:
-        """Units of progress: one for the first and the last stage, one for each epoch."""
-        return 2 + self.settings.model.members * self.settings.fit.epochs
+        """Units of progress of all stages: one, or one for each epoch."""
+        return sum(stage.units for stage in self.stages)
 
     @property
     def begun(self) -> int:
         """Units of progress of the stages that are done."""
-        epochs = max(0, min(self.done - 1, self.settings.model.members))
-        return min(self.done, 1) + epochs * self.settings.fit.epochs
+        return sum(stage.units for stage in self.stages[: self.done])
 
     def run(self, advance: Advance = silent) -> Model:
         """Run the remaining stages, and write the model.
@@ -175,7 +202,7 @@ class OneStructureTrainer:
             if number < self.done:
                 continue
             began = time.process_time()
-            stage(advance)
+            stage.fit(advance)
             self.spent += time.process_time() - began
             self.done = number + 1
             self._write_state()
@@ -203,6 +230,43 @@ class OneStructureTrainer:
         fit_relaxation(self.model, self.train, steps=how.relaxation_steps, seed=how.fit.seed)
         fit_typical(self.model, self.train)
         advance(1, "wells and rates")
+
+    def _side_chain_constants(self, advance: Advance) -> None:
+        fit_side_chain_constants(self._side_chains, self._examples, self.settings.side_chains.prior)
+        advance(1, "class constants of the side chains")
+
+    def _side_chain_member(self, number: int) -> Callable[[Advance], None]:
+        def fit(advance: Advance) -> None:
+            def report(epoch: int, loss: float) -> None:
+                self.losses.append((self.settings.model.members + number, epoch, loss))
+                advance(1, f"side chains, member {number + 1}, loss {loss:.3f}")
+
+            network, how = self._side_chains, self.settings.side_chains
+            for parameter in network.class_parameters():
+                parameter.requires_grad_(False)
+            fit_side_chain_member(network, number, self._examples, how, report)
+
+        return fit
+
+    def _side_chain_scale(self, advance: Advance) -> None:
+        fit_side_chain_scale(self._side_chains, self._examples)
+        advance(1, "scale of the side chains")
+
+    @property
+    def _side_chains(self) -> SideChainNetwork:
+        network = self.model.side_chains
+        assert network is not None  # `stages` has no stage of side chains without it
+        return network
+
+    @cached_property
+    def _examples(self) -> list[SideChainExample]:
+        examples = side_chain_examples(self.train)
+        if not examples:
+            raise InputError(
+                "runs: none has statistics of the pocket's atoms; leave `side_chains` out of the "
+                "model's settings, or give a packed set (validation/reference_sets/many.py)"
+            )
+        return examples
 
     def _write_state(self) -> None:
         state = {"stages": self.done, "cpu_seconds": self.spent, "losses": self.losses}
@@ -236,6 +300,7 @@ class OneStructureTrainer:
         measured = errors(self.model, self.held_out) if self.held_out else {}
         training: dict[str, Any] = {
             **how.fit.model_dump(),
+            "side_chains": how.side_chains.model_dump() if how.model.side_chains else None,
             "members": how.model.members,
             "targets": sorted({c.target for c in self.train}),
             "held_out": sorted({c.target for c in self.held_out}),

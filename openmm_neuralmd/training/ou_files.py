@@ -6,13 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
-from safetensors import safe_open
 
 from ..bindingnet.chemistry import ELEMENTS as LIGAND_ELEMENTS
-from ..dynamics.ou import NeuralOU, NeuralOUSettings
+from ..dynamics.ou import NeuralOU
 from ..errors import ModelError
-from ..model import Model, ModelCard, read_card
+from ..model import Model, ModelCard, load_model, read_card
 from .run_statistics import RunStatistics
 
 KIND = "neuralmd-ou"
@@ -56,13 +54,6 @@ def load(path: str | Path) -> NeuralOU:
     content = read_card(path)
     if content.kind != KIND:
         raise ModelError(f"{path}: holds a model of kind '{content.kind}', not '{KIND}'")
-    model = NeuralOU(NeuralOUSettings.model_validate(content.settings))
-    with safe_open(str(path), "pt") as file:
-        weights = {key: file.get_tensor(key) for key in file.keys()}
-    try:
-        model.load_state_dict(weights)
-    except RuntimeError as error:  # other names or shapes
-        raise ModelError(
-            f"{path}: its weights are those of another version of NeuralMD-OU; train it anew"
-        ) from error
-    return model.to(torch.float32).eval()
+    model = load_model(path).dynamics
+    assert isinstance(model, NeuralOU)  # that of its kind
+    return model

@@ -21,10 +21,12 @@ from rdkit import Chem
 
 from ..bindingnet.chemistry import LigandChemistry, ligand_chemistry
 from ..bindingnet.pocket import PocketAtoms, pocket_atoms
+from ..bindingnet.side_chains import side_chains
 from ..bindingnet.structure import POCKET_CUTOFF
 from ..errors import InputError
 from ..trajectory.xtc import check_xtc
 from ..units import to_angstrom
+from .side_chain_statistics import SideChainStatistics, side_chain_statistics
 
 Array = NDArray[np.float64]
 
@@ -45,6 +47,8 @@ class RunStatistics:
     runs : list of (T, n, 3)
         Snapshots of each run.
     interval_ps : float
+    side_chains : SideChainStatistics or None
+        Of the side chains around the given pose, where the runs have them.
     """
 
     name: str
@@ -55,6 +59,7 @@ class RunStatistics:
     pocket: PocketAtoms
     runs: list[Array]
     interval_ps: float
+    side_chains: SideChainStatistics | None = None
 
     @property
     def frames(self) -> Array:
@@ -99,9 +104,12 @@ def read_packed(folder: Path, names: Iterable[str] | None = None) -> list[RunSta
             start = arrays["start"].astype(np.float64)
             runs = [start + 0.01 * run.astype(np.float64) for run in arrays["frames"]]
             interval = float(arrays["interval_ps"])
+            pocket = [arrays[key] for key in ("pocket", "pocket_mean", "pocket_covariance")]
         one = _complex(base.name, files[0], files[1], runs, interval)
         target = entries.get(base.name, {}).get("target", one.target)
-        statistics.append(replace(one, target=target))
+        side = side_chains(*read_protein(files[1]), one.chemistry, one.start)
+        moving = side_chain_statistics(side, *pocket)
+        statistics.append(replace(one, target=target, side_chains=moving))
     return statistics
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
+from io import StringIO
 
 import numpy as np
 from openmm import app
@@ -75,3 +76,28 @@ def rotation(seed: int = 0) -> np.ndarray:
     """A random proper rotation."""
     q, _ = np.linalg.qr(np.random.default_rng(seed).normal(size=(3, 3)))
     return q * np.sign(np.linalg.det(q))
+
+
+@cache
+def _embedded() -> tuple[tuple[str, ...], np.ndarray]:
+    """PDB lines of a peptide by RDKit, and its heavy atoms in Å."""
+    peptide = Chem.MolFromSequence("ASDKFLHWVRYG")
+    molecule = Chem.AddHs(peptide)
+    assert AllChem.EmbedMolecule(molecule, randomSeed=11, useRandomCoords=True) == 0
+    AllChem.MMFFOptimizeMolecule(molecule)
+    heavy = Chem.RemoveHs(molecule)
+    return tuple(Chem.MolToPDBBlock(heavy).splitlines()), heavy.GetConformer().GetPositions()
+
+
+def peptide() -> tuple[app.Topology, np.ndarray]:
+    """A peptide of twelve residues without hydrogens, whose side is 3.5 Å from the ligand; Å."""
+    lines, x = _embedded()
+    topology = app.PDBFile(StringIO("\n".join(lines) + "\n")).topology
+    ligand = molecule().GetConformer().GetPositions()
+    direction = np.array([1.0, 0.3, -0.2]) / np.linalg.norm([1.0, 0.3, -0.2])
+    centred = x - x.mean(axis=0) + ligand.mean(axis=0)
+    for step in np.arange(0.0, 40.0, 0.1):
+        placed = centred + step * direction
+        if np.linalg.norm(placed[:, None] - ligand, axis=-1).min() > 3.5:
+            return topology, placed
+    raise AssertionError("no place beside the ligand")

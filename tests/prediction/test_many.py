@@ -110,12 +110,14 @@ def test_a_stored_prediction_is_the_same(model: Path, sdf: Path, tmp_path: Path)
     one = request.predict(ligand)
     store(one, tmp_path / "1.npz")
     again = restore(tmp_path / "1.npz", request.complex(ligand), ligand)
-    for field in fields(one):
-        value, other = getattr(one, field.name), getattr(again, field.name)
-        if isinstance(value, np.ndarray):
-            np.testing.assert_array_equal(value, other)
-        elif field.name not in ("complex", "molecule"):
-            assert value == other, field.name
+    assert one.pocket is not None and again.pocket is not None
+    for stored, read in ((one, again), (one.pocket, again.pocket)):
+        for field in fields(stored):
+            value, other = getattr(stored, field.name), getattr(read, field.name)
+            if isinstance(value, np.ndarray):
+                np.testing.assert_array_equal(value, other)
+            elif field.name not in ("complex", "molecule", "pocket"):
+                assert value == other, field.name
     assert again.complex.fingerprint() == one.complex.fingerprint()
     assert Chem.MolToMolBlock(again.molecule) == Chem.MolToMolBlock(one.molecule)
 

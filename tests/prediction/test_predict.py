@@ -15,12 +15,16 @@ from typer.testing import CliRunner
 
 from openmm_neuralmd import NeuralMDForce
 from openmm_neuralmd.cli import app
+from openmm_neuralmd.dynamics.ou import NeuralOU
 from openmm_neuralmd.errors import InputError, ModelError
-from openmm_neuralmd.model import load_model
+from openmm_neuralmd.model import load_model, read_card
 from openmm_neuralmd.prediction import LigandPrediction, predict
 from openmm_neuralmd.prediction.domain import unlike
 from openmm_neuralmd.prediction.ensemble import scaled
 from openmm_neuralmd.prediction.outputs import Summary, folder_names, ranked, write
+from openmm_neuralmd.prediction.run import Request
+from openmm_neuralmd.prediction.stored import restore, store
+from openmm_neuralmd.training import ou_files
 from openmm_neuralmd.training.ou_domain import descriptors, ranges
 from openmm_neuralmd.trajectory.snapshots import Snapshots
 from posed_ligands import LIGAND, PROTEIN, write_poses
@@ -53,13 +57,64 @@ def test_the_trajectory_is_read_by_other_programs_and_its_molecules_are_whole(
         trajectory.xyz[:, bonds[:, 0]] - trajectory.xyz[:, bonds[:, 1]], axis=2
     )
     assert np.abs(lengths / given - 1).max() < 0.15
-    still = np.setdiff1d(np.arange(trajectory.n_atoms), ligand)
-    assert np.ptp(trajectory.xyz[:, still], axis=0).max() == 0.0
+    assert one.pocket is not None
+    around = 10 * trajectory.xyz[:, one.pocket.atoms]
+    np.testing.assert_allclose(around, one.pocket.snapshots, atol=2e-3)
+    still = np.setdiff1d(np.arange(trajectory.n_atoms), [*ligand, *one.pocket.atoms])
+    assert len(still) and np.ptp(trajectory.xyz[:, still], axis=0).max() == 0.0
     assert heavy.std(axis=0).mean() > 0.05, "the ligand moves"
+    assert around.std(axis=0).mean() > 0.05, "the pocket moves"
+
+
+def test_a_model_without_side_chains_has_the_pocket_stand(model: Path, tmp_path: Path) -> None:
+    network = ou_files.load(model)
+    settings = network.settings.model_copy(update={"side_chains": None})
+    bare = NeuralOU(settings)
+    bare.load_state_dict({k: network.state_dict()[k] for k in bare.state_dict()})
+    card = read_card(model).model_copy(update={"settings": settings.model_dump(mode="json")})
+    path = tmp_path / "bare.safetensors"
+    ou_files.save(path, bare, card)
+    (one,) = predict(PROTEIN, LIGAND, model=path, time=3.0)
+    assert one.pocket is None
+    out = write([one], tmp_path / "prediction")
+    trajectory = mdtraj.load(str(out / "trajectory.dcd"), top=str(out / "topology.pdb"))
+    still = np.setdiff1d(np.arange(trajectory.n_atoms), one.complex.ligand)
+    assert np.ptp(trajectory.xyz[:, still], axis=0).max() == 0.0
+    assert not (out / "pocket.csv").exists()
+    assert json.loads((out / "prediction.json").read_text())["ligands"][0]["pocket"] == []
+    path = tmp_path / "one.npz"
+    store(one, path)
+    ligand = Request.of(PROTEIN, LIGAND, model=model).ligand(0)
+    assert restore(path, one.complex, ligand).pocket is None
+
+
+def test_the_residues_around_are_tabled(folder: Path, one: LigandPrediction) -> None:
+    pocket = one.pocket
+    assert pocket is not None
+    with (folder / "pocket.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [(row["residue"], row["atom"]) for row in rows] == list(
+        zip(pocket.residues, pocket.names)
+    )
+    assert [float(row["rmsf"]) for row in rows] == pytest.approx(pocket.rmsf, abs=1e-4)
+    side = pocket.side_chains()
+    assert [one.rmsf for one in side] == sorted((one.rmsf for one in side), reverse=True)
+    first = side[0]
+    own = [
+        float(row["rmsf"])
+        for row in rows
+        if row["residue"] == first.residue and row["atom"] not in ("N", "CA", "C", "O")
+    ]
+    assert first.rmsf == pytest.approx(np.mean(own), abs=1e-4)
+    assert first.low < first.rmsf < first.high
+    page = (folder / "report.html").read_text()
+    assert "Side chain" in page and first.residue in page
 
 
 def test_b_factors_and_tables_are_the_rmsf(folder: Path, one: LigandPrediction) -> None:
     value = dict(zip(one.atom_names, one.rmsf))
+    assert one.pocket is not None
+    around = dict(zip(zip(one.pocket.residues, one.pocket.names), one.pocket.rmsf))
     factors = {}
     for line in (folder / "topology.pdb").read_text().splitlines():
         if line.startswith(("ATOM", "HETATM")):
@@ -67,7 +122,8 @@ def test_b_factors_and_tables_are_the_rmsf(folder: Path, one: LigandPrediction) 
             if line[17:20].strip() == "LIG":
                 factors[name] = factor
             else:
-                assert factor == 0.0
+                label = f"{line[17:20].strip()} {line[21]}:{line[22:26].strip()}"
+                assert factor == pytest.approx(around.get((label, name), 0.0), abs=0.006)
     for name, rmsf in value.items():
         assert factors[name] == pytest.approx(rmsf, abs=0.006)
     with (folder / "rmsf.csv").open() as file:

@@ -7,10 +7,12 @@ from pathlib import Path
 import pytest
 import torch
 import yaml
+from safetensors import safe_open
+from safetensors.torch import save_file
 from typer.testing import CliRunner
 
 from openmm_neuralmd.cli import app
-from openmm_neuralmd.errors import InputError
+from openmm_neuralmd.errors import InputError, ModelError
 from openmm_neuralmd.model import bundled_models, load_model, read_card
 from openmm_neuralmd.training.one_structure import (
     OneStructureSettings,
@@ -18,6 +20,7 @@ from openmm_neuralmd.training.one_structure import (
     errors,
     read_one_structure,
 )
+from openmm_neuralmd.training.ou_files import load
 from openmm_neuralmd.training.run_folders import read_runs
 
 ROOT = Path(__file__).parents[2]
@@ -132,3 +135,48 @@ def test_the_bundled_settings_are_valid() -> None:
     assert how.runs == (MANY,)
     card = read_card(bundled_models()["neuralmd-ou"])
     assert card.settings == how.model.model_dump(mode="json")
+
+
+@pytest.mark.parametrize("place", ["members", "side_chains"])
+def test_a_card_that_asks_for_more_members_than_its_file_holds_is_refused(
+    place: str, tmp_path: Path
+) -> None:
+    source = bundled_models()["neuralmd-ou"]
+    card = read_card(source)
+    many: dict[str, object] = {"members": 10**6}
+    settings = card.settings | (
+        many if place == "members" else {place: card.settings[place] | many}
+    )
+    bomb = card.model_copy(update={"settings": settings})
+    path = tmp_path / "bomb.safetensors"
+    with safe_open(str(source), "pt") as file:
+        weights = {key: file.get_tensor(key) for key in file.keys()}
+        header = file.metadata()
+    save_file(weights, path, {key: bomb.model_dump_json() for key in header})
+    with pytest.raises(ModelError, match="1000000 members are larger than the file"):
+        load(path)
+    with pytest.raises(ModelError, match="1000000 members"):
+        load_model(path)
+
+
+def test_side_chains_are_learned_too_and_need_runs_with_the_pockets_atoms(tmp_path: Path) -> None:
+    small = tmp_path / "small"  # the smallest pocket of the set
+    small.mkdir()
+    for suffix in (".npz", ".sdf", ".pdb.gz"):
+        (small / f"jak2{suffix}").symlink_to(MANY / f"jak2_2_3E63{suffix}")
+    side_chains = {"members": 1, "network": SMALL["network"]}
+    more = {"model": {**SMALL, "side_chains": side_chains}, "side_chains": {"epochs": 1}}
+    how = settings(small, **more)
+    trainer = OneStructureTrainer(how, tmp_path / "run")
+    steps: list[int] = []
+    model = trainer.run(lambda units, note: steps.append(units))
+    assert trainer.begun == trainer.total == sum(steps)
+    side = load(tmp_path / "run" / "model.safetensors").side_chains
+    assert side is not None and len(side.members) == 1
+    assert float(side.log_typical.detach()) != 0.0
+    assert model.card.training["side_chains"]["epochs"] == 1
+    again = OneStructureTrainer(how, tmp_path / "run")
+    assert again.done == len(again.stages)
+    without = settings(POCKET / "chk1", **more)
+    with pytest.raises(InputError, match="none has statistics of the pocket's atoms"):
+        OneStructureTrainer(without, tmp_path / "other").run()

@@ -32,6 +32,16 @@ RIVALS = {
     "rmsf": "RMSF, Å",
     "energy_score": "energy score, Å",
 }
+POCKET = {
+    "log_rmsf_error": "ln RMSF error",
+    "r": "r",
+    "displacement_error": "error of the mean, Å",
+    "cosine": "cosine of u",
+    "contact_brier": "contacts, Brier",
+    "contact_auroc": "contacts, AUROC",
+    "nearest": "nearest atoms (5 %), Å",
+}
+MINUS = ("log_rmsf_error", "displacement_error", "contact_brier")
 PAIRED = {"nll": "NLL", "energy_score": "energy score, Å", "log_rmsf_error": "ln RMSF error"}
 
 
@@ -44,6 +54,8 @@ def main() -> None:
             print(f"\n### {name}\n\n{medians(result)}\n\n{paired(result)}\n")
             print({k: round(v) for k, v in result["md_equivalent_ps"].items()})
     print(rivals(json.loads((RESULTS / "rivals.json").read_text())))
+    print(unseen(json.loads((RESULTS / "unseen.json").read_text())))
+    print(pocket(json.loads((RESULTS / "pocket.json").read_text())))
     curve = json.loads((RESULTS / "learning_curve.json").read_text())["curve"]
     for size, one in curve.items():
         cells = [
@@ -89,10 +101,48 @@ def rivals(result: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def interval(values: list[float]) -> str:
+def unseen(result: dict[str, Any]) -> str:
+    """Differences from the network on the complexes of set 'many' alone, and with set 'pocket'."""
+    own, both = result["over_targets"], result["over_targets_with_set_pocket"]
+    columns = [
+        (part, key) for part in (own, both) for key in ("nll", "energy_score", "log_rmsf_error")
+    ]
+    count = [part["u = 0"]["nll"]["targets"] for part in (own, both)]
+    names = [f"{name}, {n} targets" for n in count for name in PAIRED.values()]
+    lines = ["| minus the network | " + " | ".join(names) + " |"]
+    lines.append("| --- |" + " ---: |" * len(names))
+    for row in own:
+        cells = [
+            interval(part[row][key]["mean"]) if key in part[row] else "–" for part, key in columns
+        ]
+        lines.append(f"| {row} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def pocket(result: dict[str, Any]) -> str:
+    """Medians and differences of the side chains, for each part."""
+    lines = []
+    for part, one in result.items():
+        if part in ("settings", "machine") or one is None:
+            continue
+        lines += [
+            f"\n{part}: {len(one['complexes']['network'])} complexes, {one['targets']} targets\n"
+        ]
+        names = [*POCKET.values(), *(f"{POCKET[key]}, minus the network" for key in MINUS)]
+        lines.append("| | " + " | ".join(names) + " |")
+        lines.append("| --- |" + " ---: |" * len(names))
+        for row, values in one["medians"].items():
+            away = one["row_minus_network"].get(row, {})
+            cells = [f"{values[key]:.2f}" if key in values else "–" for key in POCKET]
+            cells += [interval(away[key], 3) if key in away else "–" for key in MINUS]
+            lines.append(f"| {row} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def interval(values: list[float], digits: int = 2) -> str:
     """Mean with its 95 % interval."""
-    mean, low, high = values
-    return f"{mean:+.2f} ({low:+.2f} to {high:+.2f})"
+    mean, low, high = (f"{value:+.{digits}f}" for value in values)
+    return f"{mean} ({low} to {high})"
 
 
 if __name__ == "__main__":

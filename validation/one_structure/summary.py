@@ -84,14 +84,7 @@ def paired(table: Table) -> dict[str, Any]:
     """Mean difference of each row from the network over complexes, with its 95 % interval."""
     out: dict[str, Any] = {}
     for row, complexes in table.items():
-        for key in (
-            "nll",
-            "nll_gaussian",
-            "energy_score",
-            "log_rmsf_error",
-            "torsions_bits",
-            "contact_brier",
-        ):
+        for key in PAIRED:
             names = [n for n in complexes if key in complexes[n] and key in table["network"][n]]
             if row != "network" and names:
                 away = [complexes[n][key] - table["network"][n][key] for n in names]
@@ -111,7 +104,7 @@ def equivalents(rows: dict[str, Any]) -> dict[str, float]:
     """Length of MD in ps that is as good as the network, by column (interpolated in ln ps)."""
     out = {}
     for key in ("log_rmsf_error", "energy_score", "nll"):
-        lengths = [n for n in STRETCHES if key in rows[f"MD of {n} ps"]]
+        lengths = [n for n in STRETCHES if key in rows.get(f"MD of {n} ps", {})]
         values = [rows[f"MD of {n} ps"][key]["median"] for n in lengths]
         mine = rows["network"][key]["median"]
         order = np.argsort(values)

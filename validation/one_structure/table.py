@@ -114,14 +114,26 @@ def one_fold(
     alone = [without_pocket(o) for o in train]
     ligand = fit(alone, settings, how, cache, "ligand-only")
     for c in fold:
-        judge = truth(c, model)
-        for row, forecast in forecasts(c, train, model, ligand, how.seed).items():
-            every = [columns(one, judge) for one in forecast]
-            table.setdefault(row, {})[c.name] = {
-                key: float(np.mean([one[key] for one in every])) for key in every[0]
-            }
-        nll = {row: round(v[c.name].get("nll", np.nan), 3) for row, v in table.items()}
-        print(how.seed, c.name, nll, flush=True)
+        judge_complex(c, train, model, ligand, how.seed, table)
+
+
+def judge_complex(
+    c: RunStatistics,
+    train: Sequence[RunStatistics],
+    model: NeuralOU,
+    ligand: NeuralOU,
+    seed: int,
+    table: Table,
+) -> None:
+    """Enter the columns of every row for one complex."""
+    judge = truth(c, model)
+    for row, forecast in forecasts(c, train, model, ligand, seed).items():
+        every = [columns(one, judge) for one in forecast]
+        table.setdefault(row, {})[c.name] = {
+            key: float(np.mean([one[key] for one in every])) for key in every[0]
+        }
+    nll = {row: round(v[c.name].get("nll", np.nan), 3) for row, v in table.items()}
+    print(seed, c.name, nll, flush=True)
 
 
 def train_part(folder: Path | None) -> list[RunStatistics]:
@@ -236,7 +248,8 @@ def molecular_dynamics(c: RunStatistics) -> dict[str, Forecast]:
     """Stretches of the first half of the run, and all of it."""
     early = c.part(0.0, 0.5)
     out = {}
-    for length in (*STRETCHES, None):
+    lasts = c.interval_ps * len(early.runs[0])
+    for length in (*(one for one in STRETCHES if one <= lasts), None):
         stop = None if length is None else round(length / c.interval_ps)
         x = early.runs[0][:stop].reshape(-1, 3 * len(c.start))
         rmsf = np.sqrt(x.var(0).reshape(-1, 3).sum(-1))

@@ -37,6 +37,12 @@
     const frames = unpack(scene.track, scene.atoms.length, scene.times.length);
     // 3Dmol.js moves every model to the same frame: the given pose has as many, all alike.
     ligand(frames.map(() => frames[0]), { radius: 0.08, color: "#8a97a4" });
+    if (scene.moving) {
+      const residues = view.addModel(scene.moving, "pdb");
+      residues.setStyle({}, { stick: { radius: 0.09, color: "#7fae8f" } });
+      const count = residues.selectedAtoms({}).length;
+      residues.setCoordinates(unpack(scene.around, count, scene.times.length), "array");
+    }
     const moving = ligand(frames, { radius: 0.17, color: "#1668b8" });
     view.zoomTo({ model: moving.getID() });
     view.zoom(0.8);
