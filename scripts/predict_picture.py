@@ -3,7 +3,8 @@
     python scripts/predict_picture.py [--topology FILE.pdb] [--trajectory FILE.dcd]
 
 Matplotlib draws it; no viewer is needed. The ligand is seen on its broad side, with the given pose
-as a shadow and the heavy atoms of the pocket around it. Colours are the RMSF of the B-factors.
+as a shadow and the heavy atoms of the pocket around it, which move too. Colours are the RMSF of the
+B-factors.
 """
 
 from __future__ import annotations
@@ -45,41 +46,43 @@ def sticks(x: np.ndarray, bonds: np.ndarray) -> np.ndarray:
     return np.concatenate(halves)[..., :2]
 
 
-def pocket_lines(complex: Complex, pose: np.ndarray) -> np.ndarray:
-    """Bonds (b, 2, 3), Å, between heavy atoms of the protein near the given pose (n, 3)."""
+def pocket_bonds(complex: Complex, pose: np.ndarray) -> np.ndarray:
+    """Bonds (b, 2), atoms of the complex, between heavy atoms of the protein near a pose (n, 3)."""
     atoms = list(complex.topology.atoms())
     own = set(complex.ligand.tolist())
-    heavy = [a.index for a in atoms if a.index not in own and a.element.symbol != "H"]
-    x = to_angstrom(complex.positions)[heavy]
-    x = x[np.linalg.norm(x[:, None] - pose, axis=-1).min(1) < POCKET]
-    apart = np.linalg.norm(x[:, None] - x, axis=-1)
-    lines: np.ndarray = x[np.argwhere(np.triu(apart < BONDED, k=1))]
-    return lines
+    heavy = np.array([a.index for a in atoms if a.index not in own and a.element.symbol != "H"])
+    x = to_angstrom(complex.positions)
+    near = heavy[np.linalg.norm(x[heavy][:, None] - pose, axis=-1).min(1) < POCKET]
+    apart = np.linalg.norm(x[near][:, None] - x[near], axis=-1)
+    bonds: np.ndarray = near[np.argwhere(np.triu(apart < BONDED, k=1))]
+    return bonds
 
 
 def animate(complex: Complex, snapshots: np.ndarray, rmsf: np.ndarray, output: Path) -> None:
-    """Write the moving picture of snapshots (S, n, 3) in Å; rmsf (n,) gives the colours."""
+    """Write the moving picture of snapshots (S, N, 3) in Å, coloured by rmsf (n,)."""
     pose = to_angstrom(complex.positions)[complex.ligand_sites]
     turn, centre, bonds = broad_side(pose), pose.mean(0), complex.site_bonds
-    seen = (snapshots - centre) @ turn
+    every = (snapshots - centre) @ turn
+    seen, around = every[:, complex.ligand_sites], pocket_bonds(complex, pose)
     shades = mpl.colormaps["viridis"](rmsf / rmsf.max())
     extent = np.abs(seen[..., :2]).max((0, 1)) + MARGIN
     figure = Figure(figsize=(5.6, 5.6 * extent[1] / extent[0]), dpi=90)
     axes = figure.add_axes((0, 0, 1, 1))
     axes.set(xlim=(-extent[0], extent[0]), ylim=(-extent[1], extent[1]), aspect="equal")
     axes.set_axis_off()
-    around = (pocket_lines(complex, pose) - centre) @ turn
     shadow = sticks((pose - centre) @ turn, bonds)
-    axes.add_collection(LineCollection(list(around[..., :2]), colors="0.87", linewidths=2))
+    pocket = LineCollection(list(every[0][around][..., :2]), colors="0.82", linewidths=2)
+    axes.add_collection(pocket)
     axes.add_collection(LineCollection(list(shadow), colors="0.6", linewidths=3, alpha=0.6))
     moving = LineCollection(
         list(sticks(seen[0], bonds)), colors=shades[bonds.T.ravel()], linewidths=5, capstyle="round"
     )
     axes.add_collection(moving)
 
-    def show(k: int) -> tuple[LineCollection]:
+    def show(k: int) -> tuple[LineCollection, LineCollection]:
         moving.set_segments(list(sticks(seen[k], bonds)))
-        return (moving,)
+        pocket.set_segments(list(every[k][around][..., :2]))
+        return moving, pocket
 
     motion = FuncAnimation(figure, show, frames=len(seen), blit=False)
     with complete(output) as temporary:
@@ -103,8 +106,8 @@ def main() -> None:
     arguments = parser.parse_args()
     complex = Complex.from_files(arguments.topology, ligand="LIG")
     snapshots = 10.0 * mdtraj.load(str(arguments.trajectory), top=str(arguments.topology)).xyz
-    ligand = snapshots[:FRAMES, complex.ligand_sites].astype(np.float64)
-    animate(complex, ligand, b_factors(arguments.topology, complex), arguments.output)
+    shown = snapshots[:FRAMES].astype(np.float64)
+    animate(complex, shown, b_factors(arguments.topology, complex), arguments.output)
     print(f"wrote {arguments.output} ({arguments.output.stat().st_size / 1000:.0f} kB)")
 
 
