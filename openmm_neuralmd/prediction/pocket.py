@@ -27,6 +27,13 @@ class ResidueMotion:
         RMSF and its 95 % interval, Å.
     displacement : float
         Length of the expected displacement from the given structure, Å.
+
+    Examples
+    --------
+    >>> from openmm_neuralmd.prediction import ResidueMotion
+    >>> one = ResidueMotion("ASP A:86", rmsf=0.5, low=0.3, high=0.8, displacement=0.1)
+    >>> one.low < one.rmsf < one.high
+    True
     """
 
     residue: str
