@@ -24,7 +24,7 @@ from ..utils.provenance import provenance
 from ..utils.resume import PartialRun
 from .geometry import nearest_alpha
 from .guard import POCKET_DISTANCE
-from .restarts import STOP, Restarts
+from .restarts import STOP, Restarts, check_on_failure
 from .run import SEED, RunSettings, identity, participants
 
 if TYPE_CHECKING:
@@ -105,12 +105,13 @@ def simulate_replicas(
     ['replica-0001.dcd', 'replica-0002.dcd', 'run.yaml', 'topology.pdb']
     """
     _check_counts(replicas, snapshots)
+    check_on_failure(model, on_failure)
     seed = SEED if seed is None else seed
     complex = model.fitted(complex)
     history = History.of(known, complex, model.dynamics.least_known)
     own = f"{identity(model, history, RunSettings(seed=seed))}-{snapshots}-replicas"
     partial = PartialRun(Path(output), own)
-    restarts = Restarts(partial.folder, model, on_failure, seed)
+    restarts = Restarts(partial.folder, on_failure, seed)
     first = partial.resume(_nothing, replicas)
     restarts.keep(first)
     progress(first * snapshots, "resumed" if first else "")

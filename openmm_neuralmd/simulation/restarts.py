@@ -46,32 +46,40 @@ class _Restart(BaseModel):
 _ENTRIES = TypeAdapter(list[_Restart])
 
 
+def check_on_failure(model: Model, on_failure: str) -> None:
+    """Refuse a word that is not of `ON_FAILURE`, and restarts of a model without noise.
+
+    Raises
+    ------
+    InputError
+    """
+    if on_failure not in ON_FAILURE:
+        raise InputError(f"on_failure is {' or '.join(ON_FAILURE)}, not '{on_failure}'")
+    if on_failure == RESTART and not model.dynamics.stochastic:
+        raise InputError(
+            f"model '{model.card.name}' ({model.card.kind}) has no noise: begun again, it "
+            "fails again; leave --on-failure restart out"
+        )
+
+
 class Restarts:
     """The restarts of a run, or of each of its replicas, in `restarts.json` of its hidden folder.
 
     Parameters
     ----------
     folder : Path
-    model : Model
     on_failure : str
-        One of `ON_FAILURE`.
+        See `check_on_failure`.
     seed : int
         Of the run; those of its restarts follow from it.
 
     Raises
     ------
     InputError
-        Another word, a model without noise, or a damaged list.
+        The list is damaged.
     """
 
-    def __init__(self, folder: Path, model: Model, on_failure: str, seed: int) -> None:
-        if on_failure not in ON_FAILURE:
-            raise InputError(f"on_failure is {' or '.join(ON_FAILURE)}, not '{on_failure}'")
-        if on_failure == RESTART and not model.dynamics.stochastic:
-            raise InputError(
-                f"model '{model.card.name}' ({model.card.kind}) has no noise: begun again, it "
-                "fails again; leave --on-failure restart out"
-            )
+    def __init__(self, folder: Path, on_failure: str, seed: int) -> None:
         self.file, self.seed = folder / "restarts.json", seed
         self.allowed = MOST if on_failure == RESTART else 0
         self.entries = _read(self.file)

@@ -23,7 +23,7 @@ from ..utils.resume import PartialRun
 from .backends import choose_backend
 from .integrator import NeuralMDIntegrator
 from .production import TRAJECTORY, Production
-from .restarts import STOP, Restarts
+from .restarts import STOP, Restarts, check_on_failure
 from .system import create_system
 
 if TYPE_CHECKING:
@@ -153,11 +153,12 @@ def simulate(
         raise InputError(f"{snapshots} snapshots were asked for; 1 is the least")
     settings, output = settings or RunSettings(), Path(output)
     settings.check()
+    check_on_failure(model, on_failure)
     complex = model.fitted(complex)
     history = History.of(known, complex, model.dynamics.least_known)
     names = (output, output.with_suffix(".pdb"), output.with_suffix(".run.yaml"))
     partial = PartialRun(output, identity(model, history, settings), beside=names[1:])
-    restarts = Restarts(partial.folder, model, on_failure, _seed(settings))
+    restarts = Restarts(partial.folder, on_failure, _seed(settings))
     simulation = make_simulation(model, complex, settings, partial.folder / "force.pt")
     began = time.perf_counter()
     production = Production(

@@ -153,6 +153,7 @@ def test_restarts_of_replicas_are_bounded_and_need_noise(leaving: Case, tmp_path
     with pytest.raises(InputError, match="has no noise: begun again, it fails again"):
         ode = (make_model(), *leaving[1:])
         simulate_replicas(*ode, 1, tmp_path / "c", 2, **never)
+    assert not list(tmp_path.glob("*c*")), "nothing is begun"
 
 
 def test_a_coordinate_that_is_not_a_number_is_a_failure(
