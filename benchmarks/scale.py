@@ -18,42 +18,48 @@ from typing import Any
 from harness import NETWORKS, arguments, network_costs, pose_costs, projections, resident, write
 from harness.cost_model import CostModel
 
-from openmm_neuralmd.campaign.cluster import connected, dask
+from openmm_neuralmd.campaign.cluster import connected, dask, in_turn
 from openmm_neuralmd.campaign.cluster_settings import ClusterSettings
-from openmm_neuralmd.prediction.many import BATCH
+from openmm_neuralmd.prediction.many import BATCH, WINDOW
 
 TASKS, ROUNDS = 10_000, 5
+AT_ONCE = 64
+"""Tasks that are submitted and not taken yet."""
 
 
 def scheduler(tasks: int) -> dict[str, Any]:
-    """Time of a task that does nothing, and memory of the process with scheduler and client.
+    """CPU time of a task that does nothing, and memory, of the process with scheduler and client.
 
-    The tasks are submitted in rounds, as many at once in each; what is held between rounds would
-    grow with a campaign.
+    First one round of tasks waits at once, which gives the memory of a task; then every round is
+    submitted in turn, as predictions are: what is held between rounds would grow with a campaign.
     """
     size = tasks // ROUNDS
-    memory, seconds, waiting = [], [], []
+    memory, seconds = [], []
     with connected(ClusterSettings(workers=2)) as client:
         client.submit(operator.neg, 1).result()
         before = resident("VmRSS")
+        futures = [client.submit(operator.neg, k, pure=False) for k in range(size)]
+        for _ in dask().as_completed(futures):
+            pass
+        waiting = resident("VmRSS")
+        del futures, _
+        gc.collect()
+        first = resident("VmRSS")
         for number in range(ROUNDS):
             print(f"scheduler: round {number + 1} of {ROUNDS}", file=sys.stderr, flush=True)
-            began = time.perf_counter()
-            futures = [client.submit(operator.neg, k, pure=False) for k in range(size)]
-            for _ in dask().as_completed(futures):
-                pass
-            seconds.append(time.perf_counter() - began)
-            waiting.append(resident("VmRSS"))
-            del futures, _
+            began = time.process_time()
+            for k, result in in_turn(client, operator.neg, range(size), AT_ONCE):
+                assert result == -k
+            seconds.append(time.process_time() - began)
             gc.collect()
             memory.append(resident("VmRSS"))
     return {
         "tasks": size * ROUNDS,
+        "at_once": AT_ONCE,
         "ms_per_task": sorted(1e3 * one / size for one in seconds),
-        "mb_before": before,
-        "mb_with_futures": waiting,
+        "mb_before": first,
         "mb_after": memory,
-        "kb_per_future": 1e3 * (waiting[0] - before) / size,
+        "kb_per_future": 1e3 * (waiting - before) / size,
         "kb_per_task_kept": 1e3 * (memory[-1] - memory[0]) / (size * (ROUNDS - 1)),
     }
 
@@ -85,7 +91,9 @@ def follows(network: dict[str, Any], poses: dict[str, Any], tasks: dict[str, Any
             cost_of(poses["model"]),
             task_ms=tasks["ms_per_task"][len(tasks["ms_per_task"]) // 2],
             poses_per_task=BATCH,
+            tasks_per_core=WINDOW,
             write_ms=ends("write_ms"),
+            record_ms=poses["record_ms"],
             stored_mb=ends("stored_mb"),
             written_mb=ends("written_mb"),
             memory_kb_per_task=tasks["kb_per_future"],

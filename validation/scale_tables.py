@@ -65,8 +65,9 @@ def pose(content: dict[str, Any]) -> str:
     write = _range([row["write_ms"] for row in poses["poses"]])
     size = _range([row["written_mb"] for row in poses["poses"]])
     return (
-        f"{body}\n{len(poses['poses'])} poses with 200 snapshots each. The files of the output, "
-        f"written by one process at the end, take {write} CPU ms and {size} MB a pose.\n"
+        f"{body}\n{len(poses['poses'])} poses with 200 snapshots each. A pose's files take "
+        f"{write} CPU ms of a worker and {size} MB; its lines in table and record take "
+        f"{rounded(poses['record_ms'])} CPU ms of the process that collects them.\n"
     )
 
 
@@ -77,10 +78,11 @@ def scheduler(content: dict[str, Any]) -> str:
     rounds = len(result["mb_after"])
     names = ["before", *(f"after {k + 1} of {rounds}" for k in range(rounds))]
     return (
-        f"{result['tasks']:,} tasks that do nothing, two workers on this machine: "
-        f"{_range(result['ms_per_task'])} ms a task, {rounded(result['kb_per_future'])} kB for "
-        f"each that waits, {rounded(result['kb_per_task_kept'])} kB for each that is done. "
-        "Memory of the process with client and scheduler, MB:\n\n"
+        f"{result['tasks']:,} tasks that do nothing, {result['at_once']} at once, two workers "
+        f"on this machine. The process with client and scheduler takes "
+        f"{_range(result['ms_per_task'])} CPU ms a task, {rounded(result['kb_per_future'])} kB "
+        f"for each that waits, {rounded(max(0.0, result['kb_per_task_kept']))} kB for each that "
+        "is done. Its memory, MB:\n\n"
         f"{table(names, [[f'{value:.0f}' for value in memory]])}"
     )
 
@@ -103,7 +105,7 @@ def million(content: dict[str, Any]) -> str:
     rows = [[part, _range(hours)] for part, hours in result["hours"].items()]
     return (
         f"{table(['part', 'hours, from favourable to unfavourable'], rows)}\n"
-        f"{result['tasks']:,} tasks; {result['scheduler_mb']:,.0f} MB for tasks that wait; "
+        f"{result['tasks']:,} tasks; {_range(result['scheduler_mb'])} MB for tasks that wait; "
         f"{_range(result['stored_gb'])} GB between, "
         f"{_range(result['written_gb'])} GB of output.\n\n"
         f"{_assumptions(result['assumed'])}"

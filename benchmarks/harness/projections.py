@@ -147,7 +147,9 @@ def docked_poses(
     *,
     task_ms: float,
     poses_per_task: int,
+    tasks_per_core: int,
     write_ms: Range,
+    record_ms: float,
     stored_mb: Range,
     written_mb: Range,
     memory_kb_per_task: float,
@@ -160,36 +162,47 @@ def docked_poses(
     prediction : callable
         CPU milliseconds of a pose on the machine of the measurement, by its sizes.
     task_ms : float
-        Time of the scheduler for a task.
-    poses_per_task : int
+        Time of the scheduler for a task; a batch of poses is predicted in one and written in
+        another.
+    poses_per_task, tasks_per_core : int
+        Poses of a task, and tasks that the scheduler has at once.
     write_ms : tuple of float
-        CPU milliseconds of one process that writes a pose's files at the end.
+        CPU milliseconds of a worker that writes a pose's files.
+    record_ms : float
+        CPU milliseconds of the process that collects table and record, for a pose.
     stored_mb, written_mb : tuple of float
         Of one pose, between and in the output.
     memory_kb_per_task : float
         Of the scheduler and client for a task that waits.
     """
-    workers, scheduler, writer = [], [], []
+    hours: dict[str, list[float]] = {
+        "predictions, all cores": [],
+        "files of the output, all cores": [],
+        "scheduler, one process": [],
+        "table and record, one process": [],
+    }
+    batches = assumed.poses // poses_per_task
     for end in (0, 1):
         sizes = {
             "pose": 1.0,
             "heavy atoms": assumed.heavy_atoms[end],
             "pocket atoms": assumed.pocket_atoms[end],
         }
-        cores = assumed.nodes * assumed.cores[end] * assumed.speed[end]
-        workers.append(assumed.poses * prediction(sizes) / 1e3 / cores / HOURS)
-        tasks = assumed.poses / poses_per_task
-        scheduler.append(tasks * task_ms * assumed.scheduler[end] / 1e3 / HOURS)
-        writer.append(assumed.poses * write_ms[end] / 1e3 / assumed.speed[end] / HOURS)
+        cores = assumed.nodes * assumed.cores[end]
+        milliseconds = (
+            assumed.poses * prediction(sizes) / cores / assumed.speed[end],
+            assumed.poses * write_ms[end] / cores / assumed.speed[end],
+            2 * batches * task_ms * assumed.scheduler[end],
+            assumed.poses * record_ms / assumed.speed[end],
+        )
+        for part, value in zip(hours.values(), milliseconds, strict=True):
+            part.append(value / 1e3 / HOURS)
+    waiting = [min(batches, assumed.nodes * c * tasks_per_core) for c in assumed.cores]
     return {
         "assumed": asdict(assumed),
-        "tasks": assumed.poses // poses_per_task,
-        "hours": {
-            "predictions, all cores": workers,
-            "scheduler, one process": scheduler,
-            "files of the output, one process": writer,
-        },
-        "scheduler_mb": assumed.poses / poses_per_task * memory_kb_per_task / 1e3,
+        "tasks": 2 * batches,
+        "hours": hours,
+        "scheduler_mb": [count * memory_kb_per_task / 1e3 for count in waiting],
         "stored_gb": [assumed.poses * one / 1e3 for one in stored_mb],
         "written_gb": [assumed.poses * one / 1e3 for one in written_mb],
     }

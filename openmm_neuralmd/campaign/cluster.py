@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from ..errors import InputError, ProgramError, one_line
@@ -13,7 +15,7 @@ from ..utils.optional import optional_import
 from .cluster_settings import ClusterSettings, SlurmOptions
 
 if TYPE_CHECKING:
-    from distributed import Client, LocalCluster
+    from distributed import Client, Future, LocalCluster
 
 LOOPBACK = "127.0.0.1"
 
@@ -43,6 +45,39 @@ def connected(settings: ClusterSettings) -> Iterator[Client]:
         yield client
 
 
+def in_turn(
+    client: Client, function: Callable[..., Any], items: Iterable[Any], window: int, *more: Any
+) -> Iterator[tuple[Any, Any]]:
+    """Yield each item with function(item, *more), or its exception, in the order of the items.
+
+    No more than `window` items are with the scheduler or wait for one before them, and one that
+    has been yielded is forgotten: memory does not grow with the number of items.
+    """
+    waiting: deque[tuple[Any, Future]] = deque()
+    ended = dask().as_completed(with_results=True, raise_errors=False)
+    results: dict[Any, Any] = {}
+    remaining = iter(items)
+    while True:
+        for item in islice(remaining, window - len(waiting)):
+            waiting.append((item, client.submit(function, item, *more, pure=False)))
+            ended.add(waiting[-1][1])
+        if not waiting:
+            return
+        # Results are fetched together: one by one, each would take the time of a message.
+        for future, result in ended.next_batch():
+            results[future.key] = result if future.status == "finished" else future.exception()
+            del future
+        while waiting and waiting[0][1].key in results:
+            item, future = waiting.popleft()
+            yield item, results.pop(future.key)
+            del future
+
+
+def workers_of(settings: ClusterSettings) -> int:
+    """Count the workers of a cluster: one for each core of this machine by default."""
+    return settings.workers or len(os.sched_getaffinity(0))
+
+
 def _local(settings: ClusterSettings) -> LocalCluster:
     """A process for each task at once; the cores are shared out among them."""
     if settings.options != SlurmOptions() or settings.interface is not None:
@@ -51,7 +86,7 @@ def _local(settings: ClusterSettings) -> LocalCluster:
             "only"
         )
     cores = len(os.sched_getaffinity(0))
-    workers = settings.workers or cores
+    workers = workers_of(settings)
     threads = str(max(1, cores // workers))
     try:
         local: LocalCluster = dask().LocalCluster(

@@ -55,6 +55,15 @@ def predict(
     seed: Annotated[
         int, typer.Option(min=0, max=2**31 - 1, metavar="N", help="Seed of all draws.")
     ] = 0,
+    files: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            metavar="N",
+            help="Number of ligands that get files of their own, the first of the ranking. "
+            "Default: all of them.",
+        ),
+    ] = None,
     workers: Annotated[
         int,
         typer.Option(min=1, max=1024, metavar="N", help="Processes that share the ligands."),
@@ -86,6 +95,7 @@ def predict(
             time=length,
             interval=step,
             seed=seed,
+            files=files,
             cluster=ClusterSettings(workers=workers) if workers > 1 else None,
             progress=advance,
         )

@@ -11,6 +11,8 @@ Array = NDArray[np.float64]
 SWEEPS = 60
 RELAXATION = 0.3
 """Share of the mean correction of an atom's distances; 1 would overshoot in rings."""
+CROWDED = 0.75
+"""Share of snapshots still at work below which those that are done are set aside."""
 CHUNK = 256
 """Snapshots that are repaired together: their distances fit into a processor's cache."""
 
@@ -45,18 +47,23 @@ def _chunk(x: Array, pairs: NDArray[np.int64], lengths: Array, tolerances: Array
     out = np.array(x.transpose(1, 2, 0), order="C")
     now, left = out, np.arange(len(x))
     for _ in range(SWEEPS):
-        apart = now[i] - now[j]
+        apart = now.take(i, axis=0)
+        apart -= now.take(j, axis=0)
         distance = np.sqrt(np.einsum("pcs,pcs->ps", apart, apart))
-        error = np.clip(distance, low, high) - distance
+        error = np.minimum(np.maximum(distance, low), high)
+        error -= distance
         # Each snapshot ends by itself: what it becomes does not depend on the others.
         far = (np.abs(error) > 1e-3 * lengths).any(0)
-        if not far.all():
+        if np.count_nonzero(far) < CROWDED * len(left):
             out[:, :, left] = now
             left, now = left[far], now[:, :, far]
             apart, distance, error = apart[:, :, far], distance[:, far], error[:, far]
+            far = far[far]
         if not len(left):
             break
-        apart *= (0.5 * error / np.maximum(distance, 1e-6))[:, None]
+        error *= 0.5 * far
+        error /= np.maximum(distance, 1e-6)
+        apart *= error[:, None]
         now = now + (back @ apart.reshape(len(i), -1)).reshape(now.shape)
     out[:, :, left] = now
     return np.ascontiguousarray(out.transpose(2, 0, 1))

@@ -15,6 +15,9 @@ from numpy.typing import ArrayLike, NDArray
 
 Array = NDArray[np.float64]
 
+BLOCK = 512
+"""Snapshots that are drawn together: they fit into a processor's cache."""
+
 
 @dataclass(frozen=True, eq=False)
 class OUProcess:
@@ -164,10 +167,15 @@ class OUProcess:
         The components of a mode add up to one Gaussian: one number, and a product of matrices.
         """
         spread = np.sqrt(self.covariance.sum((1, 2)).clip(min=0.0))
-        a = generator.normal(size=(replicas, len(spread)))
-        a *= self.scales(replicas, generator, typical)[:, None] * spread
-        a += self.state.sum(1)
-        drawn: Array = a @ self.modes.T
+        scales = self.scales(replicas, generator, typical)[:, None]
+        # Noise in single precision: twice as fast, and wrong by 1e-7 of a displacement.
+        spreading = (self.modes * spread).T.astype(np.float32)
+        drawn = np.empty((replicas, len(self.modes)))
+        for k in range(0, replicas, BLOCK):
+            rows = drawn[k : k + BLOCK]
+            noise = generator.standard_normal((len(rows), len(spread)), dtype=np.float32)
+            np.multiply(noise @ spreading, scales[k : k + BLOCK], out=rows)
+            rows += self.modes @ self.state.sum(1)
         return drawn
 
     def components(self, scales: Array, generator: np.random.Generator) -> Array:

@@ -108,12 +108,18 @@ def jacobian(x: ArrayLike, rotatable: RotatableBonds) -> Array:
     return columns.reshape(3 * n, -1)
 
 
-def turn(vectors: Array, axis: Array, angle: Array) -> Array:
-    """Rotate vectors (S, m, 3) about unit axes (S, 3) by angles (S,) in rad (Rodrigues)."""
-    a = axis[:, None]
+def rotations(axis: Array, angle: Array) -> Array:
+    """Matrices (S, 3, 3) that rotate rows v as v @ matrix, by angles (S,) in rad (Rodrigues).
+
+    The axes (S, 3) are unit vectors.
+    """
+    x, y, z = axis.T
+    zero = np.zeros_like(x)
+    cross = np.stack((zero, z, -y, -z, zero, x, y, -x, zero), axis=-1).reshape(-1, 3, 3)
     cosine, sine = np.cos(angle)[:, None, None], np.sin(angle)[:, None, None]
-    along = (vectors * a).sum(-1, keepdims=True) * a
-    return vectors * cosine + np.cross(a, vectors) * sine + along * (1.0 - cosine)
+    along = axis[:, :, None] * axis[:, None]
+    matrices: Array = np.eye(3) * cosine + cross * sine + along * (1.0 - cosine)
+    return matrices
 
 
 def displace(
@@ -143,9 +149,10 @@ def displace(
         axis = out[:, j] - out[:, i]
         axis = axis / np.linalg.norm(axis, axis=-1, keepdims=True)
         pivot = out[:, j][:, None]
-        out[:, moving] = pivot + turn(out[:, moving] - pivot, axis, amounts[:, 6 + k])
-        extra[:, moving] = turn(extra[:, moving], axis, amounts[:, 6 + k])
+        rotation = rotations(axis, amounts[:, 6 + k])
+        out[:, moving] = pivot + (out[:, moving] - pivot) @ rotation
+        extra[:, moving] = extra[:, moving] @ rotation
     angle = np.linalg.norm(amounts[:, 3:6], axis=-1)
     axis = amounts[:, 3:6] / np.maximum(angle, 1e-12)[:, None]
-    turned = turn(out - centre, axis, angle) + turn(extra, axis, angle)
+    turned = (out - centre + extra) @ rotations(axis, angle)
     return turned + centre + amounts[:, None, :3]

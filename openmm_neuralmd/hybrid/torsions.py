@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from ..bindingnet.chemistry import ligand_chemistry
 from ..dynamics.ou_prediction import Prediction
 from ..dynamics.ou_wells import ANGLES, torsion_angles
-from ..dynamics.rigid_torsion import rotatable_bonds, turn
+from ..dynamics.rigid_torsion import rotatable_bonds, rotations
 from ..errors import InputError
 from ..structure.complex import Complex
 
@@ -93,8 +93,8 @@ class Torsion:
         axis = axis / np.linalg.norm(axis)
         pivot = positions[outer] if vectors is None else np.zeros(3)
         out = np.array(positions if vectors is None else vectors)
-        arms = (out[self.moving] - pivot)[None]
-        out[self.moving] = pivot + turn(arms, axis[None], np.array([angle]))[0]
+        arms = out[self.moving] - pivot
+        out[self.moving] = pivot + arms @ rotations(axis[None], np.array([angle]))[0]
         return out
 
     def clashes(self, positions: Array) -> bool:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import csv
 import io
 import json
-import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict
 from pathlib import Path
+from textwrap import indent
 from typing import Any
 
 import numpy as np
@@ -24,58 +23,13 @@ from .drawing import chart, drawing
 from .ensemble import WELLS, LigandPrediction
 from .page import render
 from .pocket import PocketPrediction
+from .ranking import Plan, Summary, in_csv, ranked, table
 
 RECORD = "prediction.json"
-TABLE_COLUMNS = ("rank", "name", "stays", "stays_low", "stays_high", "rmsf", "displacement")
 
 
 SHOWN = 100
 """Ligands on the page, the best ones; the table has all."""
-
-
-@dataclass(frozen=True)
-class Summary:
-    """A line of the ranking.
-
-    Attributes
-    ----------
-    number : int
-        Place in the SDF, from 0.
-    name : str
-    stays, stays_low, stays_high : float
-    rmsf, displacement : float
-        Means over the heavy atoms, Å.
-    largest : float
-        Largest RMSF, Å.
-    """
-
-    number: int
-    name: str
-    stays: float
-    stays_low: float
-    stays_high: float
-    rmsf: float
-    displacement: float
-    largest: float
-
-    @classmethod
-    def of(cls, number: int, one: LigandPrediction) -> Summary:
-        """The line of a prediction."""
-        return cls(
-            number=number,
-            name=one.name,
-            stays=one.stays,
-            stays_low=one.stays_low,
-            stays_high=one.stays_high,
-            rmsf=float(one.rmsf.mean()),
-            displacement=float(np.linalg.norm(one.displacement, axis=1).mean()),
-            largest=float(one.rmsf.max()),
-        )
-
-
-def ranked(summaries: Iterable[Summary]) -> list[Summary]:
-    """Sort poses, the likeliest to stay first; among equals those that move less."""
-    return sorted(summaries, key=lambda one: (-round(one.stays, 2), one.rmsf, one.number))
 
 
 def write(predictions: Sequence[LigandPrediction], output: str | Path) -> Path:
@@ -100,12 +54,9 @@ def write(predictions: Sequence[LigandPrediction], output: str | Path) -> Path:
 
 
 def write_files(
-    folder: Path,
-    order: Sequence[Summary],
-    load: Callable[[int], LigandPrediction],
-    failed: Mapping[str, str] | None = None,
+    folder: Path, order: Sequence[Summary], load: Callable[[int], LigandPrediction]
 ) -> None:
-    """Write the table, the report and the files of each ligand; one ligand is in memory at a time.
+    """Write everything in this process; one ligand is in memory at a time.
 
     Parameters
     ----------
@@ -118,40 +69,53 @@ def write_files(
         Every ligand, as `ranked`.
     load : callable
         The prediction of a number of the summaries.
-    failed : mapping of str to str, optional
-        Name of each ligand without a prediction, and why.
     """
-    alone = len(order) == 1 and not failed
-    names = ["." if alone else name for name in folder_names(order)]
-    top = max(one.largest for one in order)
-    entries: list[dict[str, Any]] = []
-    shown: list[LigandPrediction] = []
-    for summary, name in zip(order, names, strict=True):
-        one = load(summary.number)
-        (folder / name).mkdir(exist_ok=True)
-        write_ligand(one, folder / name, top)
-        entries.append(as_json(one))
-        if len(shown) < SHOWN:
-            shown.append(one)
-    record = {
-        "ligands": entries,
-        "folders": names,
-        "failed": dict(failed or {}),
-        "provenance": provenance(),
-    }
-    (folder / "ranking.csv").write_text(_table(order), encoding="utf-8")
-    (folder / RECORD).write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
-    page = render(shown, names, top=top, predicted=len(order), failed=failed or {})
+    plan = Plan.of(order, {})
+    entries = (write_one(load(number), folder, name, plan.top) for number, name in plan.places)
+    write_overview(folder, plan, entries, load)
+
+
+def write_one(one: LigandPrediction, output: Path, name: str | None, top: float) -> str:
+    """Write the files of a ligand, if it has a folder; return its entry in the record.
+
+    The folder gets its name when it is complete.  One that is there is left as it is.
+    """
+    if name == ".":
+        write_ligand(one, output, top)
+    elif name is not None and not (output / name).is_dir():
+        with complete_folder(output / name) as folder:
+            write_ligand(one, folder, top)
+    return json.dumps(as_json(one), indent=1)
+
+
+def write_overview(
+    folder: Path, plan: Plan, entries: Iterable[str], load: Callable[[int], LigandPrediction]
+) -> None:
+    """Write the record, the table and the page, of which the ligands' files are no part.
+
+    Parameters
+    ----------
+    entries : iterable of str
+        Of `write_one`, in the order of the plan; they go to the file one by one.
+    load : callable
+        The prediction of a number of the summaries, for those on the page.
+    """
+    rest = {"folders": plan.folders, "failed": dict(plan.failed), "provenance": provenance()}
+    with (folder / RECORD).open("w", encoding="utf-8") as file:
+        file.write('{\n "ligands": [\n')
+        for number, entry in enumerate(entries):
+            file.write((",\n" if number else "") + indent(entry, "  "))
+        file.write("\n ],\n" + json.dumps(rest, indent=1).removeprefix("{\n") + "\n")
+    (folder / "ranking.csv").write_text(table(plan.order), encoding="utf-8")
+    shown = [(number, name) for number, name in plan.places if name is not None][:SHOWN]
+    page = render(
+        [load(number) for number, _ in shown],
+        [name for _, name in shown],
+        top=plan.top,
+        predicted=len(plan.order),
+        failed=plan.failed,
+    )
     (folder / "report.html").write_text(page, encoding="utf-8")
-
-
-def folder_names(order: Sequence[Summary]) -> list[str]:
-    """A folder name for each ligand, in their order: safe characters, unique."""
-    names: list[str] = []
-    for number, one in enumerate(order, 1):
-        safe = re.sub(r"[^\w.-]+", "_", one.name).strip("._")[:60] or "ligand"
-        names.append(f"{number:03d}_{safe}")
-    return names
 
 
 def write_ligand(one: LigandPrediction, folder: Path, top: float) -> None:
@@ -171,12 +135,12 @@ def write_ligand(one: LigandPrediction, folder: Path, top: float) -> None:
         )
     ]
     header = ("atom", "rmsf", "rmsf_low", "rmsf_high", "displacement")
-    (folder / "rmsf.csv").write_text(_csv(header, rows), encoding="utf-8")
+    (folder / "rmsf.csv").write_text(in_csv(header, rows), encoding="utf-8")
     contacts = [
         (c.residue, f"{c.occupancy:.3f}", f"{c.low:.3f}", f"{c.high:.3f}") for c in one.contacts
     ]
     columns = ("residue", "occupancy", "low", "high")
-    (folder / "contacts.csv").write_text(_csv(columns, contacts), encoding="utf-8")
+    (folder / "contacts.csv").write_text(in_csv(columns, contacts), encoding="utf-8")
     if one.pocket is not None:
         (folder / "pocket.csv").write_text(_pocket_table(one.pocket), encoding="utf-8")
     (folder / "rmsf.svg").write_text(drawing(one, top), encoding="utf-8")
@@ -198,7 +162,7 @@ def _pocket_table(pocket: PocketPrediction) -> str:
         (residue, name, *(f"{float(v):.4f}" for v in values))
         for residue, name, *values in zip(pocket.residues, pocket.names, *columns)
     ]
-    return _csv(("residue", "atom", "rmsf", "rmsf_low", "rmsf_high", "displacement"), rows)
+    return in_csv(("residue", "atom", "rmsf", "rmsf_low", "rmsf_high", "displacement"), rows)
 
 
 def pdb(one: LigandPrediction) -> str:
@@ -276,25 +240,3 @@ def _rounded(values: np.ndarray) -> list[float]:
 
 def _or_none(value: float) -> float | None:
     return None if np.isnan(value) else round(value, 4)
-
-
-def _table(order: Sequence[Summary]) -> str:
-    rows = [
-        (
-            str(rank),
-            one.name,
-            *(f"{v:.3f}" for v in (one.stays, one.stays_low, one.stays_high)),
-            f"{one.rmsf:.3f}",
-            f"{one.displacement:.3f}",
-        )
-        for rank, one in enumerate(order, 1)
-    ]
-    return _csv(TABLE_COLUMNS, rows)
-
-
-def _csv(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(header)
-    writer.writerows(rows)
-    return text.getvalue()

@@ -315,3 +315,35 @@ SETS = sorted((ROOT / "validation" / "reference_sets").glob("*.yaml"))
 def test_the_campaigns_of_this_repository_can_be_read(file: Path) -> None:
     settings = read_campaign(file)
     assert settings.targets and settings.runs
+
+
+def test_tasks_are_yielded_in_order_and_no_more_than_a_window_wait() -> None:
+    from openmm_neuralmd.campaign.cluster import dask, in_turn
+
+    submitted = []
+
+    def work(number: int, divisor: int) -> float:
+        time.sleep(0.02 * (number % 3))
+        return 6 / (number - divisor)
+
+    options: dict[str, Any] = {"processes": False, "n_workers": 1, "threads_per_worker": 2}
+    with dask().Client(dashboard_address=None, **options) as client:
+        submit = client.submit
+        client.submit = lambda f, k, *more, **how: (
+            submitted.append(k),
+            submit(f, k, *more, **how),
+        )[1]
+        taken = []
+        for item, result in in_turn(client, work, range(10), 4, 3):
+            assert len(submitted) - len(taken) <= 4
+            taken.append(item)
+            if item == 3:
+                assert isinstance(result, ZeroDivisionError)
+            else:
+                assert result == 6 / (item - 3)
+        assert taken == submitted == list(range(10))
+        del result
+        until = time.monotonic() + 20
+        while client.futures and time.monotonic() < until:  # its event loop forgets them
+            time.sleep(0.05)
+        assert not client.futures

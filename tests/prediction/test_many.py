@@ -90,6 +90,48 @@ def test_an_interrupted_one_goes_on_and_ends_the_same(
     assert contents(output) == contents(whole)
 
 
+def test_files_that_were_written_before_an_interruption_stay(
+    model: Path, sdf: Path, whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    output = tmp_path / whole.name
+
+    def interrupted(*_: object, **__: object) -> str:
+        raise KeyboardInterrupt
+
+    def places() -> dict[str, int]:
+        run = partial_folder(output) / "run"
+        return {path.name: path.stat().st_ino for path in run.glob("*/trajectory.dcd")}
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(outputs, "render", interrupted)
+        predict_many(PROTEIN, sdf, output, model=model, time=3.0)
+    before = places()
+    # as if a process had been killed while it wrote a folder
+    (partial_folder(output) / "run" / ".001_first.1.part").mkdir()
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(outputs, "render", interrupted)
+        patch.setattr(outputs, "write_ligand", None)  # would be called for a folder not there
+        predict_many(PROTEIN, sdf, output, model=model, time=3.0)
+    assert places() == before
+    predict_many(PROTEIN, sdf, output, model=model, time=3.0)
+    assert contents(output) == contents(whole)
+
+
+def test_only_the_first_of_the_ranking_get_files(
+    model: Path, sdf: Path, whole: Path, tmp_path: Path
+) -> None:
+    output = tmp_path / whole.name
+    predict_many(PROTEIN, sdf, output, model=model, time=3.0, files=1)
+    some, every = contents(output), contents(whole)
+    record, full = (json.loads(one["prediction.json"]) for one in (some, every))
+    assert record["folders"] == [full["folders"][0], None, None]
+    assert record["ligands"] == full["ligands"]
+    assert {path.name for path in output.iterdir() if path.is_dir()} == {full["folders"][0]}
+    assert some["ranking.csv"] == every["ranking.csv"]
+    page = some["report.html"].decode()
+    assert 'id="ligand1"' in page and 'id="ligand2"' not in page
+
+
 @pytest.mark.slow
 def test_processes_change_nothing(model: Path, sdf: Path, whole: Path, tmp_path: Path) -> None:
     output = tmp_path / whole.name

@@ -21,7 +21,8 @@ from openmm_neuralmd.model import load_model, read_card
 from openmm_neuralmd.prediction import LigandPrediction, predict
 from openmm_neuralmd.prediction.domain import unlike
 from openmm_neuralmd.prediction.ensemble import scaled
-from openmm_neuralmd.prediction.outputs import Summary, folder_names, ranked, write
+from openmm_neuralmd.prediction.outputs import write
+from openmm_neuralmd.prediction.ranking import Summary, folder_names, ranked
 from openmm_neuralmd.prediction.run import Request
 from openmm_neuralmd.prediction.stored import restore, store
 from openmm_neuralmd.training import ou_files

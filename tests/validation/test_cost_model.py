@@ -116,7 +116,9 @@ def test_the_parts_of_a_million_poses_by_hand() -> None:
         lambda sizes: 100.0 * sizes["pose"],
         task_ms=1.0,
         poses_per_task=10,
+        tasks_per_core=3,
         write_ms=(36.0, 72.0),
+        record_ms=0.36,
         stored_mb=(0.1, 0.2),
         written_mb=(1.0, 2.0),
         memory_kb_per_task=5.0,
@@ -126,7 +128,8 @@ def test_the_parts_of_a_million_poses_by_hand() -> None:
     )
     hours = result["hours"]
     assert hours["predictions, all cores"] == pytest.approx([100.0 / 3600, 400.0 / 3600])
-    assert hours["scheduler, one process"] == pytest.approx([100.0 / 3600, 200.0 / 3600])
-    assert hours["files of the output, one process"] == pytest.approx([10.0, 40.0])
-    assert result["tasks"] == 100_000 and result["scheduler_mb"] == pytest.approx(500.0)
+    assert hours["scheduler, one process"] == pytest.approx([200.0 / 3600, 400.0 / 3600])
+    assert hours["files of the output, all cores"] == pytest.approx([0.01, 0.08])
+    assert hours["table and record, one process"] == pytest.approx([0.1, 0.2])
+    assert result["tasks"] == 200_000 and result["scheduler_mb"] == pytest.approx([15.0, 7.5])
     assert result["written_gb"] == [1000.0, 2000.0]
