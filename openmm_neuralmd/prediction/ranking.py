@@ -66,7 +66,7 @@ def ranked(summaries: Iterable[Summary]) -> list[Summary]:
 
 @dataclass(frozen=True)
 class Plan:
-    """What is to be written: the same in every process.
+    """Ranked ligands and the folders of their files; it is the same in every process.
 
     Attributes
     ----------
@@ -93,8 +93,8 @@ class Plan:
         names: list[str | None] = list(folder_names(order))
         if len(order) == 1 and not failed:
             names = ["."]
-        kept = len(names) if files is None else files
-        folders = names[:kept] + [None] * len(names[kept:])
+        count = len(names) if files is None else files
+        folders = names[:count] + [None] * len(names[count:])
         return cls(order, folders, max(one.largest for one in order), failed)
 
     @property
