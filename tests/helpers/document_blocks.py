@@ -54,7 +54,7 @@ def help_of(command: str | None) -> str:
     arguments = [command, "--help"] if command else ["--help"]
     environment = {**os.environ, "COLUMNS": "300", "NO_COLOR": "1", "TERM": "dumb"}
     done = subprocess.run(
-        [program, *arguments], capture_output=True, text=True, env=environment, timeout=120
+        [program, *arguments], capture_output=True, text=True, env=environment, timeout=900
     )
     assert done.returncode == 0, f"neuralmd {command} --help: {done.stderr or done.stdout}"
     return done.stdout

@@ -79,7 +79,7 @@ def kill_when(ready: Path, words: list[str]) -> None:
     with tempfile.TemporaryFile("w+") as said:
         environment = {**os.environ, "OMP_NUM_THREADS": "1"}
         process = subprocess.Popen(words, env=environment, stdout=said, stderr=said)
-        deadline = time.monotonic() + 100
+        deadline = time.monotonic() + 600
         while not ready.exists() or ready.stat().st_mtime_ns == before:
             if process.poll() is not None or time.monotonic() > deadline:
                 process.kill()

@@ -477,7 +477,7 @@ def test_a_torchforce_that_cannot_be_copied_is_not_copied(explicit: Case) -> Non
 
 
 def run_python(code: str) -> str:
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=900)
     assert done.returncode == 0, done.stderr
     return done.stdout
 

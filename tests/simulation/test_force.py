@@ -282,6 +282,6 @@ def test_torch_force_runs_whatever_was_imported_first(t4l, tmp_path):
         "context.getState(forces=True)\n"
     )
     result = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, timeout=120, check=False
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=900, check=False
     )
     assert result.returncode == 0, result.stderr

@@ -278,7 +278,7 @@ def test_two_processes_learn_what_one_does_with_the_whole_batch(
         },
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=900,
         check=False,
     )
     assert done.returncode == 0, done.stderr

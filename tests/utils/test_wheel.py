@@ -29,7 +29,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (copy / "tests" / "__init__.py").touch()
     code = "import sys, setuptools.build_meta as b; print(b.build_wheel(sys.argv[1]))"
     words = [sys.executable, "-c", code, str(place)]
-    done = subprocess.run(words, cwd=copy, capture_output=True, text=True, timeout=280)
+    done = subprocess.run(words, cwd=copy, capture_output=True, text=True, timeout=900)
     assert done.returncode == 0, done.stderr
     (wheel,) = place.glob("*.whl")
     return wheel

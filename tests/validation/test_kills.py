@@ -20,7 +20,7 @@ from robustness.commands import TARGETS, Target, whole
 def test_kill_9_leaves_nothing_incomplete_and_the_run_goes_on(name: str) -> None:
     # In a process of its own: a fork of this one, with the threads of every test before, may hang.
     command = [sys.executable, kills.__file__, "--kills", "3", "--command", name, "--no-record"]
-    ended = subprocess.run(command, capture_output=True, text=True, check=False, timeout=280)
+    ended = subprocess.run(command, capture_output=True, text=True, check=False, timeout=900)
     assert ended.returncode == 0, ended.stdout + ended.stderr
 
 

@@ -18,7 +18,7 @@ def render(root: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Run validation/render.py of a checkout; it reads and writes there."""
     program = root / "validation" / "render.py"
     return subprocess.run(
-        [sys.executable, str(program), *arguments], capture_output=True, text=True, timeout=120
+        [sys.executable, str(program), *arguments], capture_output=True, text=True, timeout=900
     )
 
 

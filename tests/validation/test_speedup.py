@@ -337,7 +337,7 @@ def test_the_program_runs_and_its_file_is_read_by_report_and_tables(
         + ["--complex", wet.path, "--json", file, "--work", tmp_path],
         capture_output=True,
         text=True,
-        timeout=280,
+        timeout=900,
     )
     assert done.returncode == 0, done.stderr
     found = read_speed(file)
@@ -364,6 +364,6 @@ def test_fewer_than_five_repeats_are_refused() -> None:
         [sys.executable, ROOT / "validation" / "speedup.py", "--repeats", "4"],
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=900,
     )
     assert done.returncode == 2 and "fewer than 5 repeats" in done.stderr
