@@ -36,7 +36,8 @@ RUNTIME = [
 TRAIN = ["lightning-fabric>=2.5", "tensorboard>=2.18"]
 VALIDATE = ["posebusters>=0.6", "prolif>=2.1"]
 GROMACS = ["pyedr>=0.8"]  # reads energies; gmx itself is a program
-CAMPAIGN = ["distributed>=2025.1"]
+# Earlier ones wait for ever where a worker cannot start (a full disk).
+CAMPAIGN = ["distributed>=2026.8"]
 PREPARE = [
     "acpype>=2023.10.27",  # carries AmberTools' antechamber, sqm, parmchk2: called as programs
     "openmmforcefields>=0.15.1",  # GAFF's parameter files

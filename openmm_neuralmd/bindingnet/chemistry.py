@@ -68,6 +68,12 @@ class LigandChemistry(NamedTuple):
         """Atoms with a lone pair that accepts a hydrogen bond."""
         return self.features[:, -1] > 0
 
+    @property
+    def charge(self) -> NDArray[np.float64]:
+        """Sign of each atom's formal charge: −1, 0 or 1."""
+        negative = (len(ELEMENTS) + 1) + 5 + 4
+        return self.features[:, negative + 2] - self.features[:, negative]
+
     def part(self, rows: NDArray[np.int64]) -> LigandChemistry:
         """Chemistry of some of the atoms, in the order of `rows`; features and distances stay."""
         place = np.full(len(self.atoms), -1)

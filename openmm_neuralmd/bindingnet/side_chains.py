@@ -18,7 +18,8 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import shortest_path
 from scipy.spatial import cKDTree
 
-from ..structure.residues import AMINO_ACIDS, PARENT
+from ..structure.residues import AMINO_ACIDS, PARENT, PEPTIDE_BOND
+from ..units import to_nm
 from .chemistry import FARTHEST, LigandChemistry, ligand_chemistry
 from .pocket import ELEMENTS, NEIGHBOURHOOD, POCKET_FEATURES, PocketAtoms, belongs, pocket_atoms
 
@@ -27,8 +28,6 @@ REACH = 6.0
 SURROUNDINGS = 8.0
 """Å; atoms that stand still and the ligand act on the residues from within this distance."""
 BACKBONE = ("N", "CA", "C", "O")
-PEPTIDE_BOND = 2.0
-"""Å; farther C and N of residues in sequence are not bonded."""
 _LETTERS = dict(zip(AMINO_ACIDS, "ARNDCQEGHILKMFPSTWYV", strict=True))
 _CHARGED = {"ARG": ("NH1", 1), "LYS": ("NZ", 1), "ASP": ("OD2", -1), "GLU": ("OE2", -1)}
 
@@ -97,7 +96,8 @@ def side_chains(
     x, ligand = np.asarray(positions, dtype=np.float64), np.asarray(pose, dtype=np.float64)
     residues = [_known(residue) for residue in topology.residues()]
     chains = [residue.chain.index for residue in topology.residues()]
-    near = [_within(x, cKDTree(ligand), residue) for residue in residues]
+    tree = cKDTree(ligand)
+    near = [_within(x, tree, residue) for residue in residues]
     linked = [
         chains[k] == chains[k + 1] and _linked(x, residues[k], residues[k + 1])
         for k in range(len(residues) - 1)
@@ -140,7 +140,7 @@ def _within(x: NDArray[np.float64], tree: cKDTree, residue: _Residue) -> bool:
 
 def _linked(x: NDArray[np.float64], one: _Residue, following: _Residue) -> bool:
     i, j = one.number("C"), following.number("N")
-    return min(i, j) >= 0 and bool(np.linalg.norm(x[i] - x[j]) < PEPTIDE_BOND)
+    return min(i, j) >= 0 and bool(np.linalg.norm(to_nm(x[i] - x[j])) < PEPTIDE_BOND)
 
 
 @cache
@@ -238,6 +238,7 @@ def _as_pocket(chemistry: LigandChemistry, neighbours: NDArray[np.float64]) -> N
     features[:, : len(ELEMENTS)] = chemistry.features[:, : len(ELEMENTS)]
     features[:, len(ELEMENTS)] = 1.0 - features[:, : len(ELEMENTS)].sum(axis=1)
     features[:, -5], features[:, -4] = chemistry.donor, chemistry.acceptor
-    features[:, -3], features[:, -2] = chemistry.features[:, 21], chemistry.features[:, 19]
+    features[:, -3] = np.maximum(chemistry.charge, 0.0)
+    features[:, -2] = np.maximum(-chemistry.charge, 0.0)
     features[:, -1] = neighbours / 10.0
     return features

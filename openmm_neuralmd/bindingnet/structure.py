@@ -99,7 +99,6 @@ def _contact_features(
     i, p = contacts
     bond = chemistry.donor[i] & pocket.acceptor[p] | chemistry.acceptor[i] & pocket.donor[p]
     carbon = (chemistry.features[i, 0] > 0) & (pocket.features[p, 0] > 0)
-    charge = chemistry.features[:, 21] - chemistry.features[:, 19]  # see `chemistry._atom`
-    product = charge[i] * (pocket.features[p, -3] - pocket.features[p, -2])
+    product = chemistry.charge[i] * (pocket.features[p, -3] - pocket.features[p, -2])
     columns = (bond, carbon, np.clip(-product, 0.0, None), np.clip(product, 0.0, None))
     return np.stack([np.asarray(column, dtype=np.float64) for column in columns], axis=1)

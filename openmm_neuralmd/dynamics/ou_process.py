@@ -195,14 +195,21 @@ class OUProcess:
 
         The scale is the typical one.
         """
-        share = np.ones_like(self.weights)
-        if window_ps is not None:
-            ratio = self.times / window_ps
-            mean = 2.0 * ratio * (1.0 - ratio * (1.0 - np.exp(-1.0 / ratio)))
-            share = share * (1.0 - mean)
-        variance = (self.variances() * share).sum(1) * self.typical_scale() ** 2
-        total = (self.modes**2 @ variance).reshape(-1, 3).sum(-1)
+        total = (self.modes**2 @ self.variance(window_ps)).reshape(-1, 3).sum(-1)
         return np.sqrt(total)
+
+    def variance(self, window_ps: float | None = None) -> Array:
+        """Variance (m,) in Å² of the modes of a typical complex, see `rmsf`."""
+        share = self.variances() * (1.0 - self._lost(window_ps))
+        return np.asarray(share.sum(1) * self.typical_scale() ** 2)
+
+    def _lost(self, window_ps: float | None) -> Array:
+        """Share (K,) of each component's variance that the mean of a window has."""
+        if window_ps is None:
+            return np.zeros_like(self.times)
+        ratio = self.times / window_ps
+        lost: Array = 2.0 * ratio * (1.0 - ratio * (1.0 - np.exp(-1.0 / ratio)))
+        return lost
 
     def typical_scale(self) -> float:
         """Scale of a typical complex, or, once snapshots are known, the median of s."""
@@ -218,10 +225,7 @@ class OUProcess:
         """Autocorrelation (L,) of all coordinates together at lags, about the mean of a window."""
         lags = np.asarray(lags_ps, dtype=np.float64)
         decay = np.exp(-lags[:, None] / self.times)
-        lost = np.zeros_like(self.times)
-        if window_ps is not None:
-            ratio = self.times / window_ps
-            lost = 2.0 * ratio * (1.0 - ratio * (1.0 - np.exp(-1.0 / ratio)))
+        lost = self._lost(window_ps)
         variance = self.variances().sum(0)
         share: Array = ((decay - lost) @ variance) / ((1.0 - lost) @ variance)
         return share

@@ -62,17 +62,11 @@ class SideChainMotion:
         """Expected displacement (m, 3) in Å of the mean from the given structure."""
         return self.process.centre - self.side.start
 
-    def covariance(self) -> Array:
-        """Covariance (3m, 3m) in Å² of a typical complex, the ligand's motion included."""
-        scale, own = self.ligand.typical_scale(), self.process.typical_scale()
-        pulled = self.response @ (self.ligand.modes * (scale / np.sqrt(self.ligand.values)))
-        modes = self.process.modes * (own / np.sqrt(self.process.values))
-        total: Array = modes @ modes.T + pulled @ pulled.T
-        return total
-
-    def rmsf(self) -> Array:
-        """RMSF (m,) in Å about the true mean."""
-        return np.sqrt(np.diag(self.covariance()).reshape(-1, 3).sum(-1))
+    def rmsf(self, window_ps: float | None = None) -> Array:
+        """RMSF (m,) in Å, the ligand's motion included, see `OUProcess.rmsf`."""
+        pulled = (self.response @ self.ligand.modes) ** 2 @ self.ligand.variance(window_ps)
+        own = self.process.modes**2 @ self.process.variance(window_ps)
+        return np.sqrt((own + pulled).reshape(-1, 3).sum(-1))
 
     def following(
         self, ligand: ArrayLike, times_ps: ArrayLike, seed: int | Sequence[int] = 0
@@ -139,7 +133,7 @@ def side_chain_motion(
         response=motion.response.numpy(),
         ligand=ligand,
         makers=makers,
-        held=_held(side, [(rows, maker) for rows, maker in makers]),
+        held=_held(side, makers),
     )
 
 

@@ -21,10 +21,11 @@ from ..dynamics.springs import springs
 from ..model import ModelCard
 from ..prepare.chemistry import Ligand
 from ..structure.complex import Complex
+from ..structure.residues import describe
 from ..training.ou_domain import descriptors
 from ..units import to_angstrom
 from .domain import unlike
-from .pocket import PocketPrediction, pocket_prediction, residue_label, surroundings
+from .pocket import PocketPrediction, pocket_prediction, positions_around
 
 Array = NDArray[np.float64]
 
@@ -34,6 +35,8 @@ CONTACT = 4.5
 """Å between heavy atoms."""
 DRAWS = 400
 """Independent snapshots that contacts and pose stability are counted in."""
+WINDOW = 250.0
+"""ps; RMSFs are about the mean of runs of this length, where a model's card has none."""
 DEFAULT_ERROR = 0.3
 """Error of ln RMSF where a model's card has none."""
 WELLS = ("as given", "+120°", "180°", "−120°")
@@ -97,7 +100,7 @@ class LigandPrediction:
         A trajectory from the given pose, Å; the first snapshot is one interval after it.
     interval_ps : float
     rmsf, rmsf_low, rmsf_high : (n,)
-        RMSF about the mean and its 95 % interval, Å.
+        RMSF about the mean of a run of the training's length and its 95 % interval, Å.
     displacement : (n, 3)
         Expected displacement of the mean from the given pose, Å.
     displacement_uncertainty : float
@@ -155,13 +158,14 @@ def predicted(
         float(np.exp(1.96 * card.metrics.get(name, DEFAULT_ERROR)))
         for name in ("log_rmsf_error", "pocket_log_rmsf_error")
     )
-    rmsf = prediction.rmsf()
+    window = float(card.training.get("window_ps", WINDOW))
+    rmsf = prediction.rmsf(window)
     times = interval_ps * np.arange(1.0, snapshots + 1)
     draws = prediction.snapshots(DRAWS, seed=seed)
     moved = prediction.trajectories(times, 1, seed=seed)[0]
     near = side_chains(complex.topology, positions, chemistry, pose)
     motion = side_chain_motion(model, near, prediction.process)
-    around = surroundings(motion, pocket.atoms, pocket.positions, draws, seed)
+    around = positions_around(motion, pocket.atoms, pocket.positions, draws, seed)
     names = ligand.atom_names
     atoms = list(complex.topology.atoms())
     residues = [atoms[i].residue for i in pocket.atoms.tolist()]
@@ -187,7 +191,7 @@ def predicted(
         stays_high=max(stays),
         pocket=None
         if motion is None
-        else pocket_prediction(motion, complex, moved, times, pocket_factor, seed),
+        else pocket_prediction(motion, complex, moved, times, window, pocket_factor, seed),
         unlike=_unlike(card, ligand, chemistry, pose, pocket, residues),
     )
 
@@ -222,7 +226,7 @@ def _contacts(
     draws: Array, factor: float, around: Array, residues: list[Residue]
 ) -> tuple[Contact, ...]:
     """Occupancy of each residue as predicted, and with larger and smaller motion."""
-    names = [residue_label(residue) for residue in residues]
+    names = [describe(residue) for residue in residues]
     order = sorted(set(names), key=names.index)
     member = np.array([[name == one for name in names] for one in order])
     rows = [

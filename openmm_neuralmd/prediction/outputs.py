@@ -207,7 +207,7 @@ def _parents(one: LigandPrediction) -> dict[str, str]:
 
 
 def as_json(one: LigandPrediction) -> dict[str, Any]:
-    """Write all files except the trajectory."""
+    """Entry of a ligand in the record: everything but its trajectory."""
     return {
         "name": one.name,
         "smiles": one.smiles,

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from openmm.app.topology import Residue
 
 from ..bindingnet.side_chains import BACKBONE
 from ..dynamics.side_chain_motion import SideChainMotion
 from ..structure.complex import Complex
+from ..structure.residues import describe
 
 Array = NDArray[np.float64]
 
@@ -58,7 +58,7 @@ class PocketPrediction:
     snapshots : (S, m, 3)
         At the times of the ligand's snapshots, Å.
     rmsf, rmsf_low, rmsf_high : (m,)
-        RMSF about the mean and its 95 % interval, Å.
+        RMSF about the mean of a run and its 95 % interval, Å.
     displacement : (m, 3)
         Expected displacement of the mean from the given structure, Å.
 
@@ -86,7 +86,7 @@ class PocketPrediction:
         """Name the atoms of these arrays by the complex's topology."""
         every = list(complex.topology.atoms())
         own = [every[i] for i in atoms.tolist()]
-        labels = tuple(residue_label(atom.residue) for atom in own)
+        labels = tuple(describe(atom.residue) for atom in own)
         return cls(atoms, labels, tuple(atom.name for atom in own), **arrays)
 
     def side_chains(self) -> tuple[ResidueMotion, ...]:
@@ -108,6 +108,7 @@ def pocket_prediction(
     complex: Complex,
     snapshots: Array,
     times_ps: Array,
+    window_ps: float,
     factor: float,
     seed: int,
 ) -> PocketPrediction:
@@ -120,11 +121,13 @@ def pocket_prediction(
     snapshots : (S, n, 3)
         Of the ligand, Å.
     times_ps : (S,)
+    window_ps : float
+        RMSFs are about the mean of a run of this length.
     factor : float
         By which an RMSF may be larger or smaller.
     seed : int
     """
-    rmsf = motion.rmsf()
+    rmsf = motion.rmsf(window_ps)
     return PocketPrediction.of(
         complex,
         motion.atoms,
@@ -137,7 +140,7 @@ def pocket_prediction(
     )
 
 
-def surroundings(
+def positions_around(
     motion: SideChainMotion | None,
     atoms: NDArray[np.int64],
     positions: Array,
@@ -152,8 +155,3 @@ def surroundings(
         rows, columns = np.array(here, dtype=np.int64).reshape(-1, 2).T
         around[:, rows] = motion.following(draws[:, None], np.zeros(1), seed)[:, 0, columns]
     return around
-
-
-def residue_label(residue: Residue) -> str:
-    """'ASP A:86'."""
-    return f"{residue.name} {residue.chain.id}:{residue.id}"

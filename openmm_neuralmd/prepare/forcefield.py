@@ -13,12 +13,10 @@ from openmm import app
 from openmm.app.topology import Residue
 
 from ..errors import InputError, shown
-from ..structure.residues import PARENT, describe
+from ..structure.residues import PARENT, PEPTIDE_BOND, describe
 
 PHOSPHORYLATED = frozenset("SEP TPO PTR S1P T1P Y1P".split())
 """Residues of Amber's phosaa14SB; the names that end in 1P carry one proton."""
-
-_PEPTIDE_BOND = 0.2  # nm
 
 
 @dataclass(frozen=True)
@@ -102,7 +100,7 @@ def _peptide_bond(
         (a, b)
         for a in carbon
         for b in nitrogen
-        if np.linalg.norm(positions[a.index] - positions[b.index]) < _PEPTIDE_BOND
+        if np.linalg.norm(positions[a.index] - positions[b.index]) < PEPTIDE_BOND
     ]
 
 

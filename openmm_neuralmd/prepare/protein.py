@@ -22,6 +22,7 @@ from ..structure.residues import (
     CAPS,
     IONS,
     PARENT,
+    PEPTIDE_BOND,
     WATER,
     describe,
 )
@@ -38,7 +39,6 @@ METALS = frozenset(
 _POCKET = 0.5  # nm from a heavy atom of the ligand
 _SAME_PLACE = 0.08  # nm, nearer than any bond
 _WATER_CLASH = 0.22  # nm between a water's oxygen and a heavy atom of the ligand
-_PEPTIDE_BOND = 0.2  # nm
 
 
 @dataclass(frozen=True)
@@ -217,7 +217,7 @@ def _broken(left: Residue, right: Residue, positions: np.ndarray) -> bool:
     nitrogen = [a.index for a in right.atoms() if a.name == "N"]
     if not carbon or not nitrogen or right.name in WATER | IONS:
         return False
-    return bool(np.linalg.norm(positions[carbon[0]] - positions[nitrogen[0]]) > _PEPTIDE_BOND)
+    return bool(np.linalg.norm(positions[carbon[0]] - positions[nitrogen[0]]) > PEPTIDE_BOND)
 
 
 def _fixer(topology: app.Topology, positions: unit.Quantity, platform: openmm.Platform) -> PDBFixer:

@@ -68,7 +68,8 @@ NEVER_A_LIGAND = CAPS | WATER | IONS | BUFFERS | NUCLEOTIDES
 """Residue names a guess passes over; any of them can still be selected by name or number."""
 
 _BACKBONE_ATOMS = ("N", "CA", "C")
-_PEPTIDE_BOND = 0.20  # nm; 0.133 at rest, and the next nearest C–N pair is 0.24 away
+PEPTIDE_BOND = 0.20
+"""nm; farther C and N are not bonded: 0.133 at rest, and the next nearest pair is 0.24 away."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -152,7 +153,7 @@ def find_backbone(
     chains = np.array([residue.chain.index for residue in residues])
     linked = np.zeros(len(index), dtype=bool)
     bond = minimum_image(positions[index[1:, 0]] - positions[index[:-1, 2]], box)
-    linked[:-1] = (np.linalg.norm(bond, axis=-1) < _PEPTIDE_BOND) & (chains[1:] == chains[:-1])
+    linked[:-1] = (np.linalg.norm(bond, axis=-1) < PEPTIDE_BOND) & (chains[1:] == chains[:-1])
     return Backbone(index, np.array(types, dtype=np.int64), linked)
 
 

@@ -218,8 +218,6 @@ class OneStructureTrainer:
                 self.losses.append((number, epoch, loss))
                 advance(1, f"member {number + 1}, loss {loss:.3f}")
 
-            for parameter in self.model.class_parameters():
-                parameter.requires_grad_(False)
             fit_member(self.model, number, self.train, self.settings.fit, report)
 
         return fit
@@ -242,14 +240,12 @@ class OneStructureTrainer:
                 advance(1, f"side chains, member {number + 1}, loss {loss:.3f}")
 
             network, how = self._side_chains, self.settings.side_chains
-            for parameter in network.class_parameters():
-                parameter.requires_grad_(False)
             fit_side_chain_member(network, number, self._examples, how, report)
 
         return fit
 
     def _side_chain_scale(self, advance: Advance) -> None:
-        fit_side_chain_scale(self._side_chains, self._examples)
+        fit_side_chain_scale(self.model, self.train)
         advance(1, "scale of the side chains")
 
     @property
@@ -305,6 +301,7 @@ class OneStructureTrainer:
             "targets": sorted({c.target for c in self.train}),
             "held_out": sorted({c.target for c in self.held_out}),
             "protocol": how.protocol,
+            "window_ps": float(np.median([c.window_ps for c in self.train])),
             "ranges": ranges([descriptors(c.chemistry, c.start, c.pocket) for c in self.train]),
             "cpu_seconds": round(self.spent),
         }
@@ -333,8 +330,7 @@ def errors(model: NeuralOU, complexes: Sequence[RunStatistics]) -> dict[str, flo
         size = 3 * len(c.start)
         columns["nll"].append(-full.process.log_likelihood(c.frames).mean() / size)
         columns["nll_constants"].append(-constants.process.log_likelihood(c.frames).mean() / size)
-        window = c.interval_ps * min(len(run) for run in c.runs)
         squared = np.mean([run.var(axis=0).sum(-1) for run in c.runs], axis=0)
-        gap = np.log(full.rmsf(window) / np.sqrt(squared))
+        gap = np.log(full.rmsf(c.window_ps) / np.sqrt(squared))
         columns["log_rmsf_error"].append(float(np.sqrt((gap**2).mean())))
     return {name: float(np.mean(values)) for name, values in columns.items()}

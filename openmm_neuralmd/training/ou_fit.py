@@ -56,4 +56,4 @@ def fit_member(
         g = model(e.springs, member)
         return statistics_loss(g, e) + settings.rmsf_weight * log_rmsf_error(g, e)
 
-    descend(model.members[member], loss, len(complexes), settings, generator, report)
+    descend(model, member, loss, len(complexes), settings, generator, report)

@@ -112,9 +112,8 @@ def fit_typical(model: NeuralOU, complexes: Sequence[RunStatistics]) -> None:
     model.log_typical.zero_()
     ratios = []
     for c in complexes:
-        window = c.interval_ps * min(len(run) for run in c.runs)
         squared = np.mean([run.var(axis=0).sum(-1) for run in c.runs], axis=0)
-        predicted = predict_pose(model, c.chemistry, c.start, c.pocket).rmsf(window)
+        predicted = predict_pose(model, c.chemistry, c.start, c.pocket).rmsf(c.window_ps)
         ratios.append(float(np.log(np.sqrt(squared) / predicted).mean()))
     model.log_typical.fill_(float(np.median(ratios)))
 

@@ -66,6 +66,11 @@ class RunStatistics:
         """Every snapshot (S, n, 3)."""
         return np.concatenate(self.runs)
 
+    @property
+    def window_ps(self) -> float:
+        """Length of the shortest run, ps: RMSFs are about the mean of a run."""
+        return self.interval_ps * min(len(run) for run in self.runs)
+
     @cached_property
     def mean(self) -> Array:
         """Mean structure (n, 3), each run with the same weight."""

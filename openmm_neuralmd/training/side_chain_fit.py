@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from ..dynamics.ou import NeuralOU
+from ..dynamics.ou_prediction import predict_pose
+from ..dynamics.side_chain_motion import side_chain_motion
 from ..dynamics.side_chain_network import SideChainGaussian, SideChainNetwork
 from ..dynamics.side_chain_springs import SideChainSprings, side_chain_springs
 from .run_statistics import RunStatistics
 from .spring_fit import SpringFitSettings, descend, fit_class_constants
+
+ROUNDS = 5
 
 
 class SideChainFitSettings(SpringFitSettings):
@@ -129,22 +135,28 @@ def fit_side_chain_member(
         g = network.motion(e.springs, network.corrections(e.springs.springs, member))
         return atom_loss(g, e).mean() + settings.rmsf_weight * (log_rmsf_gap(g, e) ** 2).mean()
 
-    descend(network.members[member], loss, len(examples), settings, generator, report)
+    descend(network, member, loss, len(examples), settings, generator, report)
 
 
 @torch.no_grad()
-def fit_side_chain_scale(network: SideChainNetwork, examples: Sequence[SideChainExample]) -> None:
-    """Scale of the fluctuations of a typical complex: the median of ln(true / predicted RMSF).
+def fit_side_chain_scale(model: NeuralOU, complexes: Sequence[RunStatistics]) -> None:
+    """Scale of the side chains' fluctuations in a typical complex, as `ou_rates.fit_typical`.
 
     The likelihood also covers how far side chains leave the given structure, so that RMSFs without
-    this scale are too large.
+    this scale are too large.  The ligand's share has a scale of its own: hence some rounds.
     """
-    gaps = [
-        float(
-            log_rmsf_gap(
-                network.motion(e.springs, network.corrections(e.springs.springs)), e
-            ).mean()
-        )
-        for e in examples
-    ]
-    network.log_typical.fill_(-float(np.median(gaps)) if gaps else 0.0)
+    network = model.side_chains
+    assert network is not None
+    pairs = [(c, s) for c in complexes if (s := c.side_chains) is not None and len(s.rows)]
+    processes = [predict_pose(model, c.chemistry, c.start, c.pocket).process for c, _ in pairs]
+    network.log_typical.zero_()
+    motions = [side_chain_motion(model, s.side, p) for (_, s), p in zip(pairs, processes)]
+    for _ in range(ROUNDS):
+        typical = float(network.log_typical.exp())
+        ratios = []
+        for (c, s), motion in zip(pairs, motions):
+            assert motion is not None
+            scaled = replace(motion, process=replace(motion.process, typical=typical))
+            predicted = scaled.rmsf(c.window_ps)[s.rows]
+            ratios.append(float(np.log(np.sqrt((s.rmsf**2).mean(axis=0)) / predicted).mean()))
+        network.log_typical.add_(float(np.median(ratios)))

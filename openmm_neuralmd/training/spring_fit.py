@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from pydantic import BaseModel, ConfigDict, Field
 from scipy.optimize import minimize
-from torch import Tensor, nn
+from torch import Tensor
 
 from ..dynamics.spring_network import SpringNetwork
 from ..dynamics.springs import START
@@ -81,19 +81,21 @@ def fit_class_constants(
 
 
 def descend(
-    member: nn.Module,
+    network: SpringNetwork,
+    member: int,
     loss: Callable[[int], Tensor],
     complexes: int,
     settings: SpringFitSettings,
     generator: np.random.Generator,
     report: Callable[[int, float], None] | None = None,
 ) -> None:
-    """Train one member by AdamW, one complex after the other.
+    """Train one member by AdamW, one complex after the other; class constants stay as they are.
 
     Parameters
     ----------
-    member : Module
-        Of the network's members.
+    network : SpringNetwork
+    member : int
+        Its number among the members.
     loss : callable
         Loss of one complex by its number.
     complexes : int
@@ -104,24 +106,27 @@ def descend(
     report : callable, optional
         Called after each epoch with its number and mean loss.
     """
+    for parameter in network.class_parameters():
+        parameter.requires_grad_(False)
+    own = network.members[member]
     optimizer = torch.optim.AdamW(
-        member.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay
+        own.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay
     )
     steps = max(1, settings.epochs * complexes)
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimizer, settings.learning_rate, total_steps=steps + 1, pct_start=0.1
     )
-    member.train()
+    own.train()
     for epoch in range(settings.epochs):
         losses = []
         for number in generator.permutation(complexes):
             value = loss(int(number))
             optimizer.zero_grad()
             value.backward()
-            torch.nn.utils.clip_grad_norm_(member.parameters(), 1.0)
+            torch.nn.utils.clip_grad_norm_(own.parameters(), 1.0)
             optimizer.step()
             schedule.step()
             losses.append(float(value.detach()))
         if report is not None:
             report(epoch, float(np.mean(losses)))
-    member.eval()
+    own.eval()

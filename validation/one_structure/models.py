@@ -44,8 +44,6 @@ def fit(
     torch.manual_seed(how.seed)
     model = NeuralOU(settings)
     fit_constants(model, [example(c) for c in train], how.prior)
-    for parameter in model.class_parameters():
-        parameter.requires_grad_(False)
     for member in range(settings.members):
         fit_member(model, member, train, how)
     if rates:

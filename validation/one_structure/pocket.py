@@ -6,7 +6,8 @@ First in folds: each fold of the train targets of set 'many' is predicted by a m
 train targets.  Then the bundled model predicts the complexes of the other splits.  Judged are the
 side chains' heavy atoms within 6 Å of the ligand: RMSF about the mean of a run, displacement of the
 mean from the given structure, and contacts (below 4.5 Å) of ligand and side-chain atoms that are
-within 7 Å in the given structure.  Intervals are over targets.
+within 7 Å in the given structure.  Intervals are over targets.  In the folds the ligand's own model
+is the bundled one, which learned from these ligands: their contacts are not unseen there.
 """
 
 from __future__ import annotations
@@ -29,7 +30,6 @@ from openmm_neuralmd.dynamics.ou import NeuralOU
 from openmm_neuralmd.dynamics.ou_prediction import predict_pose
 from openmm_neuralmd.dynamics.side_chain_motion import side_chain_motion
 from openmm_neuralmd.dynamics.side_chain_network import SideChainNetwork
-from openmm_neuralmd.dynamics.spring_network import SpringNetworkSettings
 from openmm_neuralmd.model import bundled_models
 from openmm_neuralmd.prediction.run import MODEL
 from openmm_neuralmd.training.ou_files import load
@@ -67,11 +67,13 @@ def main() -> None:
         left_out = sorted(order[fold :: a.folds].tolist())
         part = [c for k, c in enumerate(train) if k not in left_out]
         model = fitted(bundled, part, a.members, a.seed)
+        models = {"class constants": bare(model, part), "network": model}
         for k in left_out:
-            judge(train[k], part, model, a.many, rows)
+            judge(train[k], part, models, a.many, rows)
     unseen: dict[str, dict[str, dict[str, float]]] = {}
+    models = {"class constants": bare(bundled, train), "network": bundled}
     for c in read_packed(a.many, others):
-        judge(c, train, bundled, a.many, unseen)
+        judge(c, train, models, a.many, unseen)
     targets = {name: one["target"] for name, one in entries.items()}
     result = {
         "train targets, in folds": summary(rows, targets),
@@ -93,40 +95,36 @@ def fitted(
     network, examples = SideChainNetwork(settings), side_chain_examples(complexes)
     how = SideChainFitSettings(seed=seed)
     fit_side_chain_constants(network, examples, how.prior)
-    for parameter in network.class_parameters():
-        parameter.requires_grad_(False)
     for member in range(members):
         fit_side_chain_member(network, member, examples, how)
-    fit_side_chain_scale(network, examples)
-    return with_network(bundled, network)
+    return scaled(bundled, network, complexes)
 
 
-def with_network(model: NeuralOU, network: SideChainNetwork | None) -> NeuralOU:
-    """The model with other side chains."""
-    settings = network and SpringNetworkSettings.model_validate(network.settings.model_dump())
-    other = NeuralOU(model.settings.model_copy(update={"side_chains": settings}))
+def scaled(
+    model: NeuralOU, network: SideChainNetwork, complexes: Sequence[RunStatistics]
+) -> NeuralOU:
+    """The model with other side chains, and their scale fitted to these complexes."""
+    other = NeuralOU(model.settings.model_copy(update={"side_chains": network.settings}))
     own = {k: v for k, v in model.state_dict().items() if not k.startswith("side_chains.")}
-    other.load_state_dict(own, strict=False)
-    if network is not None and other.side_chains is not None:
-        other.side_chains.load_state_dict(network.state_dict())
+    theirs = {f"side_chains.{k}": v for k, v in network.state_dict().items()}
+    other.load_state_dict(own | theirs)
+    fit_side_chain_scale(other, complexes)
     return other.eval()
 
 
 def bare(model: NeuralOU, train: Sequence[RunStatistics]) -> NeuralOU:
     """The model whose side chains have class constants only, with a scale of their own."""
     assert model.side_chains is not None
-    settings = model.side_chains.settings.model_copy(update={"members": 0})
-    network = SideChainNetwork(settings)
+    network = SideChainNetwork(model.side_chains.settings.model_copy(update={"members": 0}))
     weights = model.side_chains.state_dict()
     network.load_state_dict({k: weights[k] for k in network.state_dict()})
-    fit_side_chain_scale(network, side_chain_examples(train))
-    return with_network(model, network)
+    return scaled(model, network, train)
 
 
 def judge(
     c: RunStatistics,
     train: Sequence[RunStatistics],
-    model: NeuralOU,
+    models: dict[str, NeuralOU],
     folder: Path,
     table: dict[str, dict[str, dict[str, float]]],
 ) -> None:
@@ -141,17 +139,17 @@ def judge(
         out[name] = fluctuations(values[rows], truth)
     out["other run"] = fluctuations(np.log(s.rmsf[0])[rows], np.log(s.rmsf[1])[rows])
     out["as given"] = displaced(np.zeros_like(offset), offset)
-    draws = predict_pose(model, c.chemistry, c.start, c.pocket).snapshots(DRAWS, 0)
+    draws = predict_pose(models["network"], c.chemistry, c.start, c.pocket).snapshots(DRAWS, 0)
     still = np.repeat(s.side.start[None], DRAWS, axis=0)
     out["pocket as given"] = contacts(c, folder, draws, still)
     out["pocket and ligand as given"] = contacts(c, folder, c.start[None], s.side.start[None])
-    for name, one in (("class constants", bare(model, train)), ("network", model)):
+    for name, one in models.items():
         process = predict_pose(one, c.chemistry, c.start, c.pocket).process
         motion = side_chain_motion(one, s.side, process)
         assert motion is not None
         around = motion.following(draws[:, None], np.zeros(1))[:, 0]
         out[name] = {
-            **fluctuations(np.log(motion.rmsf()[s.rows])[rows], truth),
+            **fluctuations(np.log(motion.rmsf(c.window_ps)[s.rows])[rows], truth),
             **displaced(motion.displacement[s.rows][rows], offset),
             **contacts(c, folder, draws, around),
             "nearest": float(np.quantile([cdist(x, y).min() for x, y in zip(draws, around)], 0.05)),

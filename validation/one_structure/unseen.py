@@ -47,7 +47,7 @@ def main() -> None:
     train = [c for c in train_part(a.many) if c.name in learned]
     how = OUFitSettings(seed=0)
     alone = [without_pocket(c) for c in train]
-    ligand = fit(alone, NeuralOUSettings(), how, a.cache, "ligand-only")
+    ligand = fit(alone, NeuralOUSettings(members=len(model.members)), how, a.cache, "ligand-only")
     table: Table = {}
     unseen = {name for name, one in entries.items() if one["split"] != "train"}
     for c in read_packed(a.many, unseen):
