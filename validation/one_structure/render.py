@@ -102,7 +102,7 @@ def rivals(result: dict[str, Any]) -> str:
 
 
 def unseen(result: dict[str, Any]) -> str:
-    """Differences from the network on the complexes of set 'many' alone, and with set 'pocket'."""
+    """Differences from the network on set 'many' alone and with set 'pocket', and RMSF errors."""
     own, both = result["over_targets"], result["over_targets_with_set_pocket"]
     columns = [
         (part, key) for part in (own, both) for key in ("nll", "energy_score", "log_rmsf_error")
@@ -116,6 +116,8 @@ def unseen(result: dict[str, Any]) -> str:
             interval(part[row][key]["mean"]) if key in part[row] else "–" for part, key in columns
         ]
         lines.append(f"| {row} | " + " | ".join(cells) + " |")
+    for row, errors in result["rmsf_errors_with_set_pocket"].items():
+        lines.append(f"{row}: profile {errors['profile']:.3f}, size {errors['size']:.3f}")
     return "\n".join(lines)
 
 

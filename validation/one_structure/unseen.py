@@ -58,6 +58,7 @@ def main() -> None:
     eight = json.loads((HERE / "results" / "many.json").read_text())["complexes"]
     both = {row: {**eight.get(row, {}), **one} for row, one in table.items()}
     result["over_targets_with_set_pocket"] = over_targets(both, targets)
+    result["rmsf_errors_with_set_pocket"] = rmsf_errors(both)
     result["train"] = [c.name for c in train]
     result["machine"] = machine()
     output = HERE / "results" / "unseen.json"
@@ -81,6 +82,19 @@ def over_targets(table: Table, targets: dict[str, str]) -> dict[str, Any]:
             if away:
                 means = np.array([np.mean(values) for values in away.values()])
                 out.setdefault(row, {})[key] = {"targets": len(means), "mean": bootstrap(means)}
+    return out
+
+
+def rmsf_errors(table: Table) -> dict[str, dict[str, float]]:
+    """Mean error of ln RMSF over complexes: of the profile over atoms, and of the overall size."""
+    out = {}
+    for row, complexes in table.items():
+        both = [o for o in complexes.values() if "log_rmsf_bias" in o]
+        if both:
+            out[row] = {
+                "profile": float(np.mean([o["log_rmsf_profile_error"] for o in both])),
+                "size": float(np.mean([abs(o["log_rmsf_bias"]) for o in both])),
+            }
     return out
 
 
