@@ -8,21 +8,28 @@ pocket: ligand, residues and water within 0.9 nm of it move.  Samplers take turn
 * MD, 4 fs with heavy hydrogens, a sample every picosecond: the competitor;
 * the same with torsion moves of the learned wells between its samples;
 * jumps to independent poses of a one-structure model (`draw: independent`), minimised;
-* the same, dragged to the pose.
+* the same, dragged to the pose, and dragged in less time;
+* dragged with the residues around the ligand (`draw: pocket`).
+
+MD is OpenMM's; where gmx is on PATH, the speed of GROMACS for the same System is measured in turn
+with the others, and MD counts as that fast too.
 
 A sampler's independent samples are N / 2τ with the integrated autocorrelation time τ of the
 ligand's coordinates, of the slowest torsion and of the number of contacts with the backbone, in the
-frame of the protein.  A short run does not see slow memory, so that MD has two: τ of the run here,
-which is as short as the others, and τ of the 3 ns of the reference set.  A jump draws the ligand
-anew and keeps the pocket: its gain lies between the two.  MD with torsion moves is compared with
-the first alone.  Quality is against the 3 ns, beside their halves and MD here.  Finished rounds
-stay in --work: an interrupted program continues after them.
+frame of the protein, and of the side chains within 6 Å.  A short run does not see slow memory, so
+that MD has two: τ of the run here, and τ of the 3 ns of the reference set, which has no side
+chains.  Of a sampler, τ is that of its own run: give it hundreds of samples (--rounds 25).
+Quality is against the 3 ns, beside their halves and MD here.  Finished rounds stay in --work: an
+interrupted program continues after them.
 """
 
 from __future__ import annotations
 
 import argparse
+import shutil
 import time
+from collections.abc import Callable
+from functools import cache as cache_result
 from pathlib import Path
 from typing import Any
 
@@ -38,13 +45,19 @@ from kept import Part, kept
 from openmm_neuralmd.analysis.ensemble import rotatable_torsions, torsion_divergence, torsions
 from openmm_neuralmd.analysis.fluctuation import rmsf
 from openmm_neuralmd.analysis.memory import memory
+from openmm_neuralmd.assessment.speed.all_atom import Contestant, Pace, Variant
+from openmm_neuralmd.assessment.speed.timing import SECONDS_PER_DAY, spread
 from openmm_neuralmd.dynamics.ou_prediction import predict_complex
-from openmm_neuralmd.errors import InputError
+from openmm_neuralmd.errors import InputError, NeuralMDError
 from openmm_neuralmd.hybrid import JumpSettings, NeuralMDJumpMove, TorsionMove, ligand_torsions
 from openmm_neuralmd.hybrid.contexts import kilojoules, put
+from openmm_neuralmd.hybrid.draws import WithPocket
 from openmm_neuralmd.hybrid.jumped import JUMPED
 from openmm_neuralmd.md import MDSettings
 from openmm_neuralmd.md.equilibration import equilibrate
+from openmm_neuralmd.md.folder import ComplexFolder
+from openmm_neuralmd.md.gromacs.program import find_gmx
+from openmm_neuralmd.md.masses import masses
 from openmm_neuralmd.model import bundled_models
 from openmm_neuralmd.structure.complex import Complex
 from openmm_neuralmd.trajectory.snapshots import read_snapshots
@@ -52,18 +65,28 @@ from openmm_neuralmd.units import nanometers, to_angstrom
 from result_files import save
 
 SETS = Path(__file__).parent / "reference_sets" / "pocket"
+SIDE = "side chains"
 PICOSECOND = 1.0
 """Stride of every sampler."""
 CONTACT = 6.0
 """Å between a heavy atom of the ligand and one of N, Cα, C: what the reference set has."""
 MD, TURNED = "MD", "MD with torsion moves"
 MINIMISED, DRAGGED = "jumps, minimised", "jumps, dragged"
-ROUND = {MD: 10, TURNED: 8, MINIMISED: 4, DRAGGED: 12}
+QUICK, POCKET = "jumps, dragged in less time", "jumps, dragged with the pocket"
+ROUND = {MD: 10, TURNED: 8, MINIMISED: 4, DRAGGED: 12, QUICK: 12, POCKET: 12}
 """Samples of each sampler in one round."""
+GROMACS = "GROMACS"
+PACE = Pace(seconds=5.0)
 JUMPS = {
     MINIMISED: JumpSettings(draw="independent", interval_ps=PICOSECOND, relax_ps=1.0),
     DRAGGED: JumpSettings(
         draw="independent", interval_ps=PICOSECOND, relax_ps=0.6, relaxation="drag", drag_ps=0.4
+    ),
+    QUICK: JumpSettings(
+        draw="independent", interval_ps=PICOSECOND, relax_ps=0.2, relaxation="drag", drag_ps=0.2
+    ),
+    POCKET: JumpSettings(
+        draw="pocket", interval_ps=PICOSECOND, relax_ps=0.6, relaxation="drag", drag_ps=0.4
     ),
 }
 TURNS = 10
@@ -83,6 +106,7 @@ class Samplers:
 
     def __init__(self, folder: Path, arguments: argparse.Namespace) -> None:
         self.name, self.arguments = folder.resolve().parent.name, arguments
+        self.folder = folder
         self.work = arguments.work / self.name
         self.md = MDSettings(mode="pocket", platform="CPU", properties=dict(THREAD))
         self.moves = {
@@ -91,7 +115,7 @@ class Samplers:
             )
             for name, settings in JUMPS.items()
         }
-        self.move = self.moves[DRAGGED]
+        self.move = self.moves[POCKET]
         self.shared = cache.ContextCache(single_thread(), dict(THREAD))
         self.thermodynamic = self.move.thermodynamic_state()
         self.target, _ = self.shared.get_context(self.thermodynamic)
@@ -101,6 +125,11 @@ class Samplers:
             ligand_torsions(complex, prediction), n_proposals=TURNS, seed=arguments.seed
         )
         self.steps = round(1000 * PICOSECOND / self.md.timestep_fs)
+        drawing = self.move.draw
+        assert isinstance(drawing, WithPocket)
+        side = drawing.motion.side
+        near = side.atoms[~side.backbone]
+        self.side = near[masses(self.move.setup.system)[near] > 0]
 
     def start(self) -> np.ndarray:
         """Positions (N, 3) in nm after equilibration; made once."""
@@ -114,11 +143,17 @@ class Samplers:
 
     def rounds(self) -> dict[str, list[Part]]:
         """All rounds of all samplers, in turn."""
-        zero = np.zeros(0)
-        last = {name: {"positions": self.start(), "velocities": zero} for name in ROUND}
-        parts: dict[str, list[Part]] = {name: [] for name in ROUND}
+        zero, chosen = np.zeros(0), {name: ROUND[name] for name in self.arguments.samplers}
+        last = {name: {"positions": self.start(), "velocities": zero} for name in chosen}
+        parts: dict[str, list[Part]] = {name: [] for name in chosen}
+        gromacs = self.gromacs()
+        parts |= {GROMACS: []} if gromacs else {}
         for number in range(self.arguments.rounds):
-            for name, count in ROUND.items():
+            if gromacs:
+                decisive = {"sampler": GROMACS, "round": number}
+                path = self.work / f"{GROMACS}-{number}.npz"
+                parts[GROMACS].append(kept(path, decisive, gromacs))
+            for name, count in chosen.items():
 
                 def part(name: str = name, number: int = number, count: int = count) -> Part:
                     return self.one(name, last[name], number, count)
@@ -129,6 +164,29 @@ class Samplers:
                 parts[name].append(last[name])
             print(f"{self.name}: round {number + 1} of {self.arguments.rounds}", flush=True)
         return parts
+
+    def gromacs(self) -> Callable[[], Part] | None:
+        """Measure of the seconds that GROMACS takes for a sample, or None without gmx."""
+        try:
+            find_gmx()
+        except NeuralMDError as error:
+            print(f"{GROMACS} is left out: {error}", flush=True)
+            return None
+
+        @cache_result
+        def contestant() -> Contestant:
+            place = self.work / GROMACS
+            shutil.rmtree(place, ignore_errors=True)
+            place.mkdir(parents=True)
+            return Variant("gromacs", ComplexFolder.open(self.folder), self.md).contestant(
+                place, PACE
+            )
+
+        def measure() -> Part:
+            per_day = contestant().measure()
+            return {"seconds": np.array(PICOSECOND / 1000 * SECONDS_PER_DAY / per_day)}
+
+        return measure
 
     def one(self, name: str, last: Part, number: int, count: int) -> Part:
         """One round of a sampler, from where its last one ended."""
@@ -146,13 +204,14 @@ class Samplers:
             samples.append(self.look(state))
             kinds.append(kept_one)
             parts.append(of_parts)
-        x, contacts, energies = (np.array(column) for column in zip(*samples, strict=True))
+        x, side, contacts, energies = (np.array(column) for column in zip(*samples, strict=True))
         return {
             "positions": nanometers(state.positions),
             "velocities": np.array(
                 state.velocities.value_in_unit(unit.nanometer / unit.picosecond)
             ),
             "x": x,
+            "side": side,
             "contacts": contacts,
             "energies": energies,
             "kept": np.array(kinds),
@@ -182,16 +241,16 @@ class Samplers:
         self.move.run(self.target, self.thermodynamic, state, self.steps, seed >> 1)
         return float(accepted), [turning, 0.0]
 
-    def look(self, state: Any) -> tuple[np.ndarray, float, float]:
-        """Ligand (n, 3) in Å in the protein's frame, contacts, potential energy in kJ/mol."""
+    def look(self, state: Any) -> tuple[np.ndarray, np.ndarray, float, float]:
+        """Ligand and side chains in Å in the protein's frame, contacts, energy in kJ/mol."""
         move = self.move
-        move.observe(state)
-        x = move.history.known[-1]
+        whole = move.history.whole(*move.present(state))
+        x, side = (move.history.seen(a, whole) for a in (move.complex.ligand_sites, self.side))
         backbone = to_angstrom(nanometers(state.positions)[move.complex.backbone[:, :3]])
         heavy = to_angstrom(nanometers(state.positions)[move.complex.ligand_heavy])
         put(self.target, state)
         energy = kilojoules(self.target.getState(energy=True).getPotentialEnergy())
-        return x, contacts_of(heavy[None], backbone.reshape(1, -1, 3))[0], energy
+        return x, side, contacts_of(heavy[None], backbone.reshape(1, -1, 3))[0], energy
 
 
 def contacts_of(ligand: np.ndarray, backbone: np.ndarray) -> np.ndarray:
@@ -224,11 +283,14 @@ def measure(folder: Path, arguments: argparse.Namespace) -> dict[str, Any]:
     quadruples = rotatable_torsions(bonds, len(complex.ligand_heavy))
     reference = times(truth.ligand, truth.contacts, quadruples)
     halves = np.array_split(truth.ligand, 2)
+    of_gromacs = [float(part["seconds"]) for part in rounds.pop(GROMACS, [])]
     merged = {name: joined(parts) for name, parts in rounds.items()}
+    side = merged[MD]["side"]
     rows = {}
     for name, all_of in merged.items():
         x, seconds = all_of["x"], float(np.sum(all_of["seconds"]))
         tau = times(x, all_of["contacts"], quadruples)
+        tau[SIDE] = max(memory(all_of["side"].reshape(len(x), -1)), 0.5)
         rows[name] = {
             "samples": len(x),
             "cpu_seconds_per_sample": seconds / len(x),
@@ -240,6 +302,8 @@ def measure(folder: Path, arguments: argparse.Namespace) -> dict[str, Any]:
             "rmsf_ratio": float((rmsf(x) / rmsf(truth.ligand)).mean()),
             "mean_away_angstrom": away(x, truth.ligand),
             "torsion_divergence": torsion_divergence(truth.ligand, x, quadruples),
+            "side_chains_rmsf_ratio": float((rmsf(all_of["side"]) / rmsf(side)).mean()),
+            "side_chains_mean_away_angstrom": away(all_of["side"], side),
             "energy_less_md": list(energy_less(all_of["energies"], merged[MD]["energies"])),
         }
     each = rows[MD]["cpu_seconds_per_sample"]
@@ -249,10 +313,21 @@ def measure(folder: Path, arguments: argparse.Namespace) -> dict[str, Any]:
         of_md = rows[MD]["cpu_seconds_per_independent_sample"]
         row["gain_over_short_md"] = {key: of_md[key] / value for key, value in cost.items()}
         if name in JUMPS:
-            row["gain_over_long_md"] = {key: long[key] / value for key, value in cost.items()}
+            row["gain_over_long_md"] = {key: long[key] / cost[key] for key in long}
+    gromacs = None
+    if of_gromacs:
+        seconds = float(np.median(of_gromacs))
+        costs = {key: 2 * value * seconds for key, value in reference.items()}
+        gromacs = {"cpu_seconds_per_sample": spread(of_gromacs)._asdict()}
+        gromacs |= {"cpu_seconds_per_independent_sample": costs}
+        for name, row in rows.items():
+            if name in JUMPS:
+                cost = row["cpu_seconds_per_independent_sample"]
+                row["gain_over_gromacs"] = {key: costs[key] / cost[key] for key in costs}
     return {
         "rounds": arguments.rounds,
         "long_md": {"memory_ps": reference, "cpu_seconds_per_independent_sample": long},
+        "long_md_by_gromacs": gromacs,
         "particles": samplers.move.setup.counts(),
         "samplers": rows,
         "halves_of_the_reference": {
@@ -297,7 +372,7 @@ def away(x: np.ndarray, truth: np.ndarray) -> float:
 
 def joined(parts: list[Part]) -> Part:
     """Rounds one after the other."""
-    names = ("x", "contacts", "energies", "kept", "parts", "seconds")
+    names = ("x", "side", "contacts", "energies", "kept", "parts", "seconds")
     return {name: np.concatenate([np.atleast_1d(part[name]) for part in parts]) for name in names}
 
 
@@ -332,18 +407,21 @@ def main() -> None:
     parser.add_argument("folders", nargs="+", type=Path, help="RUNS/NAME/complex")
     bundled = bundled_models()["neuralmd-ou"]
     parser.add_argument("--model", type=Path, default=bundled, help="NeuralMD-OU")
-    parser.add_argument("--rounds", type=int, default=12)
+    parser.add_argument("--rounds", type=int, default=25)
+    parser.add_argument("--samplers", nargs="+", choices=ROUND, default=list(ROUND))
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--work", type=Path, default=Path("runs/independent/work"))
     parser.add_argument("--json", type=Path, help="result file")
     arguments = parser.parse_args()
+    if MD not in arguments.samplers:
+        parser.error(f"--samplers: {MD} is what the others are compared with")
     torch.set_num_threads(1)
     complexes = {f.resolve().parent.name: measure(f, arguments) for f in arguments.folders}
     result = {
         "what": "CPU time of an independent sample, samplers in turn on one thread, mode pocket",
         "model": arguments.model.name,
         "rounds": arguments.rounds,
-        "samples_of_a_round": ROUND,
+        "samples_of_a_round": {name: ROUND[name] for name in arguments.samplers},
         "complexes": complexes,
     }
     save("independent", result, arguments.json)

@@ -1,4 +1,4 @@
-"""Drag a ligand to a pose by restraints in short, damped dynamics of everything.
+"""Drag a ligand, and residues, to a pose by restraints in short, damped dynamics of everything.
 
 Minimising a drawn pose takes the heat out of the atoms near it, which they need picoseconds of MD
 to get back.  Here the restraints move from the present pose to the drawn one while everything
@@ -41,7 +41,7 @@ def drag(
     stiffness: float,
     timestep: float,
     seed: int,
-) -> float:
+) -> Array:
     """Drag atoms along a path, then let them go; positions and velocities in place.
 
     Parameters
@@ -61,8 +61,8 @@ def drag(
 
     Returns
     -------
-    float
-        Work of the restraints in kJ/mol, letting go included.
+    (n,) float64
+        Work of each restraint in kJ/mol, letting go included.
 
     Raises
     ------
@@ -80,18 +80,18 @@ def drag(
     context.applyConstraints(1e-6)
     if sampler_state.velocities is None:
         context.setVelocitiesToTemperature(temperature, seed)
-    work, place = 0.0, nanometers(sampler_state.positions)[atoms]
+    work, place = np.zeros(len(atoms)), nanometers(sampler_state.positions)[atoms]
     now = place
     for following in path:
         # the restraint's own energy is all that changes when its place does
-        work += stiffness / 2 * float(((now - following) ** 2 - (now - place) ** 2).sum())
+        work += stiffness / 2 * ((now - following) ** 2 - (now - place) ** 2).sum(axis=1)
         place = following
         for row, (atom, point) in enumerate(zip(atoms.tolist(), place)):
             held.setParticleParameters(row, atom, point)
         held.updateParametersInContext(context)
         integrator.step(STAGE_STEPS)
         now = nanometers(context.getState(positions=True).getPositions(asNumpy=True))[atoms]
-    work -= stiffness / 2 * float(((now - place) ** 2).sum())
+    work -= stiffness / 2 * ((now - place) ** 2).sum(axis=1)
     state = context.getState(positions=True, velocities=True)
     if not np.isfinite(now).all():
         raise openmm.OpenMMException("a coordinate is not a number")

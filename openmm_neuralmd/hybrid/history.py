@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 
 from ..structure.complex import Complex
@@ -31,7 +33,7 @@ class RunHistory:
 
     def observe(self, positions: np.ndarray, box: np.ndarray | None) -> None:
         """Take the present positions (N, 3) in nm as the next snapshot."""
-        ligand, *_ = self._seen(self.whole(positions, box))
+        ligand = self.seen(self.complex.ligand_sites, self.whole(positions, box))
         self.known = np.concatenate([self.known, ligand[None]])[-LONGEST:]
 
     def whole(self, positions: np.ndarray, box: np.ndarray | None) -> np.ndarray:
@@ -41,20 +43,32 @@ class RunHistory:
         complex = self.complex
         return whole_molecules(complex.topology, positions, complex.backbone, complex.ligand, box)
 
-    def placed(self, ligand: np.ndarray, whole: np.ndarray) -> np.ndarray:
+    def seen(self, atoms: np.ndarray, whole: np.ndarray) -> np.ndarray:
+        """Atoms (k,) of positions (N, 3) in nm as the model has them: (k, 3) in Å, in its frame."""
+        rotation, translation = self._frame(whole)
+        return to_angstrom(whole[atoms] @ rotation + translation)
+
+    def placed(
+        self,
+        ligand: np.ndarray,
+        whole: np.ndarray,
+        others: Iterable[tuple[np.ndarray, np.ndarray]] = (),
+    ) -> np.ndarray:
         """All atoms (N, 3) in nm with the ligand's heavy atoms (n, 3), given in Å, in their place.
 
         The protein stays where `whole` has it, the ligand is put into its frame, and its hydrogens
-        go with their heavy atoms.
+        go with their heavy atoms.  So are `others`, pairs of atoms (k,) and their places (k, 3).
         """
-        _, rotation, translation = self._seen(whole)
-        here = (to_nm(ligand) - translation) @ rotation.T
+        rotation, translation = self._frame(whole)
         present = self.complex.with_positions(whole)
-        return full_positions(present, to_angstrom(here)[None])[0]
+        here = (to_nm(ligand) - translation) @ rotation.T
+        positions = full_positions(present, to_angstrom(here)[None])[0]
+        for atoms, places in others:
+            positions[atoms] = (to_nm(places) - translation) @ rotation.T
+        return positions
 
-    def _seen(self, whole: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Ligand in Å in the model's frame, and the rotation and translation (nm) into it."""
+    def _frame(self, whole: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Rotation and translation (nm) into the model's frame."""
         alpha = self.complex.backbone[:, 1]
         rotation, translation = superpose(whole[alpha][None], self.complex.positions[alpha])
-        ligand = whole[self.complex.ligand_sites] @ rotation[0] + translation[0]
-        return to_angstrom(ligand), rotation[0], translation[0]
+        return rotation[0], translation[0]

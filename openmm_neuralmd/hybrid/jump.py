@@ -20,12 +20,12 @@ from ..md.folder import LIGAND, ComplexFolder
 from ..md.modes import Setup, build
 from ..md.settings import MDSettings
 from ..model import load_model
-from ..rollouts import rollout
 from ..structure.complex import Complex
 from ..units import nanometers
 from ..utils.progress import Stopwatch
 from .checks import Pose, fault
 from .contexts import langevin, shared_cache
+from .draws import DRAWS
 from .history import RunHistory
 from .jumped import FAILED, FELL_BACK, JUMPED, Jump
 from .settings import JumpSettings
@@ -35,7 +35,8 @@ from .settling import SETTLING, Drawn
 class NeuralMDJumpMove(MCMCMove):
     """One snapshot Δ by a learned model, relaxed by all-atom physics, or by MD where that fails.
 
-    With `draw` 'independent' the pose is one of the learned ensemble, whatever came before.
+    With `draw` 'independent' the pose is one of the learned ensemble, whatever came before; with
+    'pocket' the residues around it are drawn and dragged with it.
 
     The model moves the ligand's heavy atoms and hydrogens follow.  The pose is then minimised with
     its surroundings, or the ligand is dragged to it (`settling`); everything then moves for
@@ -114,6 +115,7 @@ class NeuralMDJumpMove(MCMCMove):
         complex = self.setup.complex
         complex = complex.with_molecule(self.ligand) if known_bonds else complex
         self.complex: Complex = self.model.fitted(complex)
+        self.draw = DRAWS[self.settings.draw](self.model, self.complex)
         self.steps = self._whole_steps(self.model.card.interval_ps)
         self.settle = SETTLING[self.settings.relaxation](
             self.setup.system, self.complex, self.settings, self.md.timestep_fs / 1000
@@ -240,15 +242,16 @@ class NeuralMDJumpMove(MCMCMove):
         positions, box = self.present(sampler_state)
         whole = self.history.whole(positions, box)
         with part("jump"):
-            known = None if self.settings.draw == "independent" else self.history.known
-            following = rollout(self.model, self.complex, known, 1, seed=seed)[0]
+            drawn = self.draw(self.history.known, seed)
         with part("hydrogens"):
-            raw = self.history.placed(following, whole)
+            bodies = self.draw.bodies
+            residues = zip((body.atoms for body in bodies), drawn.residues, strict=True)
+            raw = self.history.placed(drawn.ligand, whole, residues)
         energy, relaxed = float("nan"), None
         try:
             with part("relaxation"):
                 relaxed, energy = self.settle(
-                    Drawn(whole, raw, box), target, thermodynamic_state, sampler_state, seed
+                    Drawn(whole, raw, box, bodies), target, thermodynamic_state, sampler_state, seed
                 )
             with part("check"):
                 fault = self._fault(whole, relaxed, energy, box)

@@ -36,13 +36,14 @@ class JumpSettings:
         MD of everything after it, from fresh velocities where it was minimised; not more than
         the stride.
     energy_window : float
-        kJ/mol by which the minimised pose may be worse than the one before, or that the dragging
-        may cost.
+        kJ/mol by which the minimised pose may be worse than the one before, or that dragging the
+        ligand may cost.
     pocket_limit : float
         nm from the ligand to the nearest Cα.
-    draw : {'forecast', 'independent'}
-        What a jump is: the snapshot after the known ones, or a pose drawn from the learned
-        ensemble whatever is known, which needs a model that starts from one structure.
+    draw : {'forecast', 'independent', 'pocket'}
+        What a jump is: the snapshot after the known ones; a pose drawn from the learned ensemble
+        whatever is known, which needs a model that starts from one structure; or such a pose with
+        the residues around it, which are dragged along.
     interval_ps : float or None
         Stride Δ of a model that is exact at any, in ps; the model's own by default.
 
@@ -63,7 +64,7 @@ class JumpSettings:
     relax_ps: float = 1.0
     energy_window: float = 60.0
     pocket_limit: float = 1.0
-    draw: Literal["forecast", "independent"] = "forecast"
+    draw: Literal["forecast", "independent", "pocket"] = "forecast"
     interval_ps: float | None = None
 
     def fitted(self, model: Model) -> Model:
@@ -74,7 +75,7 @@ class JumpSettings:
         ModelError
             It knows another stride only, or cannot draw without known snapshots.
         """
-        if self.draw == "independent" and model.dynamics.least_known > 0:
+        if self.draw != "forecast" and model.dynamics.least_known > 0:
             raise ModelError(
                 f"model '{model.card.name}' forecasts from known snapshots and has no ensemble to "
                 "draw independent poses from; use neuralmd-ou, or draw: forecast"
@@ -99,6 +100,10 @@ class JumpSettings:
             raise InputError(f"relax_ps must not be negative, and is {self.relax_ps:g}")
         if not self.energy_window < math.inf:
             raise InputError(f"energy_window must be a number, not {self.energy_window:g}")
+        if self.draw == "pocket" and self.relaxation != "drag":
+            raise InputError(
+                "draw: pocket moves residues without their hydrogens: add relaxation: drag"
+            )
 
 
 @dataclass(frozen=True)

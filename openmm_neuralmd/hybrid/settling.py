@@ -9,9 +9,11 @@ import numpy as np
 import openmm
 from openmm import unit
 
+from ..md.masses import masses
 from ..structure.complex import Complex
 from ..units import to_angstrom, to_nm
 from .drag import STAGE_STEPS, drag, ligand_bonds_that_turn, pose_path
+from .draws import Body
 from .relaxation import Quench
 from .settings import JumpSettings
 
@@ -24,13 +26,16 @@ class Drawn(NamedTuple):
     whole : (N, 3) float64
         Everything as it is, in one image.
     raw : (N, 3) float64
-        The same with the ligand at the drawn pose.
+        The same with the ligand and `bodies` at the drawn pose.
     box : (3, 3) float64, nm, or None
+    bodies : tuple of Body
+        Residues that were drawn with the ligand.
     """
 
     whole: np.ndarray
     raw: np.ndarray
     box: np.ndarray | None
+    bodies: tuple[Body, ...] = ()
 
 
 class Settling(Protocol):
@@ -80,12 +85,16 @@ class Minimising:
 
 
 class Dragging:
-    """The ligand dragged from where it is; the energy is the work of the restraints."""
+    """The ligand dragged from where it is; the energy is the work of its restraints.
+
+    Residues that were drawn with it are dragged at the same time, as far as they can move.
+    """
 
     def __init__(
         self, system: openmm.System, complex: Complex, settings: JumpSettings, timestep: float
     ) -> None:
-        self.heavy, self.rotatable = complex.ligand_heavy, ligand_bonds_that_turn(complex)
+        self.ligand = Body(complex.ligand_heavy, ligand_bonds_that_turn(complex))
+        self.moving = masses(system) > 0
         self.settings, self.timestep = settings, timestep
 
     def __call__(
@@ -97,20 +106,25 @@ class Dragging:
         seed: int,
     ) -> tuple[np.ndarray, float]:
         """See `Settling`."""
-        present, pose = (to_angstrom(x[self.heavy]) for x in (drawn.whole, drawn.raw))
         stages = max(1, round(self.settings.drag_ps / (STAGE_STEPS * self.timestep)))
+        bodies = (self.ligand, *drawn.bodies)
+        atoms = np.concatenate([body.atoms for body in bodies])
+        here, there = to_angstrom(drawn.whole), to_angstrom(drawn.raw)
+        paths = [pose_path(here[own], there[own], bonds, stages) for own, bonds in bodies]
+        free = self.moving[atoms]
         sampler_state.positions = drawn.whole * unit.nanometer
         work = drag(
             target,
             thermodynamic_state,
             sampler_state,
-            to_nm(pose_path(present, pose, self.rotatable, stages)),
-            self.heavy,
+            to_nm(np.concatenate(paths, axis=1)[:, free]),
+            atoms[free],
             stiffness=self.settings.stiffness,
             timestep=self.timestep,
             seed=seed + 2,  # the MD after it takes seed + 1
         )
-        return np.asarray(sampler_state.positions.value_in_unit(unit.nanometer)), work
+        own = float(work[: self.moving[self.ligand.atoms].sum()].sum())
+        return np.asarray(sampler_state.positions.value_in_unit(unit.nanometer)), own
 
 
 SETTLING: dict[str, Callable[[openmm.System, Complex, JumpSettings, float], Settling]] = {

@@ -14,7 +14,7 @@ def use_of_averages(kinds: Counter[str], draw: str) -> str:
     ----------
     kinds : Counter
         How many snapshots are 'jump', 'fallback' and 'md'.
-    draw : 'forecast' or 'independent'
+    draw : 'forecast', 'independent' or 'pocket'
         See `JumpSettings`.
     """
     jumps, tried = kinds[JUMPED], kinds[JUMPED] + kinds[FELL_BACK]
@@ -23,7 +23,7 @@ def use_of_averages(kinds: Counter[str], draw: str) -> str:
             f"averages: no jump of {tried} was kept, so every snapshot is all-atom MD; averages "
             "may be used as those of MD that is this long"
         )
-    source = "drawn from the learned ensemble" if draw == "independent" else "forecast by the model"
+    source = "forecast by the model" if draw == "forecast" else "drawn from the learned ensemble"
     return (
         f"averages: {jumps} of {sum(kinds.values())} snapshots follow poses {source}, with no "
         "known probability; averages over this run may be used to look for poses, contacts and "
