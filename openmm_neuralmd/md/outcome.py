@@ -118,7 +118,7 @@ def record(
         **engine,
         "complex": {
             "name": folder.name,
-            "solvent": folder.record["solvent"],
+            "solvent": folder.record.get("solvent", "as given"),
             "files": folder.record["files"],
         },
         "settings": asdict(settings),

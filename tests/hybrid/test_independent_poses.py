@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import csv
 import pickle
 from collections import Counter
@@ -19,14 +20,17 @@ from openmmtools import cache, states
 from mm_models import make_model
 from one_structure_cases import case
 from openmm_neuralmd.dynamics.rigid_torsion import displace, rotatable_bonds
-from openmm_neuralmd.errors import ModelError
+from openmm_neuralmd.errors import InputError, ModelError
 from openmm_neuralmd.hybrid import JumpSettings, NeuralMDJumpMove
 from openmm_neuralmd.hybrid.drag import FRICTION, STAGE_STEPS, drag, pose_path
+from openmm_neuralmd.hybrid.draws import WithPocket
 from openmm_neuralmd.hybrid.run import run_hybrid
 from openmm_neuralmd.hybrid.settings import HybridSettings, read_hybrid
 from openmm_neuralmd.hybrid.use import use_of_averages
 from openmm_neuralmd.md import MDSettings
 from openmm_neuralmd.md.folder import ComplexFolder
+from openmm_neuralmd.md.masses import masses
+from openmm_neuralmd.model import load_model
 from openmm_neuralmd.units import BOLTZMANN
 
 MD_SETTINGS = MDSettings(
@@ -93,6 +97,61 @@ def test_a_pose_is_dragged_to_without_losing_the_heat(folder: ComplexFolder) -> 
     assert dragged.n_accepted >= 1 and set(dragged.reasons) <= {"energy"}
     again = pickle.loads(pickle.dumps(dragged))
     assert again.settings == settings
+
+
+def test_the_pocket_is_dragged_with_the_ligand(folder: ComplexFolder) -> None:
+    settings = replace(DRAW, draw="pocket", relaxation="drag", drag_ps=0.4, relax_ps=0.0)
+    dragged = NeuralMDJumpMove(
+        "neuralmd-ou", folder.path, md=MD_SETTINGS, settings=settings, seed=2
+    )
+    thermodynamic, sampler = dragged.thermodynamic_state(), dragged.sampler_state()
+    residues = np.concatenate([body.atoms for body in dragged.draw.bodies])
+    assert len(residues) > 20 and not set(residues) & set(dragged.complex.ligand)
+    free = masses(dragged.setup.system) > 0
+    topology = dragged.setup.topology
+    bonds = np.array([(a.index, b.index) for a, b in topology.bonds()])
+    names = {atom.index: atom.element.symbol for atom in topology.atoms()}
+    hydrogens = np.array([pair for pair in bonds if "H" in (names[pair[0]], names[pair[1]])])
+    jumped = 0
+    for _ in range(3):
+        before = np.array(sampler.positions._value)
+        dragged.apply(thermodynamic, sampler, contexts())
+        last = dragged.last
+        assert last is not None and last.relaxed is not None
+        np.testing.assert_allclose(last.relaxed[~free], before[~free], atol=1e-6)
+        lengths = np.linalg.norm(np.diff(last.relaxed[hydrogens], axis=1)[:, 0], axis=-1)
+        assert 0.08 < lengths.min() and lengths.max() < 0.14  # nm; sulfur's are the longest
+        moving = residues[free[residues]]
+        away, arrived = (
+            np.linalg.norm(x[moving] - last.raw[moving], axis=-1) for x in (before, last.relaxed)
+        )
+        # kT of the restraints is 0.09 nm in three dimensions
+        assert arrived.mean() < 0.06 and away.max() > 0.05
+        jumped += last.kind == "jump"
+    assert jumped >= 1, dragged.reasons
+    again = pickle.loads(pickle.dumps(dragged))
+    assert again.settings == settings and len(again.draw.bodies) == len(dragged.draw.bodies)
+
+
+def test_drawn_residues_follow_the_drawn_ligand(folder: ComplexFolder) -> None:
+    """Draws are those of the model: their mean and spread are its displacement and RMSF."""
+    drawing = NeuralMDJumpMove(
+        "neuralmd-ou",
+        folder.path,
+        md=MD_SETTINGS,
+        settings=replace(DRAW, draw="pocket", relaxation="drag"),
+    ).draw
+    assert isinstance(drawing, WithPocket)
+    nothing = np.zeros((0, 0, 3))
+    draws = [np.concatenate(drawing(nothing, seed).residues) for seed in range(60)]
+    np.testing.assert_array_equal(draws[3], np.concatenate(drawing(nothing, 3).residues))
+    rows = np.concatenate(drawing.rows)
+    side, motion = drawing.motion.side.start[rows], drawing.motion
+    expected, spread = motion.displacement[rows], motion.rmsf()[rows]
+    moved = np.mean(draws, axis=0) - side
+    assert np.sqrt(((moved - expected) ** 2).sum(-1).mean()) < 0.25  # Å
+    ratio = np.sqrt(np.var(draws, axis=0).sum(-1)) / spread
+    assert 0.6 < np.median(ratio) < 1.4
 
 
 def test_the_work_of_dragging_is_the_energy_of_a_spring() -> None:
@@ -166,8 +225,21 @@ def test_other_models_have_no_ensemble_to_draw_from(folder: ComplexFolder, tmp_p
     make_model().save(path)
     with pytest.raises(ModelError, match="no ensemble to draw independent poses from"):
         NeuralMDJumpMove(path, folder.path, md=MD_SETTINGS, settings=DRAW)
+    with pytest.raises(ModelError, match="no ensemble to draw independent poses from"):
+        replace(DRAW, draw="pocket").fitted(make_model())
     with pytest.raises(ModelError, match="use that stride"):
         JumpSettings(interval_ps=0.4).fitted(make_model())
+
+
+def test_a_pocket_is_drawn_only_where_it_can_be(folder: ComplexFolder) -> None:
+    with pytest.raises(InputError, match="add relaxation: drag"):
+        replace(DRAW, draw="pocket").check()
+    model = load_model("neuralmd-ou")
+    dynamics = copy.copy(model.dynamics)
+    dynamics.side_chains = None
+    complex = NeuralMDJumpMove("neuralmd-ou", folder.path, md=MD_SETTINGS, settings=DRAW).complex
+    with pytest.raises(ModelError, match="moves no residue of this complex"):
+        WithPocket(replace(model, dynamics=dynamics), complex)
 
 
 def test_the_example_is_valid() -> None:

@@ -131,7 +131,7 @@ def attempt(row: dict[str, str], structures: Path) -> None:
 
 def make(row: dict[str, str], structures: Path) -> tuple[list[Path], dict[str, float]]:
     """The finished runs of a complex, and the CPU time of each of its stages in seconds."""
-    base, source = RUNS / row["id"], structures / "targets" / row["target"]
+    base = RUNS / row["id"]
     stages = base / "cpu_seconds.json"
     used: dict[str, float] = json.loads(stages.read_text()) if stages.is_file() else {}
 
@@ -141,21 +141,7 @@ def make(row: dict[str, str], structures: Path) -> tuple[list[Path], dict[str, f
 
     before = cpu_seconds()
     if not (base / "complex").is_dir():
-        settings = PrepareSettings(
-            charges="sdf" if row["has_charges"] == "1" else None,
-            solvent="explicit",
-            relax_ps=RELAX_PS,
-            engine="gromacs",
-            platform="CPU",
-        )
-        prepare(
-            source / "protein.pdb",
-            source / "ligands.sdf",
-            base / "complex",
-            molecule=row["id"],
-            name=row["id"],
-            settings=settings,
-        )
+        prepared(row, structures, base / "complex")
         spent("prepare", before)
     runs = [base / f"seed{seed}" for seed in SEEDS]
     for seed, output in zip(SEEDS, runs, strict=True):
@@ -174,6 +160,28 @@ def make(row: dict[str, str], structures: Path) -> tuple[list[Path], dict[str, f
         run_gromacs(folder, output, PRODUCTION_PS, settings=settings)
         spent(f"seed{seed}", before)
     return runs, used
+
+
+def prepared(row: dict[str, str], structures: Path, output: Path) -> ComplexFolder:
+    """The complex in water, made once."""
+    if output.is_dir():
+        return ComplexFolder.open(output)
+    settings = PrepareSettings(
+        charges="sdf" if row["has_charges"] == "1" else None,
+        solvent="explicit",
+        relax_ps=RELAX_PS,
+        engine="gromacs",
+        platform="CPU",
+    )
+    source = structures / "targets" / row["target"]
+    return prepare(
+        source / "protein.pdb",
+        source / "ligands.sdf",
+        output,
+        molecule=row["id"],
+        name=row["id"],
+        settings=settings,
+    )
 
 
 def cpu_seconds() -> float:
