@@ -9,71 +9,104 @@ from openmm_neuralmd.analysis.markdown import rounded, table
 from result_files import machine, measured, missing, read
 
 LONG = "MD, by its 3 ns"
-COSTS = ("coordinates", "slowest torsion", "contacts")
+SIDE, AWAY = "side chains", "side_chains_mean_away_angstrom"
+COSTS = ("coordinates", "slowest torsion", "contacts", SIDE)
 INDEPENDENT = "python validation/independent.py runs/independent/tyk2/complex"
 TORSIONS = "python validation/torsions.py taf12"
 
 
 def independent() -> str:
-    """CPU time of an independent sample of every sampler and complex, and its quality."""
+    """CPU time of an independent sample of every sampler and complex, its gain, its quality."""
     if not measured("independent"):
         return missing(INDEPENDENT)
-    result = read("independent")
-    rows, quality = [], []
-    for name, content in result["complexes"].items():
-        rows.append([name, LONG, "3,000", "", "", *_long(content)])
+    complexes = read("independent")["complexes"]
+    parts = (costs(complexes), gains(complexes), quality(complexes), machine("independent"))
+    return "\n".join(parts)
+
+
+def costs(complexes: dict[str, Any]) -> str:
+    """CPU time of a sample, and of an independent one."""
+    rows = []
+    for name, content in complexes.items():
+        for engine, one in of_long_md(content).items():
+            cost = one["cpu_seconds_per_independent_sample"]
+            rows.append([name, f"{LONG}, {engine}", "3,000", "", "", *_seconds(cost)])
         for sampler, row in content["samplers"].items():
-            cost = row["cpu_seconds_per_independent_sample"]
             accepted = "" if row["kept"] is None else f"{100 * row['kept']:.0f}"
-            seconds = rounded(row["cpu_seconds_per_sample"])
-            costs = [_cost(cost[key], _gains(row, key)) for key in COSTS]
-            rows.append([name, sampler, str(row["samples"]), accepted, seconds, *costs])
-            mean, low, high = row["energy_less_md"]
-            quality.append(
-                [
-                    name,
-                    sampler,
-                    f"{row['rmsf_ratio']:.2f}",
-                    f"{row['mean_away_angstrom']:.2f}",
-                    f"{row['torsion_divergence']:.3f}",
-                    "" if sampler == "MD" else f"{mean:.0f} ({low:.0f} to {high:.0f})",
-                ]
-            )
-        halves = content["halves_of_the_reference"]
-        quality.append(
-            [
-                name,
-                "second half of the 3 ns, against the first",
-                f"{halves['rmsf_ratio']:.2f}",
-                f"{halves['mean_away_angstrom']:.2f}",
-                f"{halves['torsion_divergence']:.3f}",
-                "",
+            each = rounded(row["cpu_seconds_per_sample"])
+            cost = row["cpu_seconds_per_independent_sample"]
+            rows.append([name, sampler, str(row["samples"]), accepted, each, *_seconds(cost)])
+    header = ["", "", "samples", "kept, %", "CPU s each", *(f"{key}, CPU s" for key in COSTS)]
+    return table(header, rows)
+
+
+def gains(complexes: dict[str, Any]) -> str:
+    """Cost of an independent sample of MD, by the memory of its 3 ns, over that of jumps."""
+    rows = []
+    for name, content in complexes.items():
+        long = of_long_md(content)
+        for sampler, row in content["samplers"].items():
+            if "gain_over_long_md" not in row:
+                continue
+            cost = row["cpu_seconds_per_independent_sample"]
+            ratios = [
+                rounded(one["cpu_seconds_per_independent_sample"][key] / cost[key])
+                for key in COSTS
+                if key != SIDE
+                for one in long.values()
             ]
-        )
-    costs_table = table(
-        ["", "", "samples", "kept, %", "CPU s each", *(f"{key}, CPU s" for key in COSTS)], rows
+            rows.append([name, sampler, *ratios])
+    engines = list(of_long_md(next(iter(complexes.values()))))
+    header = [f"{key}, over {engine}" for key in COSTS if key != SIDE for engine in engines]
+    return table(["", "", *header], rows)
+
+
+def quality(complexes: dict[str, Any]) -> str:
+    """Samples beside the 3 ns of MD, side chains and energy beside MD here."""
+    rows = []
+    for name, content in complexes.items():
+        for sampler, row in content["samplers"].items():
+            mean, low, high = row["energy_less_md"]
+            ours = [f"{row[key]:.2f}" for key in ("side_chains_rmsf_ratio", AWAY)]
+            ours.append(f"{mean:.0f} ({low:.0f} to {high:.0f})")
+            beside = ["", "", ""] if sampler == "MD" else ours
+            rows.append([name, sampler, *_beside(row), *beside])
+        halves = content["halves_of_the_reference"]
+        rows.append([name, "second half of the 3 ns, against the first", *_beside(halves)])
+        rows[-1] += ["", "", ""]
+    return table(
+        [
+            "",
+            "",
+            "RMSF ratio",
+            "mean away, Å",
+            "torsions, bits",
+            "side chains, RMSF ratio",
+            "side chains, mean away, Å",
+            "energy less MD's",
+        ],
+        rows,
     )
-    quality_table = table(
-        ["", "", "RMSF ratio", "mean away, Å", "torsions, bits", "energy less MD's"],
-        quality,
-    )
-    return f"{costs_table}\n{quality_table}\n{machine('independent')}"
 
 
-def _long(content: dict[str, Any]) -> list[str]:
-    """Costs of MD by the memory of its 3 ns."""
-    cost = content["long_md"]["cpu_seconds_per_independent_sample"]
-    return [rounded(cost[key]) for key in COSTS]
+def of_long_md(content: dict[str, Any]) -> dict[str, Any]:
+    """Costs of MD by the memory of its 3 ns, by engine."""
+    out = {"OpenMM": content["long_md"]}
+    if content.get("long_md_by_gromacs"):
+        out["GROMACS"] = content["long_md_by_gromacs"]
+    return out
 
 
-def _gains(row: dict[str, Any], key: str) -> str:
-    """Cost of MD of the same length, and of MD of 3 ns, in units of the row's cost."""
-    names = ("gain_over_short_md", "gain_over_long_md")
-    return " to ".join(rounded(row[name][key]) for name in names if name in row)
+def _seconds(cost: dict[str, float]) -> list[str]:
+    return [rounded(cost[key]) if key in cost else "" for key in COSTS]
 
 
-def _cost(seconds: float, gains: str) -> str:
-    return rounded(seconds) if gains == "1.0" else f"{rounded(seconds)} ({gains} ×)"
+def _beside(row: dict[str, float]) -> list[str]:
+    return [
+        f"{row['rmsf_ratio']:.2f}",
+        f"{row['mean_away_angstrom']:.2f}",
+        f"{row['torsion_divergence']:.3f}",
+    ]
 
 
 def torsion_moves() -> str:
