@@ -46,15 +46,15 @@ def main() -> None:
     complexes = json.loads((SET / "manifest.json").read_text())["complexes"]
     poses: list[dict[str, Any]] = []
     for name, entry in complexes.items():
-        made = {kind: one for kind, one in entry["poses"].items() if "failed" not in one}
-        if not made:
+        sound = {kind: one for kind, one in entry["poses"].items() if "failed" not in one}
+        if not sound:
             continue
         topology, positions = read_protein(SET / f"{name}.pdb.gz")
         for molecule in Chem.SDMolSupplier(str(SET / f"{name}.sdf"), removeHs=False):
             kind = molecule.GetProp("_Name").rsplit(", ", 1)[1]
             heavy = molecule.GetConformer().GetPositions()[ligand_chemistry(molecule).atoms]
             pocket = pocket_atoms(topology, positions, heavy)
-            one = {"complex": name, "kind": kind, "target": entry["target"], **made[kind]}
+            one = {"complex": name, "kind": kind, "target": entry["target"], **sound[kind]}
             poses.append({**one, "scores": scored(model, molecule, pocket, one)})
     failed = sum("failed" in one for e in complexes.values() for one in e["poses"].values())
     result = {"judged": judged(poses) | {"failed": failed}, "poses": poses, "machine": machine()}
