@@ -22,7 +22,7 @@ RUNTIME = [
     "rdkit>=2025.3.3",  # DetermineBondOrders(maxIterations=), without which it may take for ever
     "parmed>=4.3.1",
     "h5py>=3.12.1",
-    "safetensors>=0.5",
+    "safetensors>=0.6.2",
     "pydantic>=2.10",
     "pyyaml>=6.0",
     "typer>=0.19.2",  # earlier ones do not know the click of today: required arguments are optional

@@ -63,7 +63,7 @@ class Opened:
     def __init__(self, browser: Browser, report: Path, size: tuple[int, int], scheme: str) -> None:
         viewport = {"width": size[0], "height": size[1]}
         self.page: Page = browser.new_page(viewport=viewport, color_scheme=scheme)
-        self.page.set_default_timeout(120_000)  # software rendering on a busy machine
+        self.page.set_default_timeout(600_000)  # software rendering on a busy machine
         self.said: list[str] = []
         self.fetched: list[str] = []
         self.page.on("console", lambda message: self.said.append(message.text))

@@ -82,7 +82,7 @@ def main() -> None:
         origin = {key: row[key] for key in ("target", "split", "source", "licence")}
         entry = content["complexes"].setdefault(row["id"], {**origin, "poses": {}})
         for kind in (GIVEN, *KINDS):
-            if kind in entry["poses"]:
+            if kind in entry["poses"] or "failed" in entry["poses"].get(GIVEN, {}):
                 continue
             if time.monotonic() - began > 60 * arguments.minutes:
                 return
