@@ -72,13 +72,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("structures", type=Path, help="folder with complexes.tsv and targets/")
     parser.add_argument("--minutes", type=float, default=1e9, help="begin no pose after this")
+    parser.add_argument("--complexes", nargs="+", help="identifiers; all by default")
     arguments = parser.parse_args()
     began = time.monotonic()
     content: dict[str, Any] = {"set": "decoys", "about": ABOUT, "complexes": {}}
     if MANIFEST.is_file():
         content = json.loads(MANIFEST.read_text())
     rows = in_order(read_table(arguments.structures), arguments.structures)
-    for row in (row for row in rows if row["split"] != "train"):
+    rows = [row for row in rows if row["split"] != "train"]
+    chosen = set(arguments.complexes or (row["id"] for row in rows))
+    for row in (row for row in rows if row["id"] in chosen):
         origin = {key: row[key] for key in ("target", "split", "source", "licence")}
         entry = content["complexes"].setdefault(row["id"], {**origin, "poses": {}})
         for kind in (GIVEN, *KINDS):
