@@ -2,8 +2,9 @@
 
     python benchmarks/force.py [--repeats 15] [--quick]
 
-Eager torch, the exported TorchScript, and the same through OpenMM by both backends, on the CPU with
-one thread: CPU time.  A product of two 1024 × 1024 matrices is timed in turn with them, and the
+Eager torch, the exported TorchScript, and the same through OpenMM by both backends, on the CPU;
+direct forces, and an energy with its gradient.  CPU time with one thread, wall time with more: then
+nothing else may run.  A product of two 1024 × 1024 matrices is timed in turn with them, and the
 ratio is also set beside the published research code's, which was timed on another machine.
 """
 
@@ -28,14 +29,19 @@ from openmm_neuralmd.simulation.force import NeuralMDForce
 from openmm_neuralmd.structure.complex import Complex
 from openmm_neuralmd.trajectory.history import History
 
-PUBLISHED_MS = {"gpcr-ergotamine": 93.578, "t4l-p-xylene": 37.031}
-"""One force evaluation of the published research code at its default size, 1 thread, median.
+PUBLISHED_MS = {
+    ("force", 1): {"gpcr-ergotamine": 93.578, "t4l-p-xylene": 37.031},
+    ("force", 2): {"gpcr-ergotamine": 44.605, "t4l-p-xylene": 23.21},
+    ("energy", 1): {"gpcr-ergotamine": 173.0, "t4l-p-xylene": 51.0},
+}
+"""One force evaluation of the published research code at its default size, by head and threads.
 
-It computes the protein anew at every evaluation (33 and 25 ms of it), which is how it is run.
-Measured for this project: torch 2.13, 2-core AMD EPYC virtual machine, repeats vary by up to 35 %.
+Medians.  It computes the protein anew at every evaluation (33 and 25 ms of it with one thread),
+which is how it is run.  'energy' is its VerletMD: an energy and its gradient.  Measured for this
+project: torch 2.13, 2-core AMD EPYC virtual machine, repeats vary by up to 35 %.
 """
-PUBLISHED_MATMUL_MS = 0.5 * (28.9 + 33.8)
-"""The matrix product in the same session there, before and after."""
+PUBLISHED_MATMUL_MS = {1: 0.5 * (28.9 + 33.8), 2: 0.5 * (15.1 + 17.4)}
+"""The matrix product in the same session there, before and after, by threads."""
 
 
 def eager(model: Model, complex: Complex) -> Callable[[], Any]:
@@ -61,7 +67,9 @@ def scripted(model: Model, complex: Complex) -> Callable[[], Any]:
     return lambda: module(positions, box)
 
 
-def through_openmm(model: Model, complex: Complex, backend: str, folder: Path) -> Callable:
+def through_openmm(
+    model: Model, complex: Complex, backend: str, folder: Path, threads: int
+) -> Callable:
     """A Context's forces on the CPU platform."""
     system = System()
     for _ in complex.positions:
@@ -72,26 +80,33 @@ def through_openmm(model: Model, complex: Complex, backend: str, folder: Path) -
     system.addForce(NeuralMDForce(model, complex, backend=backend, device="cpu", file=file))
     platform = Platform.getPlatform("CPU")
     integrator = VerletIntegrator(0.001)
-    context = Context(system, integrator, platform, {"Threads": "1"})
+    context = Context(system, integrator, platform, {"Threads": str(threads)})
     context.setPositions(complex.positions)
     return lambda: context.getState(forces=True)
 
 
-def rows_of(complex: Complex, size: str, repeats: int, folder: Path) -> list[dict[str, Any]]:
+def rows_of(
+    complex: Complex, size: str, head: str, repeats: int, threads: int, folder: Path
+) -> list[dict[str, Any]]:
     """One row for each way."""
-    model = random_model(NETWORKS[size], complex)
-    ways = {"eager": eager(model, complex), "scripted": scripted(model, complex)}
+    model = random_model(NETWORKS[size].model_copy(update={"head": head}), complex)
+    ways = {"scripted": scripted(model, complex)}
+    if head == "force":
+        ways = {"eager": eager(model, complex), **ways}
     for backend in BACKENDS:
-        ways[backend] = through_openmm(model, complex, backend, folder)
-    torch.set_num_threads(1)  # OpenMM's plug-in sets torch's number of threads
+        ways[backend] = through_openmm(model, complex, backend, folder, threads)
+    torch.set_num_threads(threads)  # OpenMM's plug-in sets torch's number of threads
     calls = {**ways, "matmul1024": matmul1024()}
-    times = race(calls, repeats, seconds=30.0, clock=time.process_time)
+    clock = time.process_time if threads == 1 else time.perf_counter
+    times = race(calls, repeats, seconds=30.0, clock=clock)
     unit = times["matmul1024"]["median"]
-    published = PUBLISHED_MS[complex.name] / PUBLISHED_MATMUL_MS
+    published = PUBLISHED_MS[head, threads][complex.name] / PUBLISHED_MATMUL_MS[threads]
     return [
         {
             "complex": complex.name,
             "network": size,
+            "head": head,
+            "threads": threads,
             "way": way,
             "in_matmul1024": times[way]["median"] / unit,
             "over_published_default_size": times[way]["median"] / unit / published,
@@ -107,10 +122,12 @@ def main() -> None:
     given = arguments(__doc__, repeats=15)
     complexes = ["t4l-p-xylene"] if given.quick else ["gpcr-ergotamine", "t4l-p-xylene"]
     rows = []
-    with tempfile.TemporaryDirectory() as folder:
+    for head, threads in PUBLISHED_MS:
         for name in complexes:
             for size in NETWORKS:
-                rows += rows_of(example_complex(name), size, given.repeats, Path(folder))
+                with tempfile.TemporaryDirectory() as folder:
+                    sizes = (size, head, given.repeats, threads)
+                    rows += rows_of(example_complex(name), *sizes, Path(folder))
     what = (
         "one force evaluation, protein cached, in products of 1024 × 1024 matrices, and over the "
         "published code's at its default size, which computes the protein anew each time"

@@ -18,6 +18,7 @@ import numpy as np
 import torch
 
 from openmm_neuralmd.bindingnet.settings import BindingNetSettings
+from openmm_neuralmd.dynamics.energy import EnergyModel, EnergyModelSettings
 from openmm_neuralmd.dynamics.ode import NeuralODE, NeuralODESettings
 from openmm_neuralmd.model import Model, ModelCard
 from openmm_neuralmd.structure.complex import Complex
@@ -115,18 +116,25 @@ def matmul1024() -> Callable[[], Any]:
 
 
 def random_model(network: BindingNetSettings, complex: Complex) -> Model:
-    """A NeuralMD-ODE with random weights for this complex: costs what a trained one costs."""
+    """A model with random weights for this complex, which costs what a trained one costs.
+
+    NeuralMD-ODE, or an energy model for a network with the head 'energy'.
+    """
     torch.manual_seed(0)
-    settings = NeuralODESettings(network=network)
+    energy = network.head == "energy"
+    settings = (
+        EnergyModelSettings(network=network) if energy else NeuralODESettings(network=network)
+    )
+    kind, dynamics = ("bindingnet-energy", EnergyModel) if energy else ("neuralmd-ode", NeuralODE)
     card = ModelCard(
         name="random",
-        kind="neuralmd-ode",
+        kind=kind,
         settings=settings.model_dump(mode="json"),
         interval_ps=80.0,
         elements=sorted(set(complex.ligand_atomic_numbers[complex.heavy].tolist())),
         residue_types=list(range(21)),
     )
-    return Model(NeuralODE(settings).eval(), card)
+    return Model(dynamics(settings).eval(), card)
 
 
 def write(folder: Path, name: str, what: str, rows: list[dict[str, Any]], **more: Any) -> None:
