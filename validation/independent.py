@@ -73,7 +73,8 @@ CONTACT = 6.0
 MD, TURNED = "MD", "MD with torsion moves"
 MINIMISED, DRAGGED = "jumps, minimised", "jumps, dragged"
 QUICK, POCKET = "jumps, dragged in less time", "jumps, dragged with the pocket"
-ROUND = {MD: 10, TURNED: 8, MINIMISED: 4, DRAGGED: 12, QUICK: 12, POCKET: 12}
+CONDITIONED = "jumps, dragged, given the run"
+ROUND = {MD: 10, TURNED: 8, MINIMISED: 4, DRAGGED: 12, QUICK: 12, POCKET: 12, CONDITIONED: 12}
 """Samples of each sampler in one round."""
 GROMACS = "GROMACS"
 PACE = Pace(seconds=5.0)
@@ -84,6 +85,13 @@ JUMPS = {
     ),
     QUICK: JumpSettings(
         draw="independent", interval_ps=PICOSECOND, relax_ps=0.2, relaxation="drag", drag_ps=0.2
+    ),
+    CONDITIONED: JumpSettings(
+        draw="conditioned",
+        interval_ps=PICOSECOND,
+        relax_ps=0.6,
+        relaxation="drag",
+        drag_ps=0.4,
     ),
     POCKET: JumpSettings(
         draw="pocket", interval_ps=PICOSECOND, relax_ps=0.6, relaxation="drag", drag_ps=0.4

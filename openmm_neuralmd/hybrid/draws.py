@@ -23,6 +23,10 @@ from ..units import to_angstrom
 Array = NDArray[np.float64]
 
 
+AHEAD = 1000.0
+"""ps; longer than every relaxation of NeuralMD-OU but that of the mean."""
+
+
 class Body(NamedTuple):
     """A residue that is drawn with the ligand.
 
@@ -89,6 +93,32 @@ class Independent(Forecast):
         return Draw(rollout(self.model, self.complex, None, 1, seed=seed)[0])
 
 
+class Conditioned(Forecast):
+    """A pose of the learned ensemble given the run so far, `AHEAD` after the present.
+
+    By then the process has forgotten where the ligand stands, but not what the known snapshots say
+    about its mean: poses follow a ligand that has left the given one.
+
+    Raises
+    ------
+    ModelError
+        The model is no NeuralMD-OU.
+    """
+
+    def __init__(self, model: Model, complex: Complex) -> None:
+        super().__init__(model, complex)
+        if not isinstance(model.dynamics, NeuralOU):
+            raise ModelError(
+                f"model '{model.card.name}' cannot be conditioned on a run: use draw: independent"
+            )
+        self.prediction = predict_complex(model.dynamics, complex)
+
+    def __call__(self, known: Array, seed: int) -> Draw:
+        """See `Drawing`."""
+        now = self.prediction.given(known, self.model.card.interval_ps)
+        return Draw(now.trajectories([AHEAD], seed=seed)[0, 0])
+
+
 class WithPocket(Independent):
     """A pose of the learned ensemble with the residues around it.
 
@@ -129,6 +159,7 @@ class WithPocket(Independent):
 DRAWS: dict[str, Callable[[Model, Complex], Drawing]] = {
     "forecast": Forecast,
     "independent": Independent,
+    "conditioned": Conditioned,
     "pocket": WithPocket,
 }
 """By the setting `draw` of jumps."""

@@ -40,10 +40,11 @@ class JumpSettings:
         ligand may cost.
     pocket_limit : float
         nm from the ligand to the nearest Cα.
-    draw : {'forecast', 'independent', 'pocket'}
+    draw : {'forecast', 'independent', 'conditioned', 'pocket'}
         What a jump is: the snapshot after the known ones; a pose drawn from the learned ensemble
-        whatever is known, which needs a model that starts from one structure; or such a pose with
-        the residues around it, which are dragged along.
+        whatever is known, which needs a model that starts from one structure; a pose of that
+        ensemble as far as the run has changed its mean; or an independent pose with the residues
+        around it, which are dragged along.
     interval_ps : float or None
         Stride Δ of a model that is exact at any, in ps; the model's own by default.
 
@@ -64,7 +65,7 @@ class JumpSettings:
     relax_ps: float = 1.0
     energy_window: float = 60.0
     pocket_limit: float = 1.0
-    draw: Literal["forecast", "independent", "pocket"] = "forecast"
+    draw: Literal["forecast", "independent", "conditioned", "pocket"] = "forecast"
     interval_ps: float | None = None
 
     def fitted(self, model: Model) -> Model:

@@ -14,7 +14,7 @@ def use_of_averages(kinds: Counter[str], draw: str) -> str:
     ----------
     kinds : Counter
         How many snapshots are 'jump', 'fallback' and 'md'.
-    draw : 'forecast', 'independent' or 'pocket'
+    draw : str
         See `JumpSettings`.
     """
     jumps, tried = kinds[JUMPED], kinds[JUMPED] + kinds[FELL_BACK]

@@ -19,11 +19,12 @@ from openmmtools import cache, states
 
 from mm_models import make_model
 from one_structure_cases import case
+from openmm_neuralmd.bindingnet.chemistry import ligand_chemistry
 from openmm_neuralmd.dynamics.rigid_torsion import displace, rotatable_bonds
 from openmm_neuralmd.errors import InputError, ModelError
 from openmm_neuralmd.hybrid import JumpSettings, NeuralMDJumpMove
 from openmm_neuralmd.hybrid.drag import FRICTION, STAGE_STEPS, drag, pose_path
-from openmm_neuralmd.hybrid.draws import WithPocket
+from openmm_neuralmd.hybrid.draws import Conditioned, WithPocket
 from openmm_neuralmd.hybrid.run import run_hybrid
 from openmm_neuralmd.hybrid.settings import HybridSettings, read_hybrid
 from openmm_neuralmd.hybrid.use import use_of_averages
@@ -31,7 +32,7 @@ from openmm_neuralmd.md import MDSettings
 from openmm_neuralmd.md.folder import ComplexFolder
 from openmm_neuralmd.md.masses import masses
 from openmm_neuralmd.model import load_model
-from openmm_neuralmd.units import BOLTZMANN
+from openmm_neuralmd.units import BOLTZMANN, to_angstrom
 
 MD_SETTINGS = MDSettings(
     mode="pocket",
@@ -154,6 +155,27 @@ def test_drawn_residues_follow_the_drawn_ligand(folder: ComplexFolder) -> None:
     assert 0.6 < np.median(ratio) < 1.4
 
 
+def test_a_conditioned_pose_follows_the_run(folder: ComplexFolder) -> None:
+    """Known snapshots (400 ps) 1 Å from the pose move the mean of the draws there; none known leave it."""
+    complex = move(folder).complex
+    every = replace(DRAW, interval_ps=10.0)
+    drawing = Conditioned(every.fitted(load_model("neuralmd-ou")), complex)
+    pose = to_angstrom(complex.positions[complex.ligand_heavy])
+    generator = np.random.default_rng(0)
+    shift = np.array([0.6, -0.6, 0.5])
+    known = pose + shift + 0.1 * generator.normal(size=(40, *pose.shape))
+    draws = np.array([drawing(known, seed).ligand for seed in range(40)])
+    assert np.linalg.norm((draws - pose).mean(axis=(0, 1)) - shift) < 0.4  # of 0.99 Å
+    spread = np.sqrt(np.var(draws, axis=0).sum(-1).mean())
+    assert 0.1 < spread < 1.5  # poses, not the last snapshot again
+    nothing = np.zeros((0, *pose.shape))
+    free = np.array([drawing(nothing, seed).ligand for seed in range(40)])
+    assert np.linalg.norm((free - pose).mean(axis=(0, 1))) < 0.6
+    i, j = ligand_chemistry(complex.chemistry).bonds.T
+    lengths, given = (np.linalg.norm(x[..., i, :] - x[..., j, :], axis=-1) for x in (free, pose))
+    np.testing.assert_allclose(lengths, np.broadcast_to(given, lengths.shape), rtol=0.1)
+
+
 def test_the_work_of_dragging_is_the_energy_of_a_spring() -> None:
     """A free atom dragged slowly costs friction alone: W = mγv²t, within its thermal noise."""
     system = openmm.System()
@@ -227,6 +249,8 @@ def test_other_models_have_no_ensemble_to_draw_from(folder: ComplexFolder, tmp_p
         NeuralMDJumpMove(path, folder.path, md=MD_SETTINGS, settings=DRAW)
     with pytest.raises(ModelError, match="no ensemble to draw independent poses from"):
         replace(DRAW, draw="pocket").fitted(make_model())
+    with pytest.raises(ModelError, match="no ensemble to draw independent poses from"):
+        replace(DRAW, draw="conditioned").fitted(make_model())
     with pytest.raises(ModelError, match="use that stride"):
         JumpSettings(interval_ps=0.4).fitted(make_model())
 
