@@ -156,7 +156,7 @@ def test_drawn_residues_follow_the_drawn_ligand(folder: ComplexFolder) -> None:
 
 
 def test_a_conditioned_pose_follows_the_run(folder: ComplexFolder) -> None:
-    """Known snapshots (400 ps) 1 Å from the pose move the mean of the draws there; none known leave it."""
+    """400 ps of known snapshots 1 Å from the pose move the mean of the draws there."""
     complex = move(folder).complex
     every = replace(DRAW, interval_ps=10.0)
     drawing = Conditioned(every.fitted(load_model("neuralmd-ou")), complex)

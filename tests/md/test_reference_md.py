@@ -23,6 +23,7 @@ from openmm_neuralmd.errors import InputError, SimulationError
 from openmm_neuralmd.md.equilibration import relax_box
 from openmm_neuralmd.md.field import running_system
 from openmm_neuralmd.md.folder import ComplexFolder
+from openmm_neuralmd.md.folder_writer import write_folder
 from openmm_neuralmd.md.gromacs.topology import held_atoms
 from openmm_neuralmd.md.interaction import COULOMB
 from openmm_neuralmd.md.masses import degrees_of_freedom, masses
@@ -101,6 +102,17 @@ def energies(run: ReferenceRun) -> list[dict[str, float]]:
 
 
 # --- What is simulated
+
+
+def test_a_folder_with_the_least_record_runs(folder: ComplexFolder, tmp_path: Path) -> None:
+    """`write_folder` asks for a name and the ligand's residue: a run needs no more."""
+    parts = folder.topology, folder.system(), folder.positions
+    least = {"name": "bare", "ligand": {"residue": folder.record["ligand"]["residue"]}}
+    sdf = (folder.path / "ligand.sdf").read_text()
+    bare = write_folder(tmp_path / "bare", *parts, sdf, least)
+    run = run_reference(bare, tmp_path / "run", 0.1, settings=replace(RIGID, interval_ps=0.1))
+    assert run.snapshots == 1
+    assert yaml.safe_load((run.path / "run.yaml").read_text())["complex"]["solvent"] == "as given"
 
 
 def test_rigid_forces_are_those_of_the_full_vacuum_system(folder: ComplexFolder) -> None:
