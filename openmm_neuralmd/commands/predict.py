@@ -17,10 +17,10 @@ HELP = """Predict how a ligand moves in its pocket, from its pose alone.
 
 No molecular dynamics and no force-field parameters are needed. The command writes a trajectory (DCD
 and PDB) in which the residues around the ligand move too, RMSF, contacts, torsion wells, the
-probability that the pose stays within 2 Å, and report.html. The pose is taken for right: right poses
-are not told from wrong ones. Every molecule of the SDF is predicted, and they are ranked; one that
-cannot be predicted is listed with the reason, and the command then ends with exit code 1. After an
-interruption the same command goes on with the ligands that are left.
+probability that the pose stays within 2 Å, and report.html. The pose is taken for right: nothing
+here tells right poses from wrong ones. Every molecule of the SDF is predicted, and they are ranked;
+one that cannot be predicted is listed with the reason, and the command then ends with exit code 1.
+After an interruption the same command goes on with the ligands that are left.
 """
 LISTED = 20
 """Ligands that the terminal shows."""
