@@ -15,6 +15,7 @@ from collections.abc import Callable
 
 from accuracy_tables import ACCURACY
 from energy_tables import ENERGIES
+from force_tables import FORCE
 from goal_tables import GOAL_TABLES
 from hybrid_tables import HYBRID
 from mechanics_tables import MECHANICS
@@ -75,6 +76,7 @@ TABLES: dict[str, Callable[[], str]] = {
     **SPEED,
     **MECHANICS,
     **ENERGIES,
+    **FORCE,
     **HYBRID,
     **GOAL_TABLES,
     **TRAINING,

@@ -268,4 +268,4 @@ def test_a_pocket_is_drawn_only_where_it_can_be(folder: ComplexFolder) -> None:
 
 def test_the_example_is_valid() -> None:
     settings = read_hybrid(Path(__file__).parents[2] / "examples" / "hybrid-independent.yaml")
-    assert settings.jump.draw == "independent" and settings.before == 0
+    assert settings.jump.draw == "conditioned" and settings.before == 0

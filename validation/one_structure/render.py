@@ -56,12 +56,27 @@ def main() -> None:
     print(rivals(json.loads((RESULTS / "rivals.json").read_text())))
     print(unseen(json.loads((RESULTS / "unseen.json").read_text())))
     print(pocket(json.loads((RESULTS / "pocket.json").read_text())))
+    print(stability(json.loads((RESULTS / "stability.json").read_text())["judged"]))
     curve = json.loads((RESULTS / "learning_curve.json").read_text())["curve"]
     for size, one in curve.items():
         cells = [
             interval(one[f"{key}_mean_and_interval"]) for key in ("gain", "shuffled", "cosine")
         ]
         print(f"| {size} | " + " | ".join(cells) + " |")
+
+
+def stability(judged: dict[str, Any]) -> str:
+    """AUROC of 'stays' and rank correlation, a line for each row."""
+    lines = ["| | AUROC | rank correlation | Brier |", "| --- |" + " ---: |" * 3]
+    for row, values in judged["rows"].items():
+        cells = [
+            "{:.2f} ({:.2f} to {:.2f})".format(*values[key])
+            for key in ("auroc", "rank correlation")
+        ]
+        brier = judged["brier"].get(row)
+        cells.append("–" if brier is None else f"{brier:.2f}")
+        lines.append(f"| {row} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
 
 
 def medians(result: dict[str, Any]) -> str:
