@@ -9,6 +9,7 @@ pocket: ligand, residues and water within 0.9 nm of it move.  Samplers take turn
 * the same with torsion moves of the learned wells between its samples;
 * jumps to independent poses of a one-structure model (`draw: independent`), minimised;
 * the same, dragged to the pose, and dragged in less time;
+* dragged to poses about the mean of the run so far (`draw: conditioned`);
 * dragged with the residues around the ligand (`draw: pocket`).
 
 MD is OpenMM's; where gmx is on PATH, the speed of GROMACS for the same System is measured in turn
@@ -52,6 +53,7 @@ from openmm_neuralmd.errors import InputError, NeuralMDError
 from openmm_neuralmd.hybrid import JumpSettings, NeuralMDJumpMove, TorsionMove, ligand_torsions
 from openmm_neuralmd.hybrid.contexts import kilojoules, put
 from openmm_neuralmd.hybrid.draws import WithPocket
+from openmm_neuralmd.hybrid.history import LONGEST
 from openmm_neuralmd.hybrid.jumped import JUMPED
 from openmm_neuralmd.md import MDSettings
 from openmm_neuralmd.md.equilibration import equilibrate
@@ -154,6 +156,9 @@ class Samplers:
         zero, chosen = np.zeros(0), {name: ROUND[name] for name in self.arguments.samplers}
         last = {name: {"positions": self.start(), "velocities": zero} for name in chosen}
         parts: dict[str, list[Part]] = {name: [] for name in chosen}
+        state = self.move.sampler_state()
+        state.positions = self.start() * unit.nanometer
+        first = self.look(state)[0][None]
         gromacs = self.gromacs()
         parts |= {GROMACS: []} if gromacs else {}
         for number in range(self.arguments.rounds):
@@ -164,6 +169,9 @@ class Samplers:
             for name, count in chosen.items():
 
                 def part(name: str = name, number: int = number, count: int = count) -> Part:
+                    if name in self.moves:  # what it knows when an interrupted program goes on
+                        known = [first, *(one["x"] for one in parts[name])]
+                        self.moves[name].history.known = np.concatenate(known)[-LONGEST:]
                     return self.one(name, last[name], number, count)
 
                 decisive = {"sampler": name, "round": number, "count": count, "turns": TURNS}

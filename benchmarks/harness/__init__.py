@@ -18,8 +18,8 @@ import numpy as np
 import torch
 
 from openmm_neuralmd.bindingnet.settings import BindingNetSettings
-from openmm_neuralmd.dynamics.energy import EnergyModel, EnergyModelSettings
-from openmm_neuralmd.dynamics.ode import NeuralODE, NeuralODESettings
+from openmm_neuralmd.dynamics.energy import EnergyModel
+from openmm_neuralmd.dynamics.ode import NeuralODE
 from openmm_neuralmd.model import Model, ModelCard
 from openmm_neuralmd.structure.complex import Complex
 from openmm_neuralmd.utils.files import complete
@@ -32,6 +32,12 @@ NETWORKS = {
     "small": BindingNetSettings(hidden=32, vector_channels=8, ligand_layers=2, num_radial=24),
 }
 """Sizes: the paper's, and one between it and the bundled models'."""
+
+DYNAMICS: dict[str, tuple[str, Any]] = {
+    "force": ("neuralmd-ode", NeuralODE),
+    "energy": ("bindingnet-energy", EnergyModel),
+}
+"""Kind and class of a random model, by the head of its network."""
 
 SLOW_MS, FEWEST = 1000.0, 2
 """A call that is not repeated to warm it up, and the fewest repeats."""
@@ -121,11 +127,8 @@ def random_model(network: BindingNetSettings, complex: Complex) -> Model:
     NeuralMD-ODE, or an energy model for a network with the head 'energy'.
     """
     torch.manual_seed(0)
-    energy = network.head == "energy"
-    settings = (
-        EnergyModelSettings(network=network) if energy else NeuralODESettings(network=network)
-    )
-    kind, dynamics = ("bindingnet-energy", EnergyModel) if energy else ("neuralmd-ode", NeuralODE)
+    kind, dynamics = DYNAMICS[network.head]
+    settings = dynamics.settings_class(network=network)
     card = ModelCard(
         name="random",
         kind=kind,

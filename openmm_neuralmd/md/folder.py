@@ -91,6 +91,11 @@ class ComplexFolder:
         """Name of the complex for messages and file names."""
         return str(self.record["name"])
 
+    @property
+    def solvent(self) -> str:
+        """Name of the solvent, where the record has it."""
+        return str(self.record.get("solvent", "as given"))
+
     @cached_property
     def topology(self) -> app.Topology:
         """Atoms and bonds, with the box."""

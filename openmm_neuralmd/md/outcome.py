@@ -118,7 +118,7 @@ def record(
         **engine,
         "complex": {
             "name": folder.name,
-            "solvent": folder.record.get("solvent", "as given"),
+            "solvent": folder.solvent,
             "files": folder.record["files"],
         },
         "settings": asdict(settings),

@@ -18,6 +18,7 @@ import json
 import os
 import time
 import zlib
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -31,16 +32,15 @@ from rdkit import Chem
 from scipy.spatial import cKDTree
 
 from decoy_poses import KINDS, decoy
-from many import in_order, prepared, read_table
+from many import MD, in_order, prepared, read_table
 from openmm_neuralmd.errors import NeuralMDError, SimulationError
 from openmm_neuralmd.hybrid.relaxation import Quench
-from openmm_neuralmd.md.folder import LIGAND, ComplexFolder
+from openmm_neuralmd.md.folder import LIGAND, ComplexFolder, potential_energy
 from openmm_neuralmd.md.folder_writer import write_folder
 from openmm_neuralmd.md.gromacs.production import run_gromacs
-from openmm_neuralmd.md.interaction import COULOMB
+from openmm_neuralmd.md.interaction import interaction_force
 from openmm_neuralmd.md.minimise import make_context
-from openmm_neuralmd.md.selection import part_of_topology
-from openmm_neuralmd.md.settings import MDSettings
+from openmm_neuralmd.md.selection import around_ligand, part_of_topology
 from openmm_neuralmd.md.subsystem import nonbonded_force
 from openmm_neuralmd.structure.complex import Complex
 from openmm_neuralmd.structure.residues import WATER
@@ -152,7 +152,7 @@ def heavy_rows(molecule: Chem.Mol) -> list[bool]:
 
 
 def protein_heavy(complex: Complex) -> np.ndarray:
-    """Particle indices of the protein's heavy atoms."""
+    """Particle indices of heavy atoms: everything but ligand and water."""
     own = set(complex.ligand.tolist())
     return np.array(
         [
@@ -201,23 +201,13 @@ def move_water(x: np.ndarray, before: np.ndarray, complex: Complex) -> None:
 
 def interaction(system: openmm.System, complex: Complex, x: np.ndarray) -> float:
     """Energy in kJ/mol between ligand and protein, with a dielectric of four times the Å."""
+    solute = around_ligand(complex, 0.0, np.inf)
+    pairs = openmm.System()
+    for _ in solute.particles:
+        pairs.addParticle(1.0)
     force = nonbonded_force(system)
-    values = np.array(
-        [
-            [q._value for q in force.getParticleParameters(k)]
-            for k in range(system.getNumParticles())
-        ]
-    )
-    heavy = protein_heavy(complex)
-    parents = {atom.residue.index for atom in complex.topology.atoms() if atom.index in set(heavy)}
-    protein = np.array(
-        [a.index for a in complex.topology.atoms() if a.residue.index in parents], dtype=int
-    )
-    (q1, s1, e1), (q2, s2, e2) = values[complex.ligand].T, values[protein].T
-    r = np.linalg.norm(x[complex.ligand][:, None] - x[protein], axis=-1)
-    sixth = ((s1[:, None] + s2) / 2 / r) ** 6
-    lj = 4 * np.sqrt(e1[:, None] * e2) * sixth * (sixth - 1)
-    return float((lj + COULOMB / 40 * q1[:, None] * q2 / r**2).sum())
+    pairs.addForce(interaction_force(force, solute, complex.ligand, "4r"))
+    return potential_energy(pairs, x[solute.particles])
 
 
 def simulated(
@@ -234,13 +224,7 @@ def simulated(
         sdf = Chem.MolToMolBlock(placed) + "$$$$\n"
         write_folder(here, folder.topology, folder.system(), x, sdf, record)
     run = base / "run"
-    settings = MDSettings(
-        mode="pocket",
-        interval_ps=INTERVAL_PS,
-        equilibration_ps=EQUILIBRATION_PS,
-        platform="CPU",
-        properties={"Threads": "1"},
-    )
+    settings = replace(MD, interval_ps=INTERVAL_PS, equilibration_ps=EQUILIBRATION_PS)
     if not (run / "run.yaml").is_file():
         try:
             run_gromacs(here, run, PRODUCTION_PS, settings=settings)

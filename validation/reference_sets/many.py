@@ -21,6 +21,7 @@ import json
 import os
 import time
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +46,13 @@ EQUILIBRATION_PS = 100.0
 PRODUCTION_PS = 250.0
 INTERVAL_PS = 0.5
 RELAX_PS = 10.0
+MD = MDSettings(
+    mode="pocket",
+    interval_ps=INTERVAL_PS,
+    equilibration_ps=EQUILIBRATION_PS,
+    platform="CPU",
+    properties={"Threads": "1"},
+)
 ABOUT = (
     "Two runs of each complex: 100 ps of equilibration and 250 ps of production from the prepared "
     "pose, mode pocket (ligand, residues and water within 0.9 nm of it move; those within 1.4 nm "
@@ -148,14 +156,7 @@ def make(row: dict[str, str], structures: Path) -> tuple[list[Path], dict[str, f
         if (output / "run.yaml").is_file():
             continue
         before = cpu_seconds()
-        settings = MDSettings(
-            mode="pocket",
-            interval_ps=INTERVAL_PS,
-            equilibration_ps=EQUILIBRATION_PS,
-            platform="CPU",
-            properties={"Threads": "1"},
-            seed=seed,
-        )
+        settings = replace(MD, seed=seed)
         folder = ComplexFolder.open(base / "complex")
         run_gromacs(folder, output, PRODUCTION_PS, settings=settings)
         spent(f"seed{seed}", before)

@@ -115,12 +115,12 @@ def surroundings(folder: ComplexFolder, mode: str = "flexible") -> str:
     """Name of a folder's solvent, as far as a mode includes it."""
     implicit = [f for f in folder.system().getForces() if isinstance(f, IMPLICIT_SOLVENTS)]
     if folder.record["periodic"]:
-        return "explicit (TIP3P)" if folder.record.get("solvent") == "explicit" else "periodic"
+        return "explicit (TIP3P)" if folder.solvent == "explicit" else "periodic"
     if not implicit or mode == "pocket":
         return "vacuum"
     if isinstance(implicit[0], openmm.GBSAOBCForce):
         return "implicit (OBC2)"
-    return f"implicit ({folder.record['solvent']})"
+    return f"implicit ({folder.solvent})"
 
 
 def threads_of(platform: str, threads: int) -> dict[str, str]:
