@@ -151,13 +151,19 @@ def test_the_public_surface_is_small_and_costs_nothing() -> None:
     assert set(own.split()) == light and not libraries
 
 
-def test_a_prediction_does_not_wait_for_readers_and_force_fields() -> None:
-    """These take longer to import than a prediction takes, and it needs none of them."""
-    heavy = {"mdtraj", "parmed", "netCDF4", "h5py", "matplotlib", "distributed", "lightning_fabric"}
-    program = (
-        "import sys\nfrom openmm_neuralmd import predict\n"
-        f"print(*sorted({heavy} & set(sys.modules)))\n"
-    )
+@pytest.mark.parametrize(
+    ("statement", "heavy"),
+    [
+        (
+            "from openmm_neuralmd import predict",
+            "mdtraj parmed netCDF4 h5py matplotlib distributed lightning_fabric",
+        ),
+        ("import openmm_neuralmd.md, openmm_neuralmd.campaign.tasks", "torch"),
+    ],
+)
+def test_nobody_waits_for_what_he_does_not_use(statement: str, heavy: str) -> None:
+    """Readers and force fields take longer to import than a prediction takes, torch than MD."""
+    program = f"import sys\n{statement}\nprint(*sorted({set(heavy.split())} & set(sys.modules)))\n"
     command = [sys.executable, "-c", program]
     finished = subprocess.run(command, capture_output=True, text=True, check=True)
     assert finished.stdout.strip() == ""

@@ -10,8 +10,8 @@ from rdkit import Chem
 
 from ..errors import InputError
 from ..prepare.soundness import check_chirality, clash_message, clashes
-from ..simulation.geometry import nearest_alpha
 from ..structure.complex import Complex
+from ..structure.parts import nearest_alpha
 from .settings import JumpSettings
 
 STRETCH = 0.25

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from ..bindingnet.vector_frames import frame_atoms, residue_frames
 from ..errors import InputError
 from ..structure.complex import Complex
-from ..structure.imaging import minimum_image, spanning_tree
+from ..structure.imaging import spanning_tree
 from ..units import ANGSTROM_PER_NM
 
 
@@ -122,13 +122,3 @@ def check_box(complex: Complex, cutoff: float) -> None:
             f"{complex.name}: the periodic box is {width:.2f} nm wide, but ligand and cutoff need "
             f"{needed:.2f} nm; use a larger box, or a structure without a box"
         )
-
-
-def nearest_alpha(
-    complex: Complex, positions: np.ndarray, box: np.ndarray | None
-) -> tuple[float, int]:
-    """Shortest distance in nm from a ligand heavy atom to a Cα, and that atom's particle index."""
-    ligand, alpha = positions[complex.ligand_heavy], positions[complex.backbone[:, 1]]
-    distances = np.linalg.norm(minimum_image(ligand[:, None] - alpha, box), axis=-1).min(axis=1)
-    atom = int(distances.argmin())
-    return float(distances[atom]), int(complex.ligand_heavy[atom])

@@ -12,8 +12,8 @@ from openmm import unit
 
 from ..errors import SimulationError
 from ..structure.complex import Complex
+from ..structure.parts import nearest_alpha
 from ..units import nanometers
-from .geometry import nearest_alpha
 
 POCKET_DISTANCE = 1.0
 """nm; a ligand with no heavy atom so near to any Cα has left the pocket."""

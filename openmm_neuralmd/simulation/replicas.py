@@ -17,12 +17,12 @@ from ..errors import InputError, SimulationError
 from ..rollouts import stream
 from ..structure.complex import Complex
 from ..structure.hydrogens import full_positions
+from ..structure.parts import nearest_alpha
 from ..trajectory.history import History, Known
 from ..units import to_angstrom
 from ..utils.progress import Advance, silent
 from ..utils.provenance import provenance
 from ..utils.resume import PartialRun
-from .geometry import nearest_alpha
 from .guard import POCKET_DISTANCE
 from .restarts import STOP, Restarts, check_on_failure
 from .run import SEED, RunSettings, identity, participants

@@ -1,8 +1,9 @@
-"""Search for ligand and protein in a structure, each in one piece; nothing is checked here."""
+"""Search for ligand and protein in a structure, each in one piece, and how near they are."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from openmm import app, unit
@@ -13,6 +14,9 @@ from .imaging import make_whole, minimum_image, spanning_tree
 from .ligand import find_ligand
 from .readers import Structure
 from .residues import Backbone, find_backbone
+
+if TYPE_CHECKING:
+    from .complex import Complex
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,3 +91,13 @@ def whole_molecules(
         atoms = [atom.index for atom in residue_of[alpha].atoms()]
         whole[atoms] = whole[alpha] + minimum_image(whole[atoms] - whole[alpha], box)
     return whole
+
+
+def nearest_alpha(
+    complex: Complex, positions: np.ndarray, box: np.ndarray | None
+) -> tuple[float, int]:
+    """Shortest distance in nm from a ligand heavy atom to a Cα, and that atom's particle index."""
+    ligand, alpha = positions[complex.ligand_heavy], positions[complex.backbone[:, 1]]
+    distances = np.linalg.norm(minimum_image(ligand[:, None] - alpha, box), axis=-1).min(axis=1)
+    atom = int(distances.argmin())
+    return float(distances[atom]), int(complex.ligand_heavy[atom])

@@ -70,7 +70,7 @@ def test_failures_do_not_stop_the_rest(folder: ComplexFolder, tmp_path: Path) ->
         "bad": {"protein": str(LIGANDS), "ligand": str(LIGANDS), "molecule": 1},
         "good": {"complex": str(folder.path)},
     }
-    file = written(tmp_path, runs=runs, targets=targets, cluster={"workers": 2})
+    file = written(tmp_path, runs=runs, targets=targets, cluster={"workers": 1})
     result = CliRunner().invoke(cli, ["campaign", str(file)])
     assert result.exit_code == 1
     assert "2 of 6 tasks done" in result.output
@@ -162,7 +162,7 @@ def test_a_worker_s_accident_is_a_failure_with_its_traceback(
     folder: ComplexFolder, tmp_path: Path
 ) -> None:
     """A file stands where a folder is due: not an error of the input that was foreseen."""
-    file = two_targets(folder, tmp_path, 2)
+    file = two_targets(folder, tmp_path, 2, {"workers": 1})
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "first").write_text("in the way")
     outcomes = run_campaign(read_campaign(file))

@@ -15,7 +15,6 @@ from openmm import app, unit
 from mm_models import INTERVAL, make_context, make_known, make_model
 from openmm_neuralmd.errors import InputError, ModelError, SimulationError
 from openmm_neuralmd.simulation.force import find_forces
-from openmm_neuralmd.simulation.geometry import nearest_alpha
 from openmm_neuralmd.simulation.guard import check_pocket
 from openmm_neuralmd.simulation.integrator import NeuralMDIntegrator
 from openmm_neuralmd.simulation.restarts import RestartWarning
@@ -23,6 +22,7 @@ from openmm_neuralmd.simulation.run import RunSettings, simulate
 from openmm_neuralmd.simulation.start import initialise
 from openmm_neuralmd.simulation.system import create_system, hydrogen_sites
 from openmm_neuralmd.structure.complex import Complex
+from openmm_neuralmd.structure.parts import nearest_alpha
 from openmm_neuralmd.trajectory.dcd import read_dcd_header
 
 FULL = {"refinement": 0.3, "memory": (3.0, 10.0), "coupling": 0.2}

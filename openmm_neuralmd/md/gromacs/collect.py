@@ -13,9 +13,8 @@ from mdtraj.formats import XTCTrajectoryFile
 from openmm import app, unit
 
 from ...errors import SimulationError
-from ...simulation.geometry import nearest_alpha
 from ...structure.complex import Complex
-from ...structure.parts import whole_molecules
+from ...structure.parts import nearest_alpha, whole_molecules
 from ...structure.residues import selection_of
 from ...utils.files import complete
 from ..job import Job
