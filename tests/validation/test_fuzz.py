@@ -43,5 +43,7 @@ class Bad(Target):
 def test_the_harness_sees_every_fault(kind: str, monkeypatch) -> None:
     monkeypatch.setattr(Bad, "kind", kind)
     monkeypatch.setattr(fuzz, "SECONDS", 1)
+    if kind == "hang":
+        monkeypatch.setattr(fuzz, "PATIENCE", 2)
     (outcome,) = fuzz.outcomes(Bad(), range(1))
     assert outcome[1] == kind

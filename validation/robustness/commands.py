@@ -98,9 +98,7 @@ class Target:
 
     def load(self) -> None:
         """Import what the command needs, once: a fork's random moments then fall into its work."""
-        import torch
-
-        torch.set_num_threads(1)
+        os.environ["OMP_NUM_THREADS"] = "1"  # torch reads it; MD and preparation do without torch
         for name in ("cli", self.room):
             import_module(f"openmm_neuralmd.{name}")
 

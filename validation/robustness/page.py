@@ -56,7 +56,7 @@ compared only the names of these fields.
 | --- | --- | --- | --- | --- |
 {rows}
 
-The tests kill each command three times (`tests/validation/test_kills.py`).
+The tests kill each command at random moments (`tests/validation/test_kills.py`).
 """
 FAULTS = """
 ## Faults of the machine and of the user
