@@ -16,13 +16,11 @@ from openmm_neuralmd.campaign.cluster import slurm_cluster
 from openmm_neuralmd.campaign.settings import read_campaign
 from openmm_neuralmd.cli import app
 from openmm_neuralmd.errors import InputError
-from openmm_neuralmd.misato.reader import read_entry
-from openmm_neuralmd.misato.structure import read_complex
 from openmm_neuralmd.misato.writer import write_entry
+from openmm_neuralmd.structure.complex import Complex
 from openmm_neuralmd.training.settings import read_settings
 
 PAGES = sorted((Path(__file__).parents[2] / "docs" / "howto").glob("*.md"))
-MISATO = Path(__file__).parents[1] / "data" / "misato" / "11gs.hdf5"
 
 
 def page(name: str) -> str:
@@ -94,14 +92,16 @@ def test_own_complex_runs_from_trajectory_to_dcd(
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_misato_runs_from_the_file_to_a_report(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    t4l: Complex, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """On a file of three entries, MISATO's 11GS and two like it, and a small network."""
-    complex = read_complex(read_entry(MISATO, "11GS"))
+    """On a file of three entries, all of T4 lysozyme, and a small network.
+
+    MISATO's own 11GS is read, converted and written in tests/misato.
+    """
     rng = np.random.default_rng(0)
     for name in ("11GS", "1AAA", "2BBB"):
-        steps = rng.normal(0, 0.002, (70, *complex.positions.shape))
-        write_entry(tmp_path / "MD.hdf5", name, complex, [complex.positions + steps], 80.0)
+        steps = rng.normal(0, 0.002, (70, *t4l.positions.shape))
+        write_entry(tmp_path / "MD.hdf5", name, t4l, [t4l.positions + steps], 80.0)
     for name, entries in (("train_MD", "1AAA"), ("val_MD", "2BBB"), ("peptides", "3CCC")):
         (tmp_path / f"{name}.txt").write_text(f"{entries}\n")
     (block,) = [b for b in blocks_of(page("misato.md")) if b.language == "yaml"]

@@ -82,6 +82,18 @@ def written(
     return misato.write_entry(path, "11GS", complex_, moving, 80 * unit.picosecond, ligand=kept)
 
 
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory, t4l: Complex) -> tuple[Path, np.ndarray]:
+    """Four snapshots of T4 lysozyme with p-xylene, and the file with them as entry T4L.
+
+    Bond orders of p-xylene are perceived at once, those of 11GS's ligand in seconds.
+    """
+    noise = np.random.default_rng(1).normal(0, 0.004, (4, *t4l.positions.shape))
+    noise[0] = 0
+    path = tmp_path_factory.mktemp("misato") / "t4l.hdf5"
+    return misato.write_entry(path, "T4L", t4l, t4l.positions + noise, 80), t4l.positions + noise
+
+
 def damaged(tmp_path: Path, **changes: object) -> Path:
     """The real file with arrays replaced (or, for None, deleted)."""
     path = tmp_path / "damaged.hdf5"
@@ -312,31 +324,33 @@ def test_solvent_is_left_out_and_the_ligand_is_last(t4l: Complex, tmp_path: Path
 
 
 def test_entries_are_added_and_an_interrupted_write_changes_nothing(
-    written: Path, complex_: Complex, moving: np.ndarray, tmp_path: Path
+    small: tuple[Path, np.ndarray], t4l: Complex, tmp_path: Path
 ) -> None:
+    written, moving = small
     path = tmp_path / "two.hdf5"
     shutil.copyfile(written, path)
-    misato.write_entry(path, "OTHER", complex_, moving[:1], 1.0)
-    assert misato.list_entries(path) == ["11GS", "OTHER"]
+    misato.write_entry(path, "OTHER", t4l, moving[:1], 1.0)
+    assert misato.list_entries(path) == ["T4L", "OTHER"]
     before = path.read_bytes()
     bad = moving.copy()
     bad[2, 5, 1] = np.nan
     for name, snapshots, message in (
-        ("11GS", moving, "already has an entry 11GS"),
+        ("T4L", moving, "already has an entry T4L"),
         ("NEW", bad, "snapshot 2 has positions that are not numbers"),
-        ("NEW", moving[:, :-1], r"\(4, 6599, 3\), \(snapshots, 6600, 3\) is due"),
+        ("NEW", moving[:, :-1], r"\(4, 2620, 3\), \(snapshots, 2621, 3\) is due"),
         ("NEW", moving[:0], "no snapshots to write"),
     ):
         with pytest.raises(InputError, match=message):
-            misato.write_entry(path, name, complex_, snapshots, 1.0)
+            misato.write_entry(path, name, t4l, snapshots, 1.0)
     assert path.read_bytes() == before and list(tmp_path.iterdir()) == [path]
-    misato.write_entry(path, "11GS", complex_, moving[:2], 1.0, replace=True)
-    assert misato.read_entry(path, "11GS").snapshots == 2
+    misato.write_entry(path, "T4L", t4l, moving[:2], 1.0, replace=True)
+    assert misato.read_entry(path, "T4L").snapshots == 2
 
 
 def test_two_processes_do_not_write_one_file(
-    written: Path, complex_: Complex, moving: np.ndarray, tmp_path: Path
+    small: tuple[Path, np.ndarray], t4l: Complex, tmp_path: Path
 ) -> None:
+    written, moving = small
     path = tmp_path / "two.hdf5"
     shutil.copyfile(written, path)
     other = "from pathlib import Path; from openmm_neuralmd.utils.lock import Lock; import sys; "
@@ -345,33 +359,34 @@ def test_two_processes_do_not_write_one_file(
     with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None and process.stdout.readline()
         with pytest.raises(InputError, match="another process is working"):
-            misato.write_entry(path, "NEW", complex_, moving[:1], 1.0)
+            misato.write_entry(path, "NEW", t4l, moving[:1], 1.0)
         process.communicate(b"\n")
-    misato.write_entry(path, "NEW", complex_, moving[:1], 1.0)
-    assert misato.list_entries(path) == ["11GS", "NEW"]
+    misato.write_entry(path, "NEW", t4l, moving[:1], 1.0)
+    assert misato.list_entries(path) == ["T4L", "NEW"]
 
 
 def test_blocks_are_written_as_one_trajectory(
-    written: Path, complex_: Complex, moving: np.ndarray, tmp_path: Path
+    small: tuple[Path, np.ndarray], t4l: Complex, tmp_path: Path
 ) -> None:
+    written, moving = small
     path = misato.write_entry(
-        tmp_path / "blocks.hdf5", "11GS", complex_, (moving[k : k + 3] for k in (0, 3)), 80
+        tmp_path / "blocks.hdf5", "T4L", t4l, (moving[k : k + 3] for k in (0, 3)), 80
     )
     with h5py.File(path) as one, h5py.File(written) as other:
         for name in ("trajectory_coordinates", "frames_rmsd_ligand", "frames_bSASA"):
-            np.testing.assert_allclose(one["11GS"][name][:], other["11GS"][name][:], atol=1e-9)
+            np.testing.assert_allclose(one["T4L"][name][:], other["T4L"][name][:], atol=1e-9)
 
 
 # --- observables -------------------------------------------------------------------------------
 
 
-def test_rigid_motion_leaves_the_observables(complex_: Complex, tmp_path: Path) -> None:
+def test_rigid_motion_leaves_the_observables(t4l: Complex, tmp_path: Path) -> None:
     turn = np.linalg.qr(np.random.default_rng(3).normal(size=(3, 3)))[0]
     turn *= np.sign(np.linalg.det(turn))
-    snapshots = np.stack([complex_.positions, complex_.positions @ turn + 1.5])
-    path = misato.write_entry(tmp_path / "rigid.hdf5", "11GS", complex_, snapshots, 1.0)
+    snapshots = np.stack([t4l.positions, t4l.positions @ turn + 1.5])
+    path = misato.write_entry(tmp_path / "rigid.hdf5", "T4L", t4l, snapshots, 1.0)
     with h5py.File(path) as file:
-        group = file["11GS"]
+        group = file["T4L"]
         np.testing.assert_allclose(group["frames_rmsd_ligand"][:], 0, atol=1e-6)
         assert np.ptp(group["frames_distance"][:]) < 1e-6
         area = group["frames_bSASA"][:]
@@ -641,9 +656,9 @@ convert(*sys.argv[1:])
 
 
 def test_a_folder_has_its_name_when_it_is_complete(
-    written: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    small: tuple[Path, np.ndarray], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    target = tmp_path / "11gs"
+    written, target = small[0], tmp_path / "t4l"
 
     def content() -> list[str]:
         return sorted(path.name for path in tmp_path.iterdir())
@@ -655,10 +670,10 @@ def test_a_folder_has_its_name_when_it_is_complete(
     words = [sys.executable, "-c", KILLED, str(written), str(target)]
     killed = subprocess.run(words, check=False)
     assert killed.returncode == -signal.SIGKILL
-    assert [name.startswith(".11gs.") for name in content()] == [True]
+    assert [name.startswith(".t4l.") for name in content()] == [True]
     (made,) = misato.convert(written, target)
-    assert content() == ["11gs"]  # what the kill left is gone
-    with pytest.raises(InputError, match="11gs: exists; choose another name"):
+    assert content() == ["t4l"]  # what the kill left is gone
+    with pytest.raises(InputError, match="t4l: exists; choose another name"):
         misato.convert(written, target)
     (made / "topology.pdb").write_text("")
     with monkeypatch.context() as patch, pytest.raises(InputError, match=r"cannot write .*: full"):
@@ -666,9 +681,9 @@ def test_a_folder_has_its_name_when_it_is_complete(
         misato.convert(written, target, replace=True)
     assert (made / "topology.pdb").read_text() == ""  # the former folder, until there is a new one
     misato.convert(written, target, replace=True)
-    assert content() == ["11gs"] and (made / "topology.pdb").stat().st_size > 1000
+    assert content() == ["t4l"] and (made / "topology.pdb").stat().st_size > 1000
     (made / "mine.txt").touch()
-    with pytest.raises(InputError, match="11gs: exists; choose another name"):
+    with pytest.raises(InputError, match="t4l: exists; choose another name"):
         misato.convert(written, target, replace=True)
 
 

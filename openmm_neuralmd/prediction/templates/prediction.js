@@ -6,6 +6,7 @@
   let scene = null;
   let view = null;
   let timer = null;
+  let moving = [];
 
   function unpack(track, atoms, snapshots) { // base64 of int16 in steps of scene.step Å
     const bytes = Uint8Array.from(atob(track), (c) => c.charCodeAt(0));
@@ -35,17 +36,17 @@
     view.addModel(scene.pocket, "pdb").setStyle({}, { stick: { radius: 0.07, color: "#b4bfc9" } });
     view.addModel(scene.backbone, "pdb").setStyle({}, { cartoon: { color: "#b4bfc9", opacity: 0.5 } });
     const frames = unpack(scene.track, scene.atoms.length, scene.times.length);
-    // 3Dmol.js moves every model to the same frame: the given pose has as many, all alike.
-    ligand(frames.map(() => frames[0]), { radius: 0.08, color: "#8a97a4" });
+    ligand(frames.slice(0, 1), { radius: 0.08, color: "#8a97a4" });
+    moving = [ligand(frames, { radius: 0.17, color: "#1668b8" })];
+    view.zoomTo({ model: moving[0].getID() });
+    view.zoom(0.8);
     if (scene.moving) {
       const residues = view.addModel(scene.moving, "pdb");
       residues.setStyle({}, { stick: { radius: 0.09, color: "#7fae8f" } });
       const count = residues.selectedAtoms({}).length;
       residues.setCoordinates(unpack(scene.around, count, scene.times.length), "array");
+      moving.push(residues);
     }
-    const moving = ligand(frames, { radius: 0.17, color: "#1668b8" });
-    view.zoomTo({ model: moving.getID() });
-    view.zoom(0.8);
   }
 
   async function show(at) {
@@ -54,14 +55,18 @@
     $("clock").textContent = scene.times[snapshot];
     $("slider").setAttribute("aria-valuetext", scene.times[snapshot]);
     if (!view) return;
-    await view.setFrame(snapshot);
+    await Promise.all(moving.map((model) => model.setFrame(snapshot))); // others are not built anew
     view.render();
   }
 
   function play(on) {
-    clearInterval(timer);
-    timer = on ? setInterval(() => show(Number($("slider").value) + 1), delay) : null;
+    clearTimeout(timer);
+    timer = on ? setTimeout(step, delay) : null;
     $("play").textContent = on ? "Pause" : "Play";
+  }
+  async function step() { // the next one once this one is drawn: a slow machine has no queue
+    await show(Number($("slider").value) + 1);
+    requestAnimationFrame(() => { if (timer !== null) play(true); });
   }
   $("play").addEventListener("click", () => play(timer === null));
   $("slider").addEventListener("input", () => { play(false); show(Number($("slider").value)); });

@@ -24,6 +24,7 @@
   function setTheme(name) {
     document.documentElement.dataset.theme = name;
     $("theme").setAttribute("aria-pressed", String(name === "dark"));
+    style();
     draw();
   }
   dark.addEventListener("change", () => setTheme(dark.matches ? "dark" : "light"));
@@ -53,10 +54,12 @@
   function load(forecast) {
     tracks.forEach((model) => view.removeModel(model));
     tracks = scene.shown[forecast].tracks.map((text) => ligand(unpack(text)));
+    style();
   }
 
   // --- drawing
   function style() {
+    if (!view) return;
     const byElement = $("elements").checked;
     tracks.forEach((model, k) => {
       const own = colour(roles[k]);
@@ -74,10 +77,9 @@
     view.setBackgroundColor(colour("--paper"), 1);
   }
 
-  async function draw() {
+  async function draw() { // only what moves is built anew
     if (!view) return;
-    await view.setFrame(snapshot());
-    style();
+    await Promise.all(tracks.map((model) => model.setFrame(snapshot())));
     view.render();
   }
 
@@ -103,10 +105,14 @@
 
   // --- controls
   function play(on) {
-    clearInterval(timer);
-    timer = on ? setInterval(() => show(snapshot() + 1), delay) : null;
+    clearTimeout(timer);
+    timer = on ? setTimeout(step, delay) : null;
     $("play").textContent = on ? "Pause" : "Play";
     $("play").setAttribute("aria-label", on ? "Pause" : "Play");
+  }
+  async function step() { // the next one once this one is drawn: a slow machine has no queue
+    await show(snapshot() + 1);
+    requestAnimationFrame(() => { if (timer !== null) play(true); });
   }
   $("play").addEventListener("click", () => play(timer === null));
   $("back").addEventListener("click", () => { play(false); show(snapshot() - 1); });
@@ -119,12 +125,14 @@
     if (view) load(Number(event.target.value));
     show(snapshot());
   });
-  [...boxes, $("pocket"), $("elements")].forEach((box) => box.addEventListener("change", draw));
+  [...boxes, $("pocket"), $("elements")].forEach((box) => box.addEventListener("change", () => {
+    style();
+    draw();
+  }));
 
   function aim() {
     view.zoomTo({ model: tracks.map((model) => model.getID()) });
     view.zoom(0.8);
-    view.render();
   }
   const keys = {
     ArrowLeft: () => view.rotate(-10, "y"), ArrowRight: () => view.rotate(10, "y"),
