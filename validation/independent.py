@@ -10,7 +10,8 @@ pocket: ligand, residues and water within 0.9 nm of it move.  Samplers take turn
 * jumps to independent poses of a one-structure model (`draw: independent`), minimised;
 * the same, dragged to the pose, and dragged in less time;
 * dragged to poses about the mean of the run so far (`draw: conditioned`);
-* dragged with the residues around the ligand (`draw: pocket`).
+* dragged with the residues around the ligand (`draw: pocket`);
+* dragged by GROMACS (`engine: gromacs`), about the given pose and about the mean of the run.
 
 MD is OpenMM's; where gmx is on PATH, the speed of GROMACS for the same System is measured in turn
 with the others, and MD counts as that fast too.
@@ -47,7 +48,7 @@ from openmm_neuralmd.analysis.ensemble import rotatable_torsions, torsion_diverg
 from openmm_neuralmd.analysis.fluctuation import rmsf
 from openmm_neuralmd.analysis.memory import memory
 from openmm_neuralmd.assessment.speed.all_atom import Contestant, Pace, Variant
-from openmm_neuralmd.assessment.speed.timing import SECONDS_PER_DAY, spread
+from openmm_neuralmd.assessment.speed.timing import SECONDS_PER_DAY, cpu_seconds, spread
 from openmm_neuralmd.dynamics.ou_prediction import predict_complex
 from openmm_neuralmd.errors import InputError, NeuralMDError
 from openmm_neuralmd.hybrid import JumpSettings, NeuralMDJumpMove, TorsionMove, ligand_torsions
@@ -76,7 +77,10 @@ MD, TURNED = "MD", "MD with torsion moves"
 MINIMISED, DRAGGED = "jumps, minimised", "jumps, dragged"
 QUICK, POCKET = "jumps, dragged in less time", "jumps, dragged with the pocket"
 CONDITIONED = "jumps, dragged, given the run"
+BY_GROMACS = "jumps by GROMACS, dragged"
+CONDITIONED_BY_GROMACS = "jumps by GROMACS, dragged, given the run"
 ROUND = {MD: 10, TURNED: 8, MINIMISED: 4, DRAGGED: 12, QUICK: 12, POCKET: 12, CONDITIONED: 12}
+ROUND |= {BY_GROMACS: 12, CONDITIONED_BY_GROMACS: 12}
 """Samples of each sampler in one round."""
 GROMACS = "GROMACS"
 PACE = Pace(seconds=5.0)
@@ -99,6 +103,7 @@ JUMPS = {
         draw="pocket", interval_ps=PICOSECOND, relax_ps=0.6, relaxation="drag", drag_ps=0.4
     ),
 }
+JUMPS |= {BY_GROMACS: JUMPS[DRAGGED], CONDITIONED_BY_GROMACS: JUMPS[CONDITIONED]}
 TURNS = 10
 """Torsion proposals before each picosecond of MD."""
 
@@ -121,9 +126,15 @@ class Samplers:
         self.md = MDSettings(mode="pocket", platform="CPU", properties=dict(THREAD))
         self.moves = {
             name: NeuralMDJumpMove(
-                arguments.model, folder, md=self.md, settings=settings, seed=arguments.seed
+                arguments.model,
+                folder,
+                md=self.md,
+                settings=settings,
+                engine="gromacs" if GROMACS in name else "openmm",
+                seed=arguments.seed,
             )
             for name, settings in JUMPS.items()
+            if name in arguments.samplers or name == POCKET
         }
         self.move = self.moves[POCKET]
         self.shared = cache.ContextCache(single_thread(), dict(THREAD))
@@ -214,9 +225,9 @@ class Samplers:
         seconds = 0.0
         for row in range(count):
             place = number * count + row
-            began = time.process_time()
+            began = cpu_seconds()
             kept_one, of_parts = self.step(name, state, place)
-            seconds += time.process_time() - began
+            seconds += cpu_seconds() - began
             samples.append(self.look(state))
             kinds.append(kept_one)
             parts.append(of_parts)

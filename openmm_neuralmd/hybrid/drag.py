@@ -38,6 +38,7 @@ def drag(
     path: Array,
     atoms: NDArray[np.int64],
     *,
+    steps: int,
     stiffness: float,
     timestep: float,
     seed: int,
@@ -53,6 +54,8 @@ def drag(
     path : (stages, n, 3) float64, nm
         Places of the restraints one after the other; the first ones stand at the present pose.
     atoms : (n,) int64
+    steps : int
+        Of MD with the restraints at each place.
     stiffness : float
         kJ/mol/nm² of a restraint.
     timestep : float
@@ -89,7 +92,7 @@ def drag(
         for row, (atom, point) in enumerate(zip(atoms.tolist(), place)):
             held.setParticleParameters(row, atom, point)
         held.updateParametersInContext(context)
-        integrator.step(STAGE_STEPS)
+        integrator.step(steps)
         now = nanometers(context.getState(positions=True).getPositions(asNumpy=True))[atoms]
     work -= stiffness / 2 * ((now - place) ** 2).sum(axis=1)
     state = context.getState(positions=True, velocities=True)
@@ -112,10 +115,7 @@ def pose_path(present: Array, pose: Array, rotatable: RotatableBonds, stages: in
     rotatable : RotatableBonds
     stages : int
     """
-    turns = np.zeros(0)
-    if len(rotatable.bonds):
-        both = torsion_angles(np.stack([present, pose]), rotatable.quadruples)
-        turns = (both[1] - both[0] + np.pi) % (2 * np.pi) - np.pi
+    turns = turned(present, pose, rotatable)
     q = np.concatenate([np.zeros(6), turns])
     bent = displace(present, rotatable, q[None])[0]
     # `displace` turns about the centroid of `present`: the best rotation and shift for that
@@ -126,6 +126,14 @@ def pose_path(present: Array, pose: Array, rotatable: RotatableBonds, stages: in
     shares = np.arange(1, stages + 1) / stages
     poses = displace(present, rotatable, shares[:, None] * q)
     return np.asarray(poses + shares[:, None, None] * (pose - poses[-1]))
+
+
+def turned(present: Array, pose: Array, rotatable: RotatableBonds) -> Array:
+    """Rotation about each rotatable bond from one pose (n, 3) to another, −π to π."""
+    if not len(rotatable.bonds):
+        return np.zeros(0)
+    both = torsion_angles(np.stack([present, pose]), rotatable.quadruples)
+    return np.asarray((both[1] - both[0] + np.pi) % (2 * np.pi) - np.pi)
 
 
 def ligand_bonds_that_turn(complex: Complex) -> RotatableBonds:

@@ -24,8 +24,9 @@ from ..structure.complex import Complex
 from ..units import nanometers
 from ..utils.progress import Stopwatch
 from .checks import Pose, fault
-from .contexts import langevin, shared_cache
+from .contexts import shared_cache
 from .draws import DRAWS
+from .engines import ENGINES, FAILURES
 from .history import RunHistory
 from .jumped import FAILED, FELL_BACK, JUMPED, Jump
 from .settings import JumpSettings
@@ -58,6 +59,8 @@ class NeuralMDJumpMove(MCMCMove):
     settings : JumpSettings, optional
     known : (T, n, 3) float64, Å, optional
         Snapshots before the present, see `RunHistory`.
+    engine : 'openmm' or 'gromacs'
+        Program that makes the MD; GROMACS knows no mode 'rigid' and no implicit solvent.
     seed : int
         Of the model's noise and of MD: the same seed gives the same moves.
 
@@ -102,6 +105,7 @@ class NeuralMDJumpMove(MCMCMove):
         md: MDSettings | None = None,
         settings: JumpSettings | None = None,
         known: np.ndarray | None = None,
+        engine: str = "openmm",
         seed: int = 1,
     ) -> None:
         super().__init__()
@@ -117,8 +121,9 @@ class NeuralMDJumpMove(MCMCMove):
         self.complex: Complex = self.model.fitted(complex)
         self.draw = DRAWS[self.settings.draw](self.model, self.complex)
         self.steps = self._whole_steps(self.model.card.interval_ps)
+        self.engine_name, self.engine = engine, ENGINES[engine](self.setup, self.md)
         self.settle = SETTLING[self.settings.relaxation](
-            self.setup.system, self.complex, self.settings, self.md.timestep_fs / 1000
+            self.setup.system, self.complex, self.settings, self.engine
         )
         nothing = np.zeros((0, len(self.complex.ligand_sites), 3))
         self.history = RunHistory(self.complex, nothing if known is None else known)
@@ -185,8 +190,8 @@ class NeuralMDJumpMove(MCMCMove):
 
         Raises
         ------
-        openmm.OpenMMException
-            The MD of a fallback failed too.
+        openmm.OpenMMException, SimulationError
+            The MD of a fallback failed too; the latter by GROMACS.
         """
         target, _ = shared_cache(context_cache).get_context(thermodynamic_state)
         seed = int(np.random.SeedSequence([self.seed, self.n_proposed]).generate_state(1)[0] >> 1)
@@ -210,14 +215,12 @@ class NeuralMDJumpMove(MCMCMove):
         seed: int,
         fresh: bool = False,
     ) -> None:
-        """Run MD of all atoms by the settings; see `contexts.langevin`."""
-        langevin(
+        """Run MD of all atoms by the settings; see `engines.Engine`."""
+        self.engine.run(
             target,
             thermodynamic_state,
             sampler_state,
             steps=steps,
-            timestep=self.md.timestep_fs / 1000,
-            friction=self.md.friction,
             seed=seed + 1,  # OpenMM draws a seed of its own for 0
             fresh=fresh,
         )
@@ -263,7 +266,7 @@ class NeuralMDJumpMove(MCMCMove):
                 # the window is for the way to the pose: an energy at 300 K is none
                 with part("check"):
                     fault = self._fault(whole, self.history.whole(moved, box), 0.0, box)
-        except openmm.OpenMMException as error:
+        except FAILURES as error:
             fault = FAILED, one_line(error)
         reason, message = fault or ("", "")
         kind = FELL_BACK if fault else JUMPED
@@ -292,6 +295,7 @@ class NeuralMDJumpMove(MCMCMove):
             "md": asdict(self.md),
             "settings": asdict(self.settings),
             "known": self.history.known,
+            "engine": self.engine_name,
             "seed": self.seed,
             "statistics": self.statistics,
         }
@@ -303,6 +307,7 @@ class NeuralMDJumpMove(MCMCMove):
             md=MDSettings(**state["md"]),
             settings=JumpSettings(**state["settings"]),
             known=state["known"],
+            engine=state.get("engine", "openmm"),  # a state of before there was a choice
             seed=state["seed"],
         )
         self.statistics = state["statistics"]

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import openmm
 from openmm import unit
 
 from ..errors import SimulationError, one_line
@@ -27,6 +26,7 @@ from ..utils.resume import PartialRun, check_free
 from ..utils.times import whole_strides
 from .chain import LOG, MD, Chain, run_files
 from .contexts import context_cache
+from .engines import FAILURES
 from .jump import NeuralMDJumpMove
 from .sdf import POSES
 from .settings import HybridSettings
@@ -117,7 +117,9 @@ def run_hybrid(
     settings.check()
     check_free(output)
     md, jump = settings.md, settings.jump
-    move = NeuralMDJumpMove(model, folder, md=md, settings=jump, known=known, seed=md.seed)
+    move = NeuralMDJumpMove(
+        model, folder, md=md, settings=jump, known=known, engine=settings.engine, seed=md.seed
+    )
     opened, total = ComplexFolder.open(folder), whole_strides(time_ps, move.interval_ps)
     partial = PartialRun(output, _identity(move, opened, settings, known))
     start = equilibrate(move.setup, md, partial.folder, lambda stage: progress(0, stage))
@@ -129,7 +131,7 @@ def run_hybrid(
         for number in range(first + 1, total + 1):
             try:
                 row = chain.advance(number)
-            except openmm.OpenMMException as error:
+            except FAILURES as error:
                 raise SimulationError(
                     f"snapshot {number}: MD failed: {one_line(error)}; the snapshots before it are "
                     f"kept in {partial.run}"
@@ -174,6 +176,7 @@ def _published(
         "model": {"name": move.model.card.name, "sha256": move.model.sha256},
         "complex": {"name": folder.name, "files": folder.record["files"]},
         "settings": asdict(settings),
+        "engine": move.engine.describe(),
         "platform": describe_platform(chain.target),
         "interval_ps": move.interval_ps,
         "snapshots": total,

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ..errors import InputError, ModelError
+from ..md.engines import ENGINES
 from ..md.settings import MDSettings
 from ..model import Model
 from ..utils.settings import made, read_mapping
@@ -117,6 +118,8 @@ class HybridSettings:
         Strides of MD that come first: what the model knows when it jumps for the first time.
     jumps, strides : int
         Jumps in a row, and strides of MD after them; over and over.
+    engine : 'openmm' or 'gromacs'
+        Program that makes all the MD after the equilibration, that of the jumps too.
     md : MDSettings
         Of the MD and of the System; its `interval_ps` is not read.
     jump : JumpSettings
@@ -132,6 +135,7 @@ class HybridSettings:
     before: int = 4
     jumps: int = 1
     strides: int = 1
+    engine: Literal["openmm", "gromacs"] = "openmm"
     md: MDSettings = field(default_factory=MDSettings)
     jump: JumpSettings = field(default_factory=JumpSettings)
 
@@ -147,7 +151,7 @@ class HybridSettings:
                 f"before={self.before}, jumps={self.jumps}, strides={self.strides}: at least one "
                 "jump in a row is needed, and no negative number"
             )
-        self.md.check()
+        ENGINES[self.engine].check(self.md)
         self.jump.check()
 
     def jumps_at(self, number: int) -> bool:

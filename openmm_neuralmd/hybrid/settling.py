@@ -12,8 +12,9 @@ from openmm import unit
 from ..md.masses import masses
 from ..structure.complex import Complex
 from ..units import to_angstrom, to_nm
-from .drag import STAGE_STEPS, drag, ligand_bonds_that_turn, pose_path
+from .drag import ligand_bonds_that_turn, pose_path, turned
 from .draws import Body
+from .engines import Engine
 from .relaxation import Quench
 from .settings import JumpSettings
 
@@ -62,7 +63,7 @@ class Minimising:
     """
 
     def __init__(
-        self, system: openmm.System, complex: Complex, settings: JumpSettings, timestep: float
+        self, system: openmm.System, complex: Complex, settings: JumpSettings, engine: Engine
     ) -> None:
         self.system, self.complex, self.settings = system, complex, settings
 
@@ -91,11 +92,11 @@ class Dragging:
     """
 
     def __init__(
-        self, system: openmm.System, complex: Complex, settings: JumpSettings, timestep: float
+        self, system: openmm.System, complex: Complex, settings: JumpSettings, engine: Engine
     ) -> None:
         self.ligand = Body(complex.ligand_heavy, ligand_bonds_that_turn(complex))
         self.moving = masses(system) > 0
-        self.settings, self.timestep = settings, timestep
+        self.settings, self.engine = settings, engine
 
     def __call__(
         self,
@@ -106,28 +107,31 @@ class Dragging:
         seed: int,
     ) -> tuple[np.ndarray, float]:
         """See `Settling`."""
-        stages = max(1, round(self.settings.drag_ps / (STAGE_STEPS * self.timestep)))
         bodies = (self.ligand, *drawn.bodies)
         atoms = np.concatenate([body.atoms for body in bodies])
         here, there = to_angstrom(drawn.whole), to_angstrom(drawn.raw)
+        turn = max(
+            np.abs(turned(here[own], there[own], bonds)).max(initial=0.0) for own, bonds in bodies
+        )
+        stages, steps = self.engine.stages(self.settings.drag_ps, turn)
         paths = [pose_path(here[own], there[own], bonds, stages) for own, bonds in bodies]
         free = self.moving[atoms]
         sampler_state.positions = drawn.whole * unit.nanometer
-        work = drag(
+        work = self.engine.drag(
             target,
             thermodynamic_state,
             sampler_state,
             to_nm(np.concatenate(paths, axis=1)[:, free]),
             atoms[free],
+            steps=steps,
             stiffness=self.settings.stiffness,
-            timestep=self.timestep,
             seed=seed + 2,  # the MD after it takes seed + 1
         )
         own = float(work[: self.moving[self.ligand.atoms].sum()].sum())
         return np.asarray(sampler_state.positions.value_in_unit(unit.nanometer)), own
 
 
-SETTLING: dict[str, Callable[[openmm.System, Complex, JumpSettings, float], Settling]] = {
+SETTLING: dict[str, Callable[[openmm.System, Complex, JumpSettings, Engine], Settling]] = {
     "minimise": Minimising,
     "drag": Dragging,
 }

@@ -29,6 +29,7 @@ os.environ.setdefault("OPENMM_CPU_THREADS", "1")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 from many_statistics import pack
+from openmm_neuralmd.assessment.speed.timing import cpu_seconds
 from openmm_neuralmd.errors import InputError, NeuralMDError
 from openmm_neuralmd.md.folder import ComplexFolder
 from openmm_neuralmd.md.gromacs.production import run_gromacs
@@ -183,12 +184,6 @@ def prepared(row: dict[str, str], structures: Path, output: Path) -> ComplexFold
         name=row["id"],
         settings=settings,
     )
-
-
-def cpu_seconds() -> float:
-    """CPU time of this process and of the programs that it has called."""
-    times = os.times()
-    return times.user + times.system + times.children_user + times.children_system
 
 
 def enter(path: Path, key: str, value: Any) -> None:

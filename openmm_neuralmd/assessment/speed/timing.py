@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple, TypeVar
@@ -27,6 +28,12 @@ class Spread(NamedTuple):
     least: float
     greatest: float
     repeats: int
+
+
+def cpu_seconds() -> float:
+    """CPU time of this process and of the programs that it has called and that have ended."""
+    times = os.times()
+    return times.user + times.system + times.children_user + times.children_system
 
 
 def spread(values: Sequence[float]) -> Spread:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import openmm
@@ -12,6 +12,7 @@ from ..platforms import seed_for
 from ..settings import MDSettings
 
 FRICTION = 5.0  # 1/ps while equilibrating, as with OpenMM
+LIST_MARGIN = 0.1  # nm beyond the cutoff, for ten steps of 4 fs
 COMPRESSIBILITY = 4.5e-5  # 1/bar, of water
 _RANDOM, _VELOCITIES = 11, 12  # purposes of random numbers
 Parameters = dict[str, Any]
@@ -112,6 +113,38 @@ def production(
     return forces.parameters | chosen | _pressure(settings, constant_pressure)
 
 
+def stretch(
+    forces: Nonbonded,
+    settings: MDSettings,
+    groups: tuple[str, ...],
+    steps: int,
+    temperature: float,
+    friction: float,
+    seed: int,
+) -> Parameters:
+    """Parameters of a short stretch of Langevin dynamics that goes on from given velocities.
+
+    The neighbour list has a fixed margin: computing one takes longer than the stretch.
+    """
+    own = replace(settings, temperature=temperature)
+    chosen = _dynamics(own, groups, settings.timestep_fs, steps, 0, friction)
+    chosen |= {"ld-seed": seed, "continuation": "yes", "gen-vel": "no", "nstenergy": 0}
+    chosen |= {"verlet-buffer-tolerance": -1, "rlist": forces.cutoff + LIST_MARGIN, "nstlist": 10}
+    return forces.parameters | chosen | {"pcoupl": "no"}
+
+
+def moving_restraints(group: str, steps: int, every: int) -> Parameters:
+    """Parameters of restraints (#ifdef `group`) that move from one place to another.
+
+    Nothing but the restraints depends on λ, which grows from 0 to 1.  The trajectory holds the
+    group every so many steps.
+    """
+    chosen: Parameters = {"define": f"-D{group}", "refcoord-scaling": "no"}
+    chosen |= {"free-energy": "yes", "init-lambda": 0, "delta-lambda": 1 / steps, "nstdhdl": 0}
+    chosen |= {"nstxout-compressed": every, "compressed-x-grps": group}
+    return chosen | {"compressed-x-precision": 1_000_000}
+
+
 def _dynamics(
     settings: MDSettings,
     groups: tuple[str, ...],
@@ -150,8 +183,11 @@ def _frozen(frozen: bool) -> Parameters:
 
 
 def _pressure(settings: MDSettings, constant: bool) -> Parameters:
-    if not constant:
-        return {"pcoupl": "no"}
+    return pressure(settings) if constant else {"pcoupl": "no"}
+
+
+def pressure(settings: MDSettings) -> Parameters:
+    """Parameters of constant pressure."""
     return {
         "pcoupl": "C-rescale",
         "pcoupltype": "isotropic",

@@ -61,16 +61,21 @@ def mdrun(work: Work, name: str, step: Callable[[int], None]) -> None:
     SimulationError
         mdrun failed.
     """
-    settings = work.settings
-    requested = settings.properties.get("Threads") or os.environ.get("OMP_NUM_THREADS")
-    threads = requested or str(len(os.sched_getaffinity(0)))
-    words: list[object] = ["-deffnm", name, "-ntmpi", 1, "-ntomp", threads, "-pin", "off"]
+    words: list[object] = ["-deffnm", name, *hardware(work.settings)]
     words += ["-cpi", f"{name}.cpt", "-cpt", work.checkpoint_seconds / 60]
-    words += ["-stepout", max(1, settings.steps_per_snapshot())]
-    words += DEVICES.get(settings.platform or "", ())
-    if device := settings.properties.get("DeviceIndex"):
-        words += ["-gpu_id", device]
+    words += ["-stepout", max(1, work.settings.steps_per_snapshot())]
     try:
         work.gmx.watch("mdrun", *words, folder=work.folder, step=step)
     except ProgramError as error:
         raise SimulationError(f"{error}; what was done is kept in {work.folder}") from error
+
+
+def hardware(settings: MDSettings) -> list[object]:
+    """Options of mdrun for threads and device."""
+    requested = settings.properties.get("Threads") or os.environ.get("OMP_NUM_THREADS")
+    threads = requested or str(len(os.sched_getaffinity(0)))
+    words: list[object] = ["-ntmpi", 1, "-ntomp", threads, "-pin", "off"]
+    words += DEVICES.get(settings.platform or "", ())
+    if device := settings.properties.get("DeviceIndex"):
+        words += ["-gpu_id", device]
+    return words

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 from io import StringIO
 from itertools import pairwise
@@ -151,7 +152,8 @@ def _write_top(structure: parmed.Structure, setup: Setup, path: Path) -> None:
     top = GromacsTopologyFile.from_structure(structure)
     stream = StringIO()
     top.write(stream, combine=None if water else "all")
-    path.write_text(_with_restraints(stream.getvalue(), setup))
+    held = held_atoms(setup)
+    path.write_text(with_restraints(stream.getvalue(), "POSRES", held, RESTRAINT))
 
 
 def _join_interleaved(structure: parmed.Structure) -> None:
@@ -196,17 +198,17 @@ def _join_interleaved(structure: parmed.Structure) -> None:
     structure.bond_types.claim()
 
 
-def _with_restraints(text: str, setup: Setup) -> str:
-    """Add position restraints of the solute's moving heavy atoms under #ifdef POSRES."""
+def with_restraints(text: str, name: str, atoms: Sequence[int], stiffness: float) -> str:
+    """Add position restraints of atoms under #ifdef `name` to a topology; kJ/mol/nm²."""
     heads = [m.start() for m in _SECTION.finditer(text) if m[1] in ("moleculetype", "system")]
     kinds = [text[start:stop] for start, stop in pairwise(heads)]
     sizes = dict(map(_name_and_size, kinds))
-    starts, held = _first_atoms(text, sizes), held_atoms(setup)
+    starts = _first_atoms(text, sizes)
     parts = [text[: heads[0]]]
-    for kind, (name, size) in zip(kinds, sizes.items(), strict=True):
-        own = [i - starts[name] + 1 for i in held if 0 <= i - starts[name] < size]
-        lines = "".join(f"{i} 1 {RESTRAINT:g} {RESTRAINT:g} {RESTRAINT:g}\n" for i in own)
-        block = f"#ifdef POSRES\n[ position_restraints ]\n{lines}#endif\n\n" if own else ""
+    for kind, (molecule, size) in zip(kinds, sizes.items(), strict=True):
+        own = [i - starts[molecule] + 1 for i in atoms if 0 <= i - starts[molecule] < size]
+        lines = "".join(f"{i} 1 {stiffness:g} {stiffness:g} {stiffness:g}\n" for i in own)
+        block = f"#ifdef {name}\n[ position_restraints ]\n{lines}#endif\n\n" if own else ""
         parts += [kind, block]
     return "".join([*parts, text[heads[-1] :]])
 
