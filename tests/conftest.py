@@ -14,9 +14,10 @@ import pytest
 import torch
 from hypothesis import settings
 
-from openmm_neuralmd.errors import InputError
+from openmm_neuralmd.errors import InputError, ProgramError
 from openmm_neuralmd.examples import example, example_complex
 from openmm_neuralmd.md.folder import ComplexFolder
+from openmm_neuralmd.md.gromacs import Gmx, find_gmx
 from openmm_neuralmd.prepare.imports import import_amber
 from openmm_neuralmd.structure.complex import Complex
 from openmm_neuralmd.trajectory.snapshots import Snapshots
@@ -50,6 +51,17 @@ def opencl() -> str:
     if reason:
         pytest.skip(reason)
     return "OpenCL"
+
+
+@pytest.fixture(scope="session")
+def gmx() -> Gmx:
+    """GROMACS; without it the test is skipped, or fails in CI."""
+    try:
+        return find_gmx()
+    except ProgramError as error:
+        if os.environ.get("CI"):
+            raise
+        pytest.skip(str(error))
 
 
 def opencl_fault() -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ..errors import InputError, ModelError
-from ..md.engines import ENGINES
+from ..md.engines import choose_engine
 from ..md.settings import MDSettings
 from ..model import Model
 from ..utils.settings import made, read_mapping
@@ -151,7 +151,7 @@ class HybridSettings:
                 f"before={self.before}, jumps={self.jumps}, strides={self.strides}: at least one "
                 "jump in a row is needed, and no negative number"
             )
-        ENGINES[self.engine].check(self.md)
+        choose_engine(self.engine).check(self.md)
         self.jump.check()
 
     def jumps_at(self, number: int) -> bool:

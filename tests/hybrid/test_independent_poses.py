@@ -30,6 +30,7 @@ from openmm_neuralmd.hybrid.settings import HybridSettings, read_hybrid
 from openmm_neuralmd.hybrid.use import use_of_averages
 from openmm_neuralmd.md import MDSettings
 from openmm_neuralmd.md.folder import ComplexFolder
+from openmm_neuralmd.md.gromacs import Gmx
 from openmm_neuralmd.md.masses import masses
 from openmm_neuralmd.model import load_model
 from openmm_neuralmd.units import BOLTZMANN, to_angstrom
@@ -196,7 +197,7 @@ def test_the_work_of_dragging_is_the_energy_of_a_spring() -> None:
         sampler = states.SamplerState(np.zeros((1, 3)) * unit.nanometer)
         work = drag(
             target, thermodynamic, sampler, path, np.array([0]),
-            stiffness=5000.0, timestep=step, seed=seed,
+            steps=STAGE_STEPS, stiffness=5000.0, timestep=step, seed=seed,
         )  # fmt: skip
         arrived = sampler.positions._value[0, 0]
         assert abs(arrived - 1.0) < 0.15
@@ -269,3 +270,93 @@ def test_a_pocket_is_drawn_only_where_it_can_be(folder: ComplexFolder) -> None:
 def test_the_example_is_valid() -> None:
     settings = read_hybrid(Path(__file__).parents[2] / "examples" / "hybrid-independent.yaml")
     assert settings.jump.draw == "conditioned" and settings.before == 0
+
+
+# --- GROMACS makes the MD
+
+BY_GROMACS = replace(
+    DRAW, relaxation="drag", drag_ps=0.2, relax_ps=0.2, draw="conditioned", interval_ps=0.4
+)
+
+
+@pytest.mark.gromacs
+def test_gromacs_drags_to_a_pose(gmx: Gmx, folder: ComplexFolder) -> None:
+    jumps = NeuralMDJumpMove(
+        "neuralmd-ou", folder.path, md=MD_SETTINGS, settings=BY_GROMACS, engine="gromacs", seed=2
+    )
+    thermodynamic, sampler = jumps.thermodynamic_state(), jumps.sampler_state()
+    heavy, shared = jumps.complex.ligand_heavy, contexts()
+    for _ in range(2):
+        jumps.apply(thermodynamic, sampler, shared)
+        last = jumps.last
+        assert last is not None and last.relaxed is not None and np.isfinite(last.energy)
+        arrived = np.abs(last.relaxed[heavy] - last.raw[heavy])
+        assert arrived.mean() < 0.06  # nm; kT of the restraints is 0.05
+    assert jumps.n_accepted >= 1 and set(jumps.reasons) <= {"energy"}
+    again = pickle.loads(pickle.dumps(jumps))
+    assert again.engine.describe()["name"] == "gromacs"
+    copied = states.SamplerState(sampler.positions, sampler.velocities)
+    again.apply(thermodynamic, copied, shared)
+    jumps.apply(thermodynamic, sampler, shared)
+    np.testing.assert_array_equal(copied.positions._value, sampler.positions._value)
+    foreign = openmm.XmlSerializer.clone(jumps.setup.system)
+    foreign.addForce(openmm.CustomExternalForce("x"))
+    other = states.ThermodynamicState(foreign, 300 * unit.kelvin)
+    with pytest.raises(InputError, match="another System than the jump"):
+        jumps.apply(other, sampler, shared)
+
+
+@pytest.mark.gromacs
+def test_a_wide_turn_is_made_in_parts(gmx: Gmx, folder: ComplexFolder) -> None:
+    jumps = NeuralMDJumpMove(
+        "neuralmd-ou", folder.path, md=MD_SETTINGS, settings=BY_GROMACS, engine="gromacs"
+    )
+    assert jumps.engine.stages(0.2, 0.1) == (1, 50)
+    stages, steps = jumps.engine.stages(0.2, 3.1)
+    assert stages == 4 and stages * steps == pytest.approx(50, abs=2)
+    thermodynamic, sampler = jumps.thermodynamic_state(), jumps.sampler_state()
+    target, _ = contexts().get_context(thermodynamic)
+    atoms = jumps.complex.ligand_heavy
+    start = sampler.positions[atoms]._value
+    path = start + np.linspace(0.01, 0.04, 4)[:, None, None] * np.array([1.0, 0.0, 0.0])
+    work = jumps.engine.drag(
+        target, thermodynamic, sampler, path, atoms, steps=steps, stiffness=20_000.0, seed=3
+    )
+    moved = (sampler.positions[atoms]._value - start).mean(axis=0)
+    assert work.shape == (len(atoms),) and 0.02 < moved[0] < 0.06
+
+
+@pytest.mark.gromacs
+@pytest.mark.slow
+def test_a_run_by_gromacs_goes_on_where_it_was(
+    gmx: Gmx, folder: ComplexFolder, tmp_path: Path
+) -> None:
+    md = replace(MD_SETTINGS, seed=5)
+    settings = HybridSettings(before=0, engine="gromacs", md=md, jump=BY_GROMACS)
+    whole = run_hybrid("neuralmd-ou", folder.path, tmp_path / "whole", 1.6, settings=settings)
+    record = yaml.safe_load((whole.path / "run.yaml").read_text())
+    assert record["engine"]["name"] == "gromacs" and record["settings"]["engine"] == "gromacs"
+
+    class Stop(Exception):
+        pass
+
+    def stop(advance: int, text: str) -> None:
+        if advance == 1:
+            raise Stop
+
+    with pytest.raises(Stop):
+        run_hybrid(
+            "neuralmd-ou", folder.path, tmp_path / "cut", 1.6, settings=settings, progress=stop
+        )
+    resumed = run_hybrid("neuralmd-ou", folder.path, tmp_path / "cut", 1.6, settings=settings)
+    assert resumed.resumed_from == 1
+    assert resumed.trajectory.read_bytes() == whole.trajectory.read_bytes()
+    assert resumed.log.read_text() == whole.log.read_text()
+
+
+def test_an_engine_that_cannot_run_the_mode_is_refused_before_any_work() -> None:
+    settings = HybridSettings(engine="gromacs", md=MDSettings(mode="rigid"))
+    with pytest.raises(InputError, match="take flexible or pocket"):
+        settings.check()
+    with pytest.raises(InputError, match="unknown engine 'amber'; known: openmm, gromacs"):
+        HybridSettings(engine="amber").check()

@@ -54,16 +54,6 @@ POCKET = MDSettings(
 
 
 @pytest.fixture(scope="module")
-def gmx() -> Gmx:
-    try:
-        return find_gmx()
-    except ProgramError as error:
-        if os.environ.get("CI"):
-            raise
-        pytest.skip(str(error))
-
-
-@pytest.fixture(scope="module")
 def folder(t4l_folder: ComplexFolder) -> ComplexFolder:
     return t4l_folder
 
