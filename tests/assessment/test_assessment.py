@@ -130,17 +130,7 @@ def test_the_command_writes_report_card_and_numbers(gpcr: Snapshots, tmp_path: P
     assert found["rmse"] == pytest.approx(content["errors"]["persistence"]["rmse"][0])
     again = call(file, *options)
     assert again.exit_code == 1 and "exists; choose another name" in again.output
-    # whoever runs it again gets the same numbers
-    assert call(file, *options[:-1], tmp_path / "again").exit_code == 0
-    before, after = (
-        (folder / "validation.csv").read_text() for folder in (tmp_path / "out", tmp_path / "again")
-    )
-    assert before == after and "posebusters" in before
-    repeated = json.loads((tmp_path / "again" / "validation.json").read_text())
-    for part in ("errors", "differences", "trajectory", "origins", "clusters"):
-        assert repeated[part] == content[part]
-    repeated_card = json.loads((tmp_path / "again" / "validity.json").read_text())
-    assert repeated_card["verdict"] == card["verdict"]
+    assert "posebusters" in (tmp_path / "out" / "validation.csv").read_text()
     early = call(file, *options[:-1], tmp_path / "early", "--from", 200)
     assert "the model has learned from snapshots 0 to 209" in early.output
     late = call(file, *options[:-1], tmp_path / "late", "--from", 245)
@@ -230,24 +220,6 @@ def test_a_short_forecast_is_refused_before_anything_is_computed(tmp_path: Path)
     assert short.exit_code == 2 and "windows of 5" in short.output
     wrong = call("gpcr-ergotamine", "--example", "gpcr-ergotamine", "--skip", "x", "-o", tmp_path)
     assert wrong.exit_code == 2 and "ablation, mechanics" in " ".join(wrong.output.split())
-
-
-def test_the_command_fills_the_card_by_itself(gpcr: Snapshots, tmp_path: Path) -> None:
-    """Mechanics and speed, without a checkout."""
-    file = tmp_path / "ode.safetensors"
-    model("neuralmd-ode", gpcr).save(file)
-    words = ["--example", "gpcr-ergotamine", "--from", 210, "--ahead", 20, "--every", 20]
-    result = call(file, *words, "--skip", "ablation", "-o", tmp_path / "out")
-    assert result.exit_code == 0, result.output
-    card = json.loads((tmp_path / "out" / "validity.json").read_text())
-    checks = {check["name"]: check for check in card["checks"]}
-    assert checks["force-equivariance"]["outcome"] == "pass"
-    assert checks["jacobian-asymmetry"]["outcome"] == "reported"
-    assert checks["ensemble-rmsf-ratio"]["outcome"] in ("pass", "fail")  # of the ODE, too
-    assert checks["posebusters-gap"]["outcome"] in ("pass", "fail")  # by the SDF alone
-    assert all(check["note"] for check in checks.values() if check["outcome"] == "not measured")
-    assert "NeuralMD in torch, one replica" in card["speed"]["rows"]
-    assert card["speed"]["model"] == card["model"]["sha256"]
 
 
 def test_a_table_of_metrics() -> None:

@@ -96,23 +96,25 @@ class FirstKnown:
         return known[:1].expand(snapshots, *known.shape[1:]).clone()
 
 
-@pytest.fixture
-def entered() -> Iterator[None]:
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """The toy after a few updates, read back from its file."""
     LEARNED["toy-drift"] = Drift
     NAIVE["first-known"] = FirstKnown
-    yield
-    del LEARNED["toy-drift"], NAIVE["first-known"]
-
-
-@pytest.fixture
-def model(entered: None, tmp_path: Path) -> Any:
-    """The toy after a few updates, read back from its file."""
     settings = TrainingSettings(
-        name="toy", data={"example": "gpcr-ergotamine"}, dynamics="toy-drift", epochs=1, every=24
+        name="toy",
+        data={"example": "gpcr-ergotamine"},
+        dynamics="toy-drift",
+        horizon=2,
+        validation_horizon=2,
+        epochs=1,
+        every=24,
     )
     assert settings.objective.kind == "mae"
-    Trainer(settings, read_trajectories(settings.data), tmp_path / "run").run()
-    return nmd.load_model(tmp_path / "run/model.safetensors")
+    place = tmp_path_factory.mktemp("toy") / "run"
+    Trainer(settings, read_trajectories(settings.data), place).run()
+    yield nmd.load_model(place / "model.safetensors")
+    del LEARNED["toy-drift"], NAIVE["first-known"]
 
 
 def test_a_toy_trains_rolls_out_and_stands_in_a_table(model: Any) -> None:

@@ -93,20 +93,25 @@ system = openmm.XmlSerializer.deserialize(open(sys.argv[1]).read())
 context = openmm.Context(system, openmm.VerletIntegrator(0.001),
                          openmm.Platform.getPlatformByName("Reference"))
 context.setPositions(np.load(sys.argv[2]))
-np.save(sys.argv[3], context.getState(forces=True).getForces(asNumpy=True)._value)
+np.save(sys.argv[3], [context.getState(forces=True, groups={group}).getForces(asNumpy=True)._value
+                      for group in (1, 2)])
 """
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
-@pytest.mark.parametrize("head", ["force", "energy"])
-def test_xml_round_trip_in_a_fresh_process(t4l, head, backend, tmp_path):
-    system = bare_system(t4l, NeuralMDForce(make_model(head), t4l, backend=backend))
+def test_xml_round_trip_in_a_fresh_process(t4l, backend, tmp_path):
+    system = bare_system(
+        t4l,
+        NeuralMDForce(make_model("force"), t4l, backend=backend),
+        NeuralMDForce(make_model("energy"), t4l, backend=backend, forceGroup=2),
+    )
     (tmp_path / "system.xml").write_text(serialize_system(system))
     np.save(tmp_path / "x.npy", t4l.positions)
     arguments = [str(tmp_path / name) for name in ("system.xml", "x.npy", "f.npy")]
     subprocess.run([sys.executable, "-W", "ignore", "-c", FRESH, *arguments], check=True)
-    again = np.load(tmp_path / "f.npy")
-    assert relative_error(again, energy_and_forces(system, t4l.positions)[1]) < 1e-6
+    for group, again in zip((1, 2), np.load(tmp_path / "f.npy"), strict=True):
+        forces = energy_and_forces(system, t4l.positions, groups={group})[1]
+        assert relative_error(again, forces) < 1e-6
 
 
 def test_python_force_needs_no_help_to_be_serialized(t4l):
@@ -249,19 +254,18 @@ def test_guard_lets_other_errors_pass(t4l):
         raise openmm.OpenMMException("no such thing")
 
 
-@pytest.mark.parametrize("integrator", ["Verlet", "LangevinMiddle"])
-def test_added_to_an_all_atom_system(t4l, integrator):
+def test_added_to_an_all_atom_system(t4l):
     """The force changes the motion of the ligand of a full Amber System, and nothing explodes."""
     testsystems = pytest.importorskip("openmmtools.testsystems")
     atoms = testsystems.LysozymeImplicit()
     atoms.system.addForce(NeuralMDForce(make_model("energy"), t4l, forceGroup=1))
     langevin = openmm.LangevinMiddleIntegrator(300.0, 1.0, 0.001)
-    chosen = {"Verlet": openmm.VerletIntegrator(0.001), "LangevinMiddle": langevin}[integrator]
-    context = make_context(atoms.system, "CPU", atoms.positions, chosen)
-    chosen.step(5)
-    state = context.getState(energy=True, positions=True, forces=True, groups={1})
-    assert np.isfinite(state.getPotentialEnergy()._value)
-    assert np.abs(state.getForces(asNumpy=True)._value[t4l.ligand_heavy]).max() > 0.0
+    for integrator in (openmm.VerletIntegrator(0.001), langevin):
+        context = make_context(atoms.system, "CPU", atoms.positions, integrator)
+        integrator.step(5)
+        state = context.getState(energy=True, positions=True, forces=True, groups={1})
+        assert np.isfinite(state.getPotentialEnergy()._value)
+        assert np.abs(state.getForces(asNumpy=True)._value[t4l.ligand_heavy]).max() > 0.0
 
 
 def test_torch_force_runs_whatever_was_imported_first(t4l, tmp_path):

@@ -18,8 +18,6 @@ from openmm_neuralmd.dynamics.registry import LEARNED
 from openmm_neuralmd.dynamics.sde import NeuralSDE
 from openmm_neuralmd.errors import InputError
 from openmm_neuralmd.examples import example, example_complex
-from openmm_neuralmd.misato.reader import read_entry
-from openmm_neuralmd.misato.structure import read_complex
 from openmm_neuralmd.misato.writer import write_entry
 from openmm_neuralmd.model import load_model
 from openmm_neuralmd.structure.complex import Complex
@@ -190,14 +188,12 @@ def test_trajectories_are_read_when_they_are_needed_and_let_go(t4l: Complex) -> 
     assert sorted(read) == list(range(6))  # each once in an epoch
 
 
-def test_misato_streams_into_training(tmp_path: Path) -> None:
-    real = read_entry(Path(__file__).parents[1] / "data" / "misato" / "11gs.hdf5", "11gs")
-    complex = read_complex(real)
+def test_misato_streams_into_training(t4l: Complex, tmp_path: Path) -> None:
     file = tmp_path / "MD.hdf5"
     rng = np.random.default_rng(0)
     for name in ("1AAA", "2BBB", "3CCC"):
-        blocks = complex.positions + rng.normal(0, 0.003, (6, *complex.positions.shape))
-        write_entry(file, name, complex, [blocks], 80.0)
+        blocks = t4l.positions + rng.normal(0, 0.003, (6, *t4l.positions.shape))
+        write_entry(file, name, t4l, [blocks], 80.0)
     (tmp_path / "train.txt").write_text("1aaa\n2bbb\n3ccc\n")
     (tmp_path / "peptides.txt").write_text("2BBB\n")
     part = DataSettings(
@@ -206,7 +202,7 @@ def test_misato_streams_into_training(tmp_path: Path) -> None:
     found = read_trajectories([part])
     assert [t.identity["name"] for t in found] == ["MD.hdf5:1AAA", "MD.hdf5:3CCC"]
     assert len(found[0]) == 6 and found[0].interval_ps == 80.0
-    assert found[0].load().ligand.shape[1] == len(complex.heavy)
+    assert found[0].load().ligand.shape[1] == len(t4l.heavy)
     (tmp_path / "train.txt").write_text("1AAA\n9ZZZ\n")
     with pytest.raises(InputError, match=r"MD.hdf5 has no entry 9ZZZ; is it the whole file\?"):
         read_trajectories([part])
