@@ -74,7 +74,7 @@ MODULES: dict[str, tuple[str, ...]] = {
     "residues": ("structure.residues",),
     "settings_files": ("utils.settings",),
     "structures": ("structure.readers",),
-    "thresholds": ("assessment.thresholds",),
+    "thresholds": ("assessment.check",),
     "timeline": ("trajectory.timestamps",),
     "times": ("utils.times",),
     "training.checkpoints": ("model",),

@@ -9,6 +9,9 @@ from typing import Any
 
 import mdtraj
 import numpy as np
+from scipy.sparse import coo_matrix
+from scipy.sparse.csgraph import breadth_first_order, connected_components
+from scipy.spatial import cKDTree
 
 from ..errors import InputError
 from ..structure.complex import Complex
@@ -27,7 +30,6 @@ from .folder import (
 )
 from .layout import LigandCodes, solute
 from .reader import list_entries, read_entry
-from .whole import bond_tree
 from .writer import write_entry
 
 _BLOCK = 20  # snapshots
@@ -159,3 +161,38 @@ def _blocks(trajectory: Path, complex: Complex) -> Iterator[np.ndarray]:
             tree = bond_tree(complex, atoms) if tree is None else tree
             positions[:, atoms] = make_whole(positions[:, atoms], tree, part.boxes)
         yield positions
+
+
+def bond_tree(complex: Complex, atoms: np.ndarray) -> np.ndarray:
+    """Edges (M - 1, 2) over `atoms`, particle indices, a parent before its children.
+
+    Within a molecule edges are bonds; molecules hang together by the shortest contact they have in
+    `complex.positions`, the largest first.  For `imaging.make_whole`, in local indices.
+    """
+    place = np.full(complex.topology.getNumAtoms(), -1)
+    place[atoms] = np.arange(len(atoms))
+    bonds = [(a.index, b.index) for a, b in complex.topology.bonds()]
+    bonds += complex.ligand[complex.ligand_bonds].tolist()
+    pairs = place[np.array(bonds, dtype=np.int64).reshape(-1, 2)]
+    pairs = pairs[(pairs >= 0).all(axis=1)]
+    graph = coo_matrix((np.ones(len(pairs)), pairs.T), shape=(len(atoms), len(atoms))).tocsr()
+    count, label = connected_components(graph, directed=False)
+    points = complex.positions[atoms]
+    loose = sorted(range(count), key=lambda k: int((label == k).sum()))
+    root = int(np.flatnonzero(label == loose.pop())[0])
+    edges = [_walk(graph, root)]
+    joined = label == label[root]
+    while loose:
+        tree = cKDTree(points[joined])
+        reach, near = tree.query(points[~joined])
+        child = np.flatnonzero(~joined)[reach.argmin()]
+        parent = np.flatnonzero(joined)[near[reach.argmin()]]
+        edges += [np.array([[parent, child]]), _walk(graph, int(child))]
+        joined |= label == label[child]
+        loose.remove(label[child])
+    return np.concatenate(edges)
+
+
+def _walk(graph: coo_matrix, root: int) -> np.ndarray:
+    order, before = breadth_first_order(graph, root, directed=False)
+    return np.stack([before[order[1:]], order[1:]], axis=1).astype(np.int64)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..errors import shown
-from .pdb_elements import is_atom
+from .pdb_text import is_atom
 
 
 class AlternateLocationWarning(UserWarning):

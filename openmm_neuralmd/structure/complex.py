@@ -17,7 +17,7 @@ from ..errors import InputError
 from ..units import nanometers, to_angstrom
 from . import checks
 from .bonds import find_bonds
-from .molecule import find_molecule, posed_molecule
+from .ligand import find_molecule, posed_molecule
 from .parts import box_vectors, find_parts
 from .readers import Structure, read_structure
 from .residues import RESIDUE_TYPES

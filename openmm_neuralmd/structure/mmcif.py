@@ -12,7 +12,7 @@ from ..errors import InputError
 from ..utils.files import read_text
 from .alternates import alternate_atoms, choose, mmcif_location
 from .cell import is_cell
-from .pdb_elements import UNKNOWN, is_element, warn_of_unknown_atoms
+from .pdb_text import UNKNOWN, is_element, warn_of_unknown_atoms
 from .residues import PROTONATION
 
 _CELL = ("length_a", "length_b", "length_c", "angle_alpha", "angle_beta", "angle_gamma")

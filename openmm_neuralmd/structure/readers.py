@@ -19,8 +19,7 @@ from ..utils.files import in_utf8, unpacked
 from .alternates import alternate_atoms, choose, pdb_location
 from .cell import is_cell, leave_out_tight_cell
 from .mmcif import read_mmcif
-from .pdb_elements import is_atom, with_elements, without_unknown_atoms
-from .pdb_serials import with_readable_serials
+from .pdb_text import is_atom, with_elements, with_readable_serials, without_unknown_atoms
 from .residues import PROTONATION
 
 _FARTHEST = 1e5  # nm

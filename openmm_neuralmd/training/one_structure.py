@@ -34,8 +34,7 @@ from .ou_files import card, save
 from .ou_fit import OUFitSettings, fit_constants, fit_member
 from .ou_objective import example
 from .ou_rates import fit_relaxation, fit_typical, fit_wells
-from .run_folders import read_runs
-from .run_statistics import RunStatistics
+from .run_statistics import RunStatistics, read_runs
 from .side_chain_fit import (
     SideChainExample,
     SideChainFitSettings,
@@ -57,7 +56,7 @@ class OneStructureSettings(BaseModel):
         Name of the model.
     dynamics : {'neuralmd-ou'}
     runs : tuple of Path
-        Folders, see `run_folders.read_runs`; one or a list of them.
+        Folders, see `run_statistics.read_runs`; one or a list of them.
     split : str or None
         Split of a manifest to learn from.
     held_out : tuple of str

@@ -16,12 +16,10 @@ from ..errors import InputError, one_line
 from ..structure.cell import DENSEST, SMALLEST_BOX
 from ..structure.complex import Complex
 from ..structure.readers import existing
-from .damage import damaged
 from .dcd import DCDHeader, read_dcd_header
 from .hdf5 import SUFFIXES as _HDF5
 from .hdf5 import read_hdf5
-from .netcdf import check_netcdf
-from .trr import check_trr
+from .headers import check_netcdf, check_trr, damaged
 from .xtc import check_xtc
 
 _NETCDF = (".nc", ".netcdf", ".ncdf")

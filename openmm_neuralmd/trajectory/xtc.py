@@ -18,7 +18,7 @@ from typing import BinaryIO
 
 import numpy as np
 
-from .damage import damaged
+from .headers import damaged
 
 _HEAD, _PACKED = 56, 36  # bytes up to the second number of atoms, and from there to the data
 _MAGIC = 1995

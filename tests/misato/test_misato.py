@@ -330,7 +330,7 @@ def test_entries_are_added_and_an_interrupted_write_changes_nothing(
     path = tmp_path / "two.hdf5"
     shutil.copyfile(written, path)
     misato.write_entry(path, "OTHER", t4l, moving[:1], 1.0)
-    assert misato.list_entries(path) == ["T4L", "OTHER"]
+    assert misato.list_entries(path) == ["OTHER", "T4L"]
     before = path.read_bytes()
     bad = moving.copy()
     bad[2, 5, 1] = np.nan
@@ -362,7 +362,7 @@ def test_two_processes_do_not_write_one_file(
             misato.write_entry(path, "NEW", t4l, moving[:1], 1.0)
         process.communicate(b"\n")
     misato.write_entry(path, "NEW", t4l, moving[:1], 1.0)
-    assert misato.list_entries(path) == ["T4L", "NEW"]
+    assert misato.list_entries(path) == ["NEW", "T4L"]
 
 
 def test_blocks_are_written_as_one_trajectory(

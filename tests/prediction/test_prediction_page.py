@@ -22,7 +22,7 @@ from openmm_neuralmd.examples import predict_example
 from openmm_neuralmd.model import ModelCard
 from openmm_neuralmd.prediction import predict
 from openmm_neuralmd.prediction.outputs import write
-from openmm_neuralmd.prediction.scene import scene
+from openmm_neuralmd.prediction.page import scene
 from openmm_neuralmd.training import ou_files
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "scripts"))

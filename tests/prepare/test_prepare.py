@@ -26,14 +26,13 @@ from openmm_neuralmd.prepare.assembly import ligand_topology
 from openmm_neuralmd.prepare.charges import assign_charges
 from openmm_neuralmd.prepare.chemistry import Ligand, read_ligand
 from openmm_neuralmd.prepare.forcefield import STANDARD, choose_parameters, make_forcefield
-from openmm_neuralmd.prepare.gaff import _prmtop, gaff_template
+from openmm_neuralmd.prepare.gaff import _prmtop, gaff_template, residue_template
 from openmm_neuralmd.prepare.pipeline import prepare
 from openmm_neuralmd.prepare.programs import AmberTools, find_ambertools
 from openmm_neuralmd.prepare.protein import ProteinOptions, complete_protein, positions_of
 from openmm_neuralmd.prepare.settings import PrepareSettings
 from openmm_neuralmd.prepare.solvents import SOLVENTS, add_water, build_system
 from openmm_neuralmd.prepare.soundness import check_chirality, check_clashes
-from openmm_neuralmd.prepare.template import residue_template
 
 DATA = Path(__file__).parents[1] / "data"
 PROTEIN, LIGANDS = DATA / "t4_lysozyme" / "protein.pdb", DATA / "t4_lysozyme" / "ligands.sdf"

@@ -16,10 +16,9 @@ import pytest
 from openmm_neuralmd.analysis.evaluation import HALVES, Made
 from openmm_neuralmd.analysis.markdown import significant
 from openmm_neuralmd.analysis.record import Record
-from openmm_neuralmd.assessment.check import judge, read_checks
+from openmm_neuralmd.assessment.check import Threshold, judge, read_checks, read_thresholds
 from openmm_neuralmd.assessment.chemistry import find_chemistry
 from openmm_neuralmd.assessment.contestants import MEAN
-from openmm_neuralmd.assessment.thresholds import Threshold, read_thresholds
 from openmm_neuralmd.dynamics.naive import NAIVE
 from openmm_neuralmd.errors import InputError
 from openmm_neuralmd.report.bars import (
@@ -28,8 +27,7 @@ from openmm_neuralmd.report.bars import (
     metric_bars,
     outcome,
 )
-from openmm_neuralmd.report.card import validity_card
-from openmm_neuralmd.report.checks import CHECKS
+from openmm_neuralmd.report.card import CHECKS, validity_card
 from openmm_neuralmd.report.evidence import Evidence
 from openmm_neuralmd.report.outputs import write_outputs
 from openmm_neuralmd.report.page import render

@@ -18,7 +18,7 @@ from openmm_neuralmd.prepare.protein import ProteinOptions, complete_protein
 from openmm_neuralmd.structure.bonds import BondWarning
 from openmm_neuralmd.structure.cell import CellWarning
 from openmm_neuralmd.structure.complex import Complex
-from openmm_neuralmd.structure.pdb_elements import ElementWarning
+from openmm_neuralmd.structure.pdb_text import ElementWarning
 from openmm_neuralmd.structure.readers import read_structure
 
 

@@ -21,7 +21,7 @@ from openmm_neuralmd.training.one_structure import (
     read_one_structure,
 )
 from openmm_neuralmd.training.ou_files import load
-from openmm_neuralmd.training.run_folders import read_runs
+from openmm_neuralmd.training.run_statistics import read_runs
 
 ROOT = Path(__file__).parents[2]
 MANY = ROOT / "validation" / "reference_sets" / "many"

@@ -10,7 +10,7 @@ import pytest
 from mdtraj.formats import TRRTrajectoryFile, XTCTrajectoryFile
 
 from openmm_neuralmd.errors import InputError
-from openmm_neuralmd.trajectory.trr import check_trr
+from openmm_neuralmd.trajectory.headers import check_trr
 from openmm_neuralmd.trajectory.xtc import check_xtc
 
 STREAM = 92  # first byte of the compressed coordinates of the first frame

@@ -11,8 +11,12 @@ import pytest
 
 from openmm_neuralmd.errors import InputError
 from openmm_neuralmd.utils import platforms
-from openmm_neuralmd.utils.opencl import gpu_devices
-from openmm_neuralmd.utils.platforms import choose_platform, fastest_platform, new_context
+from openmm_neuralmd.utils.platforms import (
+    choose_platform,
+    fastest_platform,
+    gpu_devices,
+    new_context,
+)
 
 ROOT = Path(__file__).parents[2]
 MAKERS = {"Context": 3, "Simulation": 4, "ContextCache": 1}

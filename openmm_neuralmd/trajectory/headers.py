@@ -1,11 +1,29 @@
-"""Frames of a TRR file, walked through before the C reader sees them: it trusts every length."""
+"""Headers of TRR and NetCDF files, checked before a reader trusts the lengths in them."""
 
 from __future__ import annotations
 
 import struct
 from pathlib import Path
 
-from .damage import damaged
+from scipy.io import netcdf_file
+
+from ..errors import InputError
+
+
+def damaged(name: str, reason: str, snapshot: int | None = None) -> InputError:
+    """Error of a damaged file, to be raised.
+
+    Parameters
+    ----------
+    name : str
+        Of the file.
+    reason : str
+    snapshot : int, optional
+        Where the damage is, counted from 0.
+    """
+    place = "" if snapshot is None else f"snapshot {snapshot}: "
+    return InputError(f"cannot read {name}, it may be damaged or truncated: {place}{reason}")
+
 
 _TITLE = struct.pack(">3i", 1993, 13, 12) + b"GMX_trn_file"
 _HEAD = len(_TITLE) + 13 * 4
@@ -69,3 +87,26 @@ def _body(path: Path, frame: int, lengths: tuple[int, ...], atoms: int) -> int:
     if not good:
         raise damaged(path.name, "its lengths contradict each other", frame)
     return 2 * width + sum(lengths)
+
+
+_CLASSIC = (b"CDF\x01", b"CDF\x02")
+
+
+def check_netcdf(path: Path) -> None:
+    """Check that a file of the classic format is as long as its header says.
+
+    Its variables are mapped, not read: a damaged number of snapshots costs no memory.  NetCDF-4
+    files are HDF5 files, whose library checks them.
+
+    Raises
+    ------
+    ValueError, TypeError, LookupError, AssertionError
+        The header is damaged, or promises more than the file holds.
+    """
+    with path.open("rb") as file:
+        if file.read(4) not in _CLASSIC:
+            return
+    try:
+        netcdf_file(str(path), mmap=True).close()
+    except SyntaxError as error:  # of a type that SciPy writes down from the variables' names
+        raise ValueError(f"strange names of variables: {error}") from error
