@@ -254,14 +254,13 @@ def test_guard_lets_other_errors_pass(t4l):
         raise openmm.OpenMMException("no such thing")
 
 
-def test_added_to_an_all_atom_system(t4l):
+def test_added_to_an_all_atom_system(t4l, t4l_folder):
     """The force changes the motion of the ligand of a full Amber System, and nothing explodes."""
-    testsystems = pytest.importorskip("openmmtools.testsystems")
-    atoms = testsystems.LysozymeImplicit()
-    atoms.system.addForce(NeuralMDForce(make_model("energy"), t4l, forceGroup=1))
+    system = t4l_folder.system()
+    system.addForce(NeuralMDForce(make_model("energy"), t4l, forceGroup=1))
     langevin = openmm.LangevinMiddleIntegrator(300.0, 1.0, 0.001)
     for integrator in (openmm.VerletIntegrator(0.001), langevin):
-        context = make_context(atoms.system, "CPU", atoms.positions, integrator)
+        context = make_context(system, "CPU", t4l_folder.positions, integrator)
         integrator.step(5)
         state = context.getState(energy=True, positions=True, forces=True, groups={1})
         assert np.isfinite(state.getPotentialEnergy()._value)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -123,11 +124,17 @@ def test_what_is_wrong_is_said(few: Path, tmp_path: Path) -> None:
     assert refused.exit_code != 0
 
 
-def test_complex_folders_and_splits_are_read() -> None:
+def test_complex_folders_and_splits_are_read(few: Path, tmp_path: Path) -> None:
     (one,) = read_runs([POCKET / "chk1"])
     assert one.name == "chk1" and len(one.runs) == 1
-    training = {c.name for c in read_runs([MANY], split="train")}
-    assert training and training <= {c.name for c in read_runs([MANY])}
+    for file in few.iterdir():
+        (tmp_path / file.name).symlink_to(file)
+    first, *others = sorted(file.stem for file in few.glob("*.npz"))
+    splits = {first: "test", **dict.fromkeys(others, "train")}
+    manifest = {"complexes": {name: {"split": split} for name, split in splits.items()}}
+    (tmp_path / "manifest.json").write_text(json.dumps(manifest))
+    assert [c.name for c in read_runs([tmp_path], split="train")] == others
+    assert [c.name for c in read_runs([tmp_path])] == [first, *others]
 
 
 def test_the_bundled_settings_are_valid() -> None:

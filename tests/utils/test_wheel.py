@@ -10,11 +10,9 @@ import sys
 import zipfile
 from pathlib import Path
 
-import numpy as np
 import pytest
 
-from openmm_neuralmd.md.folder import ComplexFolder
-from openmm_neuralmd.trajectory.snapshots import read_snapshots, write_trajectory
+from openmm_neuralmd.trajectory.snapshots import Snapshots
 from report_cases import small_model
 
 ROOT = Path(__file__).parents[2]
@@ -66,21 +64,17 @@ def test_the_wheel_holds_nothing_else(content: dict[str, int]) -> None:
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_validate_fills_the_card_without_a_checkout(
-    wheel: Path, t4l_folder: ComplexFolder, tmp_path: Path
+    wheel: Path, gpcr: Snapshots, tmp_path: Path
 ) -> None:
-    """Mechanics and speed, too; on a trajectory that hardly moves."""
-    complex = t4l_folder.complex()
-    noise = np.random.default_rng(0).normal(0, 0.002, (60, *complex.positions.shape))
-    dcd = write_trajectory(tmp_path / "x.dcd", complex, complex.positions + noise, 80.0)
+    """Mechanics and speed, too."""
     file = tmp_path / "ode.safetensors"
-    small_model("neuralmd-ode", read_snapshots(dcd, complex)).save(file)
+    small_model("neuralmd-ode", gpcr).save(file)
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(tmp_path / "installed")
-    words = ["validate", file, "--complex", t4l_folder.path / "topology.pdb", "--trajectory", dcd]
-    words += ["--sdf", t4l_folder.path / "ligand.sdf", "--from", 40, "--ahead", 10, "--every", 10]
-    words += ["--skip", "ablation", "-o", "out"]
+    words = ["validate", str(file), "--example", "gpcr-ergotamine", "--from", "210"]
+    words += ["--ahead", "20", "--every", "20", "--skip", "ablation", "-o", "out"]
     code = "import sys; from openmm_neuralmd.cli import main; main()"
-    command = [sys.executable, "-c", code, *map(str, words)]
+    command = [sys.executable, "-c", code, *words]
     where = {**os.environ, "PYTHONPATH": str(tmp_path / "installed")}
     done = subprocess.run(command, cwd=tmp_path, env=where, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
