@@ -19,11 +19,20 @@ TORSIONS = "python validation/torsions.py taf12"
 
 def independent() -> str:
     """CPU time of an independent sample of every sampler and complex, its gain, its quality."""
-    if not measured("independent"):
+    return _independent("independent", costs, gains, quality)
+
+
+def variants() -> str:
+    """Gain and quality of other ways to jump, with the MD of OpenMM."""
+    return _independent("independent-variants", gains, quality)
+
+
+def _independent(name: str, *tables: Callable[[dict[str, Any]], str]) -> str:
+    """Tables of a result of independent.py, or a line that says how to measure it."""
+    if not measured(name):
         return missing(INDEPENDENT)
-    complexes = read("independent")["complexes"]
-    parts = (costs(complexes), gains(complexes), quality(complexes), machine("independent"))
-    return "\n".join(parts)
+    complexes = read(name)["complexes"]
+    return "\n".join([*(one(complexes) for one in tables), machine(name)])
 
 
 def costs(complexes: dict[str, Any]) -> str:
@@ -48,10 +57,18 @@ def gains(complexes: dict[str, Any]) -> str:
     for name, content in complexes.items():
         for sampler, row in content["samplers"].items():
             if "gain_over_long_md" in row:
-                ratios = [rounded(row[gain][key]) for key in LIGAND for gain in GAINS]
+                ratios = [_gain(row, gain, key) for key in LIGAND for gain in GAINS]
                 rows.append([name, sampler, *ratios])
     header = [f"{key}, over {engine}" for key in LIGAND for engine in GAINS.values()]
     return table(["", "", *header], rows)
+
+
+def _gain(row: dict[str, Any], gain: str, key: str) -> str:
+    """A ratio, with the 95 % interval of both memories where it was measured."""
+    value, factor = row[gain][key], row.get("gain_interval", {}).get(key)
+    if factor is None or gain != "gain_over_gromacs":
+        return rounded(value)
+    return f"{rounded(value)} ({rounded(value / factor)} to {rounded(value * factor)})"
 
 
 def quality(complexes: dict[str, Any]) -> str:
@@ -146,6 +163,7 @@ def _rate(value: float) -> str:
 
 HYBRID: dict[str, Callable[[], str]] = {
     "independent": independent,
+    "independent-variants": variants,
     "torsions": torsion_moves,
 }
 """Every table by its marker."""

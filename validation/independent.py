@@ -84,6 +84,8 @@ ROUND |= {BY_GROMACS: 12, CONDITIONED_BY_GROMACS: 12}
 """Samples of each sampler in one round."""
 GROMACS = "GROMACS"
 PACE = Pace(seconds=5.0)
+BLOCKS = 20
+"""Blocks of a chain that are left out in turn for the error of its τ."""
 JUMPS = {
     MINIMISED: JumpSettings(draw="independent", interval_ps=PICOSECOND, relax_ps=1.0),
     DRAGGED: JumpSettings(
@@ -172,12 +174,15 @@ class Samplers:
         first = self.look(state)[0][None]
         gromacs = self.gromacs()
         parts |= {GROMACS: []} if gromacs else {}
+        of_md = min(self.arguments.rounds, self.arguments.md_rounds or self.arguments.rounds)
         for number in range(self.arguments.rounds):
-            if gromacs:
+            if gromacs and number < of_md:
                 decisive = {"sampler": GROMACS, "round": number}
                 path = self.work / f"{GROMACS}-{number}.npz"
                 parts[GROMACS].append(kept(path, decisive, gromacs))
             for name, count in chosen.items():
+                if name == MD and number >= of_md:
+                    continue
 
                 def part(name: str = name, number: int = number, count: int = count) -> Part:
                     if name in self.moves:  # what it knows when an interrupted program goes on
@@ -300,6 +305,22 @@ def times(x: np.ndarray, contacts: np.ndarray, quadruples: np.ndarray) -> dict[s
     return {name: max(value, 0.5) for name, value in memories.items()}
 
 
+def errors(
+    x: np.ndarray, contacts: np.ndarray, quadruples: np.ndarray, blocks: int
+) -> dict[str, float]:
+    """Standard errors of ln τ of the three observables, by leaving out one block after another."""
+    every = np.array_split(np.arange(len(x)), blocks)
+    logs = [
+        {
+            name: np.log(value)
+            for name, value in times(np.delete(x, b, 0), np.delete(contacts, b), quadruples).items()
+        }
+        for b in every
+    ]
+    spreads = {name: np.std([log[name] for log in logs]) for name in logs[0]}
+    return {name: float(value * np.sqrt(blocks - 1)) for name, value in spreads.items()}
+
+
 def measure(folder: Path, arguments: argparse.Namespace) -> dict[str, Any]:
     """All samplers of one complex beside the reference."""
     samplers = Samplers(folder, arguments)
@@ -309,6 +330,7 @@ def measure(folder: Path, arguments: argparse.Namespace) -> dict[str, Any]:
     bonds = complex.site_bonds
     quadruples = rotatable_torsions(bonds, len(complex.ligand_heavy))
     reference = times(truth.ligand, truth.contacts, quadruples)
+    reference_errors = errors(truth.ligand, truth.contacts, quadruples, BLOCKS)
     halves = np.array_split(truth.ligand, 2)
     of_gromacs = [float(part["seconds"]) for part in rounds.pop(GROMACS, [])]
     merged = {name: joined(parts) for name, parts in rounds.items()}
@@ -323,6 +345,7 @@ def measure(folder: Path, arguments: argparse.Namespace) -> dict[str, Any]:
             "cpu_seconds_per_sample": seconds / len(x),
             "kept": None if np.isnan(all_of["kept"]).any() else float(all_of["kept"].mean()),
             "memory_strides": tau,
+            "memory_errors": errors(x, all_of["contacts"], quadruples, min(BLOCKS, len(x) // 2)),
             "cpu_seconds_per_independent_sample": {
                 key: 2 * value * seconds / len(x) for key, value in tau.items()
             },
@@ -351,9 +374,17 @@ def measure(folder: Path, arguments: argparse.Namespace) -> dict[str, Any]:
             if name in JUMPS:
                 cost = row["cpu_seconds_per_independent_sample"]
                 row["gain_over_gromacs"] = {key: costs[key] / cost[key] for key in costs}
+                row["gain_interval"] = {
+                    key: float(np.exp(1.96 * np.hypot(error, row["memory_errors"][key])))
+                    for key, error in reference_errors.items()
+                }
     return {
         "rounds": arguments.rounds,
-        "long_md": {"memory_ps": reference, "cpu_seconds_per_independent_sample": long},
+        "long_md": {
+            "memory_ps": reference,
+            "memory_errors": reference_errors,
+            "cpu_seconds_per_independent_sample": long,
+        },
         "long_md_by_gromacs": gromacs,
         "particles": samplers.move.setup.counts(),
         "samplers": rows,
@@ -428,20 +459,27 @@ def report(name: str, result: dict[str, Any]) -> None:
         )
 
 
-def main() -> None:
-    """Sample, print and write."""
+def parser() -> argparse.ArgumentParser:
+    """Options of the command line."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("folders", nargs="+", type=Path, help="RUNS/NAME/complex")
     bundled = bundled_models()["neuralmd-ou"]
     parser.add_argument("--model", type=Path, default=bundled, help="NeuralMD-OU")
     parser.add_argument("--rounds", type=int, default=25)
+    parser.add_argument("--md-rounds", type=int, help="fewer of MD, whose memory is its 3 ns'")
     parser.add_argument("--samplers", nargs="+", choices=ROUND, default=list(ROUND))
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--work", type=Path, default=Path("runs/independent/work"))
     parser.add_argument("--json", type=Path, help="result file")
-    arguments = parser.parse_args()
+    return parser
+
+
+def main() -> None:
+    """Sample, print and write."""
+    options = parser()
+    arguments = options.parse_args()
     if MD not in arguments.samplers:
-        parser.error(f"--samplers: {MD} is what the others are compared with")
+        options.error(f"--samplers: {MD} is what the others are compared with")
     torch.set_num_threads(1)
     complexes = {f.resolve().parent.name: measure(f, arguments) for f in arguments.folders}
     result = {

@@ -55,6 +55,9 @@ from t4_lysozyme import explicit, implicit
 FEWEST = 5
 QUICK_PS = 0.02
 QUICK_JUMPS = JumpSettings(iterations=5, relax_ps=QUICK_PS)
+POSE_SAMPLERS = ("MD", "jumps by GROMACS, dragged, given the run")
+"""What --poses measures; see independent.py, which continues from what is measured already."""
+POSE_COST = {"long_md": "MD by OpenMM", "long_md_by_gromacs": "MD by GROMACS"}
 HYBRID = "NeuralMD, hybrid: jump, relax, check, fall back"
 
 
@@ -117,8 +120,22 @@ def jumps_of(arguments: argparse.Namespace, folder: ComplexFolder, md: MDSetting
         return one_line(error)
 
 
+def poses_of(arguments: argparse.Namespace) -> dict[str, Any]:
+    """CPU time of an independent pose of each complex in --poses, by MD and by jumps."""
+    if not arguments.poses:
+        return {}
+    import independent  # openmmtools and PoseBusters' libraries, for this part alone
+
+    given = ["--rounds", str(arguments.pose_rounds), "--samplers", *POSE_SAMPLERS]
+    chosen = independent.parser().parse_args([*map(str, arguments.poses), *given])
+    return {
+        path.resolve().parent.name: independent.measure(path, chosen) for path in chosen.folders
+    }
+
+
 def measure(arguments: argparse.Namespace) -> dict[str, Any]:
     """Content of the result file."""
+    poses = poses_of(arguments)
     platform, model = choose_platform(arguments.platform).getName(), load_model(arguments.model)
     validity = read_validity(arguments.validity, model) if arguments.validity else None
     folders, missing = folders_of(arguments, platform)
@@ -134,6 +151,7 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
     result = {
         "complex": folders[0].name,
         "what": f"simulated ns/day, {folders[0].name}, {arguments.repeats} repeats in turn",
+        "poses": poses,
         **timings,
         "rows": rows,
         "interval_ps": learned.interval_ps,
@@ -147,21 +165,36 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
 
 
 def report(result: dict[str, Any]) -> None:
-    """The numbers in words."""
+    """The numbers in words: cost of an independent pose, then simulated time."""
+    for name, content in result["poses"].items():
+        for engine in ("long_md", "long_md_by_gromacs"):
+            if (of_md := content[engine]) is not None:
+                cost = of_md["cpu_seconds_per_independent_sample"]["coordinates"]
+                print(f"{name}, {POSE_COST[engine]}: {cost:.3g} CPU s for an independent pose")
+        for sampler, row in content["samplers"].items():
+            cost = row["cpu_seconds_per_independent_sample"]["coordinates"]
+            if sampler != "MD":
+                print(f"{name}, {sampler}: {cost:.3g} CPU s for an independent pose")
     card = verdict(result["validity"])
     for name, row in result["rows"].items():
         speed, ratio = row["ns_per_day"], result["ratio_to_fastest_all_atom"].get(name)
+        own = row["independent_per_day"]
+        samples = (
+            "independent samples not known"
+            if own is None
+            else f"{own:,.3g} independent samples a day"
+        )
         print(
-            f"{name}: {row['moving_atoms']:,} atoms move, {speed['median']:,.4g} ns/day "
+            f"{name}: {row['moving_atoms']:,} atoms move; {samples}; {speed['median']:,.4g} ns/day "
             f"({speed['least']:,.4g} to {speed['greatest']:,.4g})"
         )
         if ratio is not None:
             per_sample = ratio["per_independent_sample"]
             independent = "not compared" if per_sample is None else f"{per_sample:,.3g} ×"
             print(
-                f"    {ratio['at_model_interval']:,.3g} × the fastest all-atom MD, "
-                f"{ratio['at_80_ps']:,.3g} × at 80 ps; per independent sample {independent}; "
-                f"validity card: {card}"
+                f"    per independent sample {independent}; in simulated time "
+                f"{ratio['at_model_interval']:,.3g} × the fastest all-atom MD, "
+                f"{ratio['at_80_ps']:,.3g} × at 80 ps; validity card: {card}"
             )
     for part, seconds in result["parts"].items():
         print(f"{part}: {seconds['median']:.3g} s")
@@ -188,6 +221,14 @@ def parsed() -> argparse.Namespace:
     add("--engines", type=words, default=list(ENGINES), help="default: openmm,gromacs")
     add("--modes", type=words, default=["flexible"], help="modes of MD; default: flexible")
     add("--backends", type=words, default=list(BACKENDS), help=f"default: {','.join(BACKENDS)}")
+    add(
+        "--poses",
+        type=Path,
+        nargs="+",
+        metavar="DIR",
+        help="complexes of set 'pocket', prepared in water: cost of an independent pose, first",
+    )
+    add("--pose-rounds", type=int, default=12, help="rounds of each sampler for --poses")
     add("--replicas", type=int, default=64, help="at once, in torch")
     add("--repeats", type=int, default=FEWEST)
     add("--seconds", type=float, default=5.0, help="approximate length of a repeat")

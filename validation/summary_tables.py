@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from accuracy_tables import COMMAND, LEARNED, NAIVE, result_of
+from hybrid_tables import INDEPENDENT
 from openmm_neuralmd.analysis.markdown import interval, rounded, table
-from openmm_neuralmd.utils.times import show_time
-from result_files import missing, read
-from speed.validity import counts
+from result_files import measured, missing, read
 
 SETS = {"gpcr": "5-HT1B, 6 ns", "flexible": "flexible, 1 ps"}
 """Comparisons in the table of accuracy, with their column titles."""
@@ -20,17 +19,8 @@ METHODS = (
     "projected-recent-mean",
     "persistence",
 )
-TIMED = {
-    "all-atom, OpenMM: flexible, implicit (OBC2), cutoff 1.2 nm, 4 fs with heavy hydrogens": (
-        "all-atom MD, OpenMM, implicit solvent, 4 fs"
-    ),
-    "all-atom, GROMACS: flexible, explicit (TIP3P), 4 fs with heavy hydrogens": (
-        "all-atom MD, GROMACS, explicit solvent, 4 fs"
-    ),
-    "NeuralMD in OpenMM, TorchForce": "NeuralMD in OpenMM",
-    "NeuralMD in torch, 64 replicas at once": "NeuralMD in torch, 64 replicas",
-}
-"""Rows of the speed comparison in the short table, with their short titles."""
+JUMPS = "jumps by GROMACS, dragged, given the run"
+"""Sampler of `independent.py` in the table of speed."""
 
 
 def accuracy() -> str:
@@ -55,28 +45,31 @@ def accuracy() -> str:
 
 
 def speed() -> str:
-    """Return simulated time per day of four ways to simulate T4 lysozyme with p-xylene."""
-    result = read("speedup-t4l-p-xylene")
-    ratios = result["ratio_to_fastest_all_atom"]
+    """Return the CPU time of an independent pose, by MD and by jumps, for each complex."""
+    if not measured("independent"):
+        return missing(INDEPENDENT)
     rows = []
-    for side, title in TIMED.items():
-        row, ratio = result["rows"][side], ratios.get(side, {})
+    for name, content in read("independent")["complexes"].items():
+        jumps, pose = content["samplers"][JUMPS], "coordinates"
+        of_md = [content[key] for key in ("long_md", "long_md_by_gromacs")]
+        costs = [one["cpu_seconds_per_independent_sample"][pose] for one in (*of_md, jumps)]
+        gain = jumps["gain_over_gromacs"]
         rows.append(
             [
-                title,
-                f"{row['moving_atoms']:,}",
-                rounded(row["ns_per_day"]["median"]),
-                rounded(ratio["at_model_interval"]) if ratio else "",
-                counts(result["validity"]) if ratio else "",
+                name,
+                *map(rounded, costs),
+                *(rounded(gain[key]) for key in (pose, "slowest torsion")),
+                f"{jumps['rmsf_ratio']:.2f}",
             ]
         )
-    interval_of_model = show_time(result["interval_ps"])
     header = [
-        "",
-        "moving atoms",
-        "ns/day",
-        f"ratio to the fastest MD, interval {interval_of_model}",
-        "checks on the validity card",
+        "CPU seconds for an independent pose",
+        "MD, OpenMM",
+        "MD, GROMACS",
+        "hybrid jumps",
+        "gain over GROMACS",
+        "gain, slowest torsion",
+        "RMSF over that of MD",
     ]
     return table(header, rows)
 

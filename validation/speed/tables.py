@@ -14,7 +14,7 @@ ENGINES = {"openmm": "OpenMM", "gromacs": "GROMACS"}
 
 
 def speed(name: str) -> str:
-    """ns/day of both sides and the ratio, with what moves; samples and the card where known."""
+    """Independent samples where they are known, then ns/day, and the ratios to MD."""
     result = read(name)
     ratios, rows = result["ratio_to_fastest_all_atom"], result["rows"]
     others = {side: row["ns_per_day"]["median"] for side, row in rows.items() if side not in ratios}
@@ -23,28 +23,26 @@ def speed(name: str) -> str:
     body = []
     for side, row in rows.items():
         ns, ratio = row["ns_per_day"], ratios.get(side, {})
-        cells = [
-            side,
-            f"{row['moving_atoms']:,}",
+        cells = [side, f"{row['moving_atoms']:,}"]
+        if sampled:
+            cells += [_cell(row["independent_per_day"]), _cell(ratio.get("per_independent_sample"))]
+        cells += [
             rounded(ns["median"]),
             f"{100 * (ns['greatest'] - ns['least']) / ns['median']:.0f} %",
             "1 (the fastest)" if side == fastest else _cell(ratio.get("at_model_interval")),
             _cell(ratio.get("at_80_ps")),
         ]
-        if sampled:
-            cells += [_cell(row["independent_per_day"]), _cell(ratio.get("per_independent_sample"))]
         cells.append(counts(card) if ratio else "")
         body.append(cells)
-    header = [
-        "",
-        "atoms that move",
+    header = ["", "atoms that move"]
+    header += ["independent samples a day", "ratio of these"] if sampled else []
+    header += [
         "ns/day",
         "range of repeats",
         f"ratio at {show_time(result['interval_ps'])} per snapshot",
         "ratio if it were 80 ps",
+        "checks of the validity card",
     ]
-    header += ["independent samples a day", "ratio of these"] if sampled else []
-    header.append("checks of the validity card")
     return table(header, body)
 
 
