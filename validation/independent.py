@@ -10,8 +10,9 @@ pocket: ligand, residues and water within 0.9 nm of it move.  Samplers take turn
 * jumps to independent poses of a one-structure model (`draw: independent`), minimised;
 * the same, dragged to the pose, and dragged in less time;
 * dragged to poses about the mean of the run so far (`draw: conditioned`);
-* dragged with the residues around the ligand (`draw: pocket`);
-* dragged by GROMACS (`engine: gromacs`), about the given pose and about the mean of the run.
+* dragged with the residues around the ligand (`draw: pocket`), about the mean of the run, too;
+* dragged by GROMACS (`engine: gromacs`), about the given pose, about the mean of the run, and so
+  with the residues.
 
 MD is OpenMM's; where gmx is on PATH, the speed of GROMACS for the same System is measured in turn
 with the others, and MD counts as that fast too.
@@ -79,8 +80,9 @@ QUICK, POCKET = "jumps, dragged in less time", "jumps, dragged with the pocket"
 CONDITIONED = "jumps, dragged, given the run"
 BY_GROMACS = "jumps by GROMACS, dragged"
 CONDITIONED_BY_GROMACS = "jumps by GROMACS, dragged, given the run"
+POCKET_BY_GROMACS = "jumps by GROMACS, dragged with the pocket, given the run"
 ROUND = {MD: 10, TURNED: 8, MINIMISED: 4, DRAGGED: 12, QUICK: 12, POCKET: 12, CONDITIONED: 12}
-ROUND |= {BY_GROMACS: 12, CONDITIONED_BY_GROMACS: 12}
+ROUND |= {BY_GROMACS: 12, CONDITIONED_BY_GROMACS: 12, POCKET_BY_GROMACS: 12}
 """Samples of each sampler in one round."""
 GROMACS = "GROMACS"
 PACE = Pace(seconds=5.0)
@@ -105,7 +107,11 @@ JUMPS = {
         draw="pocket", interval_ps=PICOSECOND, relax_ps=0.6, relaxation="drag", drag_ps=0.4
     ),
 }
-JUMPS |= {BY_GROMACS: JUMPS[DRAGGED], CONDITIONED_BY_GROMACS: JUMPS[CONDITIONED]}
+JUMPS |= {
+    BY_GROMACS: JUMPS[DRAGGED],
+    CONDITIONED_BY_GROMACS: JUMPS[CONDITIONED],
+    POCKET_BY_GROMACS: JUMPS[POCKET],
+}
 TURNS = 10
 """Torsion proposals before each picosecond of MD."""
 

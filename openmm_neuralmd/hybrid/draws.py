@@ -111,7 +111,8 @@ class Conditioned(Forecast):
             raise ModelError(
                 f"model '{model.card.name}' cannot be conditioned on a run: use draw: independent"
             )
-        self.prediction = predict_complex(model.dynamics, complex)
+        self.dynamics = model.dynamics
+        self.prediction = predict_complex(self.dynamics, complex)
 
     def __call__(self, known: Array, seed: int) -> Draw:
         """See `Drawing`."""
@@ -119,29 +120,25 @@ class Conditioned(Forecast):
         return Draw(now.trajectories([AHEAD], seed=seed)[0, 0])
 
 
-class WithPocket(Independent):
-    """A pose of the learned ensemble with the residues around it.
+class WithPocket(Conditioned):
+    """A pose of the learned ensemble given the run so far, with the residues around it.
 
     Raises
     ------
     ModelError
-        The model knows no motion of residues.
+        The model is no NeuralMD-OU, or knows no motion of residues.
     """
 
     def __init__(self, model: Model, complex: Complex) -> None:
         super().__init__(model, complex)
-        dynamics = model.dynamics
-        motion = None
-        if isinstance(dynamics, NeuralOU):
-            positions = to_angstrom(complex.positions)
-            chemistry = ligand_chemistry(complex.chemistry)
-            pose = positions[complex.ligand_heavy]
-            side = side_chains(complex.topology, positions, chemistry, pose)
-            process = predict_complex(dynamics, complex).process
-            motion = side_chain_motion(dynamics, side, process)
+        positions = to_angstrom(complex.positions)
+        chemistry = ligand_chemistry(complex.chemistry)
+        pose = positions[complex.ligand_heavy]
+        side = side_chains(complex.topology, positions, chemistry, pose)
+        motion = side_chain_motion(self.dynamics, side, self.prediction.process)
         if motion is None:
             raise ModelError(
-                f"model '{model.card.name}' moves no residue of this complex: use draw: independent"
+                f"model '{model.card.name}' moves no residue of this complex: use draw: conditioned"
             )
         self.motion = motion
         self.rows = [rows for rows, _ in motion.makers]

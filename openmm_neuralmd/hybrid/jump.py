@@ -37,7 +37,8 @@ class NeuralMDJumpMove(MCMCMove):
     """One snapshot Δ by a learned model, relaxed by all-atom physics, or by MD where that fails.
 
     With `draw` 'independent' the pose is one of the learned ensemble, whatever came before; with
-    'pocket' the residues around it are drawn and dragged with it.
+    'conditioned' the ensemble knows the run; with 'pocket', too, and the residues around the pose
+    are drawn and dragged with it.
 
     The model moves the ligand's heavy atoms and hydrogens follow.  The pose is then minimised with
     its surroundings, or the ligand is dragged to it (`settling`); everything then moves for

@@ -44,8 +44,8 @@ class JumpSettings:
     draw : {'forecast', 'independent', 'conditioned', 'pocket'}
         What a jump is: the snapshot after the known ones; a pose drawn from the learned ensemble
         whatever is known, which needs a model that starts from one structure; a pose of that
-        ensemble as far as the run has changed its mean; or an independent pose with the residues
-        around it, which are dragged along.
+        ensemble as far as the run has changed its mean; or such a pose with the residues around
+        it, which are dragged along.
     interval_ps : float or None
         Stride Δ of a model that is exact at any, in ps; the model's own by default.
 
