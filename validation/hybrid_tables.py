@@ -136,12 +136,16 @@ def torsion_moves() -> str:
                     f"{sampler}, here",
                     str(row["crossings"]),
                     _rate(row["crossings_per_cpu_second"]),
+                    _rate(row["slowest_torsion_samples_per_cpu_second"]),
+                    _rate(row["coordinates_samples_per_cpu_second"]),
                     accepted,
                     f"{row['torsion_divergence']:.3f}",
                     "" if sampler == "MD" else f"{mean:.1f} ({low:.1f} to {high:.1f})",
                 ]
             )
-    header = ["", "", "crossings", "per CPU s", "accepted, %", "torsions, bits", "energy less MD's"]
+    header = ["", "", "crossings", "per CPU s", "slowest torsion, samples per CPU s"]
+    header += ["coordinates, samples per CPU s"]
+    header += ["accepted, %", "torsions, bits", "energy less MD's"]
     return f"{table(header, rows)}\n{machine('torsions')}"
 
 
@@ -151,6 +155,8 @@ def _reference(reference: dict[str, Any]) -> list[str]:
         f"MD, {reference['picoseconds'] / 1000:.0f} ns of set 'rigid'",
         str(reference["crossings"]),
         _rate(reference["crossings_per_cpu_second"]),
+        _rate(reference["slowest_torsion_samples_per_cpu_second"]),
+        _rate(reference.get("coordinates_samples_per_cpu_second", 0.0)),
         "",
         f"{reference['torsion_divergence_of_its_halves']:.3f} (its halves)",
         "",

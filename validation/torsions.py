@@ -102,9 +102,9 @@ class Samplers:
     def rounds(self) -> dict[str, Part]:
         """All samples of each sampler, made in turn."""
         start = {"positions": to_nm(self.run.labels.x[0]), "velocities": np.zeros(0)}
-        parts: dict[str, list[Part]] = {name: [] for name in SAMPLERS}
+        parts: dict[str, list[Part]] = {name: [] for name in self.arguments.samplers}
         for number in range(self.arguments.rounds):
-            for name in SAMPLERS:
+            for name in self.arguments.samplers:
                 last = parts[name][-1] if number else start
 
                 def part(name: str = name, last: Part = last, number: int = number) -> Part:
@@ -227,6 +227,8 @@ def measure(name: str, arguments: argparse.Namespace) -> dict[str, Any]:
             "crossings_per_cpu_second": crossings(of_truth) / length / cost,
             "slowest_torsion_samples_per_cpu_second": 1
             / (2 * slowest(of_truth) * samplers.run.labels.interval_ps * cost),
+            "coordinates_samples_per_cpu_second": 1
+            / (2 * memory(truth.reshape(len(truth), -1)) * samplers.run.labels.interval_ps * cost),
             "torsion_divergence_of_its_halves": torsion_divergence(*halves, quadruples),
         },
     }
@@ -239,6 +241,7 @@ def main() -> None:
     parser.add_argument("--model", type=Path, default=bundled_models()["neuralmd-ou"])
     parser.add_argument("--rounds", type=int, default=4)
     parser.add_argument("--samples", type=int, default=500, help="in a round, of each sampler")
+    parser.add_argument("--samplers", nargs="+", choices=SAMPLERS, default=list(SAMPLERS))
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--work", type=Path, default=Path("runs/torsions"))
     parser.add_argument("--json", type=Path, help="result file")
