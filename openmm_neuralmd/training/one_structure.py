@@ -31,8 +31,7 @@ from ..utils.provenance import provenance
 from ..utils.settings import read_mapping, validated
 from .ou_domain import descriptors, ranges
 from .ou_files import card, save
-from .ou_fit import OUFitSettings, fit_constants, fit_member
-from .ou_objective import example
+from .ou_fit import OUFitSettings, example, fit_constants, fit_member
 from .ou_rates import fit_relaxation, fit_typical, fit_wells
 from .run_statistics import RunStatistics, read_runs
 from .side_chain_fit import (

@@ -14,7 +14,7 @@ from ..dynamics.ou_prediction import predict_pose
 from ..dynamics.ou_relaxation import mode_descriptors
 from ..dynamics.ou_wells import occupancy, wells
 from ..dynamics.rigid_torsion import jacobian, rotatable_bonds
-from .ou_objective import example
+from .ou_fit import example
 from .run_statistics import RunStatistics
 
 PRIOR = 2.0

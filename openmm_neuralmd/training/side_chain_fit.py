@@ -91,7 +91,7 @@ def atom_loss(g: SideChainGaussian, e: SideChainExample) -> Tensor:
     """Negative log-likelihood of single atoms (k,), nats per coordinate.
 
     Each atom has a t distribution in three dimensions with ν degrees of freedom, whose logarithm is
-    bounded as in `ou_objective.statistics_loss`.
+    bounded as in `ou_fit.statistics_loss`.
     """
     blocks = atom_blocks(g.covariance(e.ligand), e.rows)
     away = e.offset - g.displacement.reshape(-1, 3)[e.rows]

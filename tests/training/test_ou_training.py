@@ -17,8 +17,13 @@ from openmm_neuralmd.dynamics.ou_process import stationary
 from openmm_neuralmd.dynamics.springs import START
 from openmm_neuralmd.errors import ModelError
 from openmm_neuralmd.training.ou_files import card, load, save
-from openmm_neuralmd.training.ou_fit import OUFitSettings, fit_constants, fit_member
-from openmm_neuralmd.training.ou_objective import example, statistics_loss
+from openmm_neuralmd.training.ou_fit import (
+    OUFitSettings,
+    example,
+    fit_constants,
+    fit_member,
+    statistics_loss,
+)
 from openmm_neuralmd.training.ou_rates import (
     Series,
     fit_relaxation,

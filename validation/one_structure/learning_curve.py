@@ -21,8 +21,7 @@ from models import fit, shuffled_pocket, without_network
 from table import HERE, POCKET, machine, train_part
 
 from openmm_neuralmd.dynamics.ou import NeuralOU, NeuralOUSettings, negative_log_likelihood
-from openmm_neuralmd.training.ou_fit import OUFitSettings
-from openmm_neuralmd.training.ou_objective import example
+from openmm_neuralmd.training.ou_fit import OUFitSettings, example
 from openmm_neuralmd.training.run_statistics import RunStatistics, read_trajectory
 
 

@@ -16,8 +16,7 @@ import torch
 from openmm_neuralmd.bindingnet.pocket import POCKET_FEATURES, PocketAtoms
 from openmm_neuralmd.dynamics.ou import NeuralOU, NeuralOUSettings
 from openmm_neuralmd.training.ou_files import card, load, save
-from openmm_neuralmd.training.ou_fit import OUFitSettings, fit_constants, fit_member
-from openmm_neuralmd.training.ou_objective import example
+from openmm_neuralmd.training.ou_fit import OUFitSettings, example, fit_constants, fit_member
 from openmm_neuralmd.training.ou_rates import fit_relaxation, fit_typical, fit_wells
 from openmm_neuralmd.training.run_statistics import RunStatistics
 
