@@ -8,7 +8,8 @@ STRUCTURES is the folder with complexes.tsv and targets/.  For each complex: neu
 (explicit water, charges of the SDF where it has them), then two runs that differ in their seed
 (mode pocket, GROMACS, one thread).  Work is kept in runs/many; the same command goes on after an
 interruption.  A finished complex is packed into validation/reference_sets/many and entered in
-manifest.json at once.  A complex that fails is entered in failures.json with the reason.
+manifest.json at once.  A complex that fails is entered in failures.json with the reason, and is not
+tried again without --failed.
 Several processes can share the work: each complex is locked while it is worked on.
 """
 
@@ -67,9 +68,12 @@ def main() -> None:
     parser.add_argument("structures", type=Path, help="folder with complexes.tsv and targets/")
     parser.add_argument("--first", type=int, default=10_000, help="number of complexes to make")
     parser.add_argument("--minutes", type=float, default=1e9, help="begin no complex after this")
+    parser.add_argument("--failed", action="store_true", help="try those in failures.json again")
     parser.add_argument("--collect", action="store_true", help="pack finished runs, run nothing")
     arguments = parser.parse_args()
     began = time.monotonic()
+    failures = SET / "failures.json"
+    failed = json.loads(failures.read_text()) if failures.is_file() else {}
     for row in in_order(read_table(arguments.structures), arguments.structures)[: arguments.first]:
         if time.monotonic() - began > 60 * arguments.minutes:
             break
@@ -77,6 +81,8 @@ def main() -> None:
         if arguments.collect and not finished:
             continue
         if (SET / f"{row['id']}.npz").is_file() and not arguments.collect:
+            continue
+        if row["id"] in failed and not arguments.failed:
             continue
         folder = RUNS / row["id"]
         folder.mkdir(parents=True, exist_ok=True)
