@@ -10,6 +10,7 @@ from torch import Tensor
 
 from ..structure.pairs import bonded_pairs
 from ..units import to_angstrom
+from .pocket import complex_pocket
 from .vector_frames import frame_atoms
 
 if TYPE_CHECKING:
@@ -36,6 +37,12 @@ class ComplexTensors(NamedTuple):
         False on padding.
     pairs : Tensor (B, p, 2), int64
         Ligand atoms that are bonded or share a bonded neighbour (1–2 and 1–3); −1 on padding.
+    pocket_features, pocket_atoms : Tensor (B, p, f), (B, p, 3)
+        Heavy atoms of the protein around the ligand: what they are, where they are in Å.
+    pocket_residues : Tensor (B, p), int64
+        The residue of each, whose frame it has.
+    pocket_mask : Tensor (B, p), bool
+        False on padding.
     """
 
     z: Tensor
@@ -47,6 +54,10 @@ class ComplexTensors(NamedTuple):
     isolated: Tensor
     residue_mask: Tensor
     pairs: Tensor
+    pocket_features: Tensor
+    pocket_atoms: Tensor
+    pocket_residues: Tensor
+    pocket_mask: Tensor
 
 
 def complex_tensors(
@@ -70,6 +81,7 @@ def complex_tensors(
     linked = tensor(complex.linked, torch.bool)
     atoms, isolated = frame_atoms(linked)
     backbone = tensor(to_angstrom(complex.positions[complex.backbone]), dtype)
+    near, residues = complex_pocket(complex)
     return ComplexTensors(
         z=tensor(complex.ligand_atomic_numbers[sites], torch.int64),
         mass=tensor(complex.ligand_masses[sites], dtype),
@@ -80,6 +92,10 @@ def complex_tensors(
         isolated=isolated,
         residue_mask=torch.ones_like(linked),
         pairs=tensor(bonded_pairs(complex.site_bonds, len(sites)), torch.int64),
+        pocket_features=tensor(near.features, dtype),
+        pocket_atoms=tensor(near.positions, dtype),
+        pocket_residues=tensor(residues, torch.int64),
+        pocket_mask=torch.ones(1, len(residues), dtype=torch.bool, device=device),
     )
 
 
@@ -107,7 +123,8 @@ def collate(items: list[ComplexTensors]) -> ComplexTensors:
     >>> tuple(c.z.shape), c.mask.sum(1).tolist()
     ((2, 43), [8, 43])
     """
-    fill = ComplexTensors(0, 1.0, False, 20, 0.0, 0, True, False, -1)  # type: ignore[arg-type]
+    pocket = 0.0, 0.0, 0, False
+    fill = ComplexTensors(0, 1.0, False, 20, 0.0, 0, True, False, -1, *pocket)  # type: ignore[arg-type]
     columns = zip(fill, *items, strict=True)
     return ComplexTensors(
         *(

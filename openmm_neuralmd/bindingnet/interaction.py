@@ -27,7 +27,7 @@ class SummedLinear(nn.Module):
 
 
 class InteractionLayer(nn.Module):
-    """One equivariant message-passing layer between ligand atoms and residues.
+    """One equivariant message-passing layer between ligand atoms and residues, or pocket atoms.
 
     h_ir = MLP(s_i + h_r + rbf(d_ir)) times unit(x_i − CA_r), scalarized on the residue frame,
     gives Δs_i = Σ_r w0 and Δvec_i = Σ_r vec_i w1 + unit(x_i − CA_r) w2.
@@ -76,12 +76,16 @@ class InteractionNet(nn.Module):
     Parameters
     ----------
     settings : BindingNetSettings
+    cutoff : float
+        Å, ligand atom to Cα or pocket atom.
+    capacity : int
+        Most of them within the cutoff.
     """
 
-    def __init__(self, settings: BindingNetSettings) -> None:
+    def __init__(self, settings: BindingNetSettings, cutoff: float, capacity: int) -> None:
         super().__init__()
-        self.cutoff = settings.complex_cutoff
-        self.capacity = settings.complex_neighbours
+        self.cutoff = cutoff
+        self.capacity = capacity
         self.radial = ExpNorm(settings.num_radial, self.cutoff)
         self.layers = nn.ModuleList(
             [InteractionLayer(settings) for _ in range(settings.complex_layers)]

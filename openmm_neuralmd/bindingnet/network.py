@@ -12,6 +12,7 @@ from .inputs import ComplexTensors
 from .interaction import InteractionNet
 from .layers import VectorHead, mlp
 from .ligand import LigandNet
+from .pocket import POCKET_FEATURES
 from .protein import ProteinNet
 from .settings import BindingNetSettings
 from .vector_frames import residue_frames
@@ -30,12 +31,33 @@ class Protein(NamedTuple):
         Residue frames, axes in rows.
     mask : Tensor (B, R), bool
         False on padding.
+    pocket_h, pocket_atoms, pocket_frames, pocket_mask : Tensor
+        The same of pocket atoms (B, p, …); none of them without the fourth grain.
     """
 
     h: Tensor
     ca: Tensor
     frames: Tensor
     mask: Tensor
+    pocket_h: Tensor
+    pocket_atoms: Tensor
+    pocket_frames: Tensor
+    pocket_mask: Tensor
+
+
+class PocketNet(InteractionNet):
+    """The fourth grain: heavy atoms of the pocket, which meet the ligand after the residues.
+
+    Parameters
+    ----------
+    settings : BindingNetSettings
+    cutoff : float
+        Å.
+    """
+
+    def __init__(self, settings: BindingNetSettings, cutoff: float) -> None:
+        super().__init__(settings, cutoff, settings.pocket_neighbours)
+        self.atom = mlp(POCKET_FEATURES, settings.hidden, settings.hidden)
 
 
 class BindingNet(nn.Module):
@@ -66,37 +88,32 @@ class BindingNet(nn.Module):
         self.hidden = settings.hidden
         self.protein = ProteinNet(settings)
         self.ligand = LigandNet(settings)
-        self.interaction = InteractionNet(settings)
+        self.interaction = InteractionNet(
+            settings, settings.complex_cutoff, settings.complex_neighbours
+        )
+        self.pocket: PocketNet | None = None
+        if settings.pocket_cutoff is not None:
+            self.pocket = PocketNet(settings, settings.pocket_cutoff)
         self.head = HEADS[settings.head](settings.hidden)
 
-    def encode_protein(
-        self,
-        residue_type: Tensor,
-        backbone: Tensor,
-        frame_atoms: Tensor,
-        isolated: Tensor,
-        mask: Tensor,
-    ) -> Protein:
-        """Encode a rigid protein, once.
-
-        Parameters
-        ----------
-        residue_type : Tensor (B, R), int64
-        backbone : Tensor (B, R, 3, 3)
-            N, Cα and C of each residue, Å.
-        frame_atoms, isolated : Tensor (B, R, 3), (B, R)
-            See `frames.frame_atoms`.
-        mask : Tensor (B, R), bool
-        """
-        flat = frame_atoms.flatten(1).unsqueeze(-1).expand(-1, -1, 3)
-        points = torch.gather(backbone.flatten(1, 2), 1, flat).view_as(backbone)
-        h = self.protein(residue_type, backbone, mask)
-        return Protein(h, backbone[:, :, 1], residue_frames(points, isolated), mask)
-
     def encode(self, c: ComplexTensors) -> Protein:
-        """`encode_protein` of a complex, or of a batch of them."""
-        return self.encode_protein(
-            c.residue_type, c.backbone, c.frame_atoms, c.isolated, c.residue_mask
+        """Encode the rigid protein of a complex, or of a batch of them, once."""
+        flat = c.frame_atoms.flatten(1).unsqueeze(-1).expand(-1, -1, 3)
+        points = torch.gather(c.backbone.flatten(1, 2), 1, flat).view_as(c.backbone)
+        h = self.protein(c.residue_type, c.backbone, c.residue_mask)
+        frames = residue_frames(points, c.isolated)
+        near = c.pocket_mask.shape[1] if self.pocket is not None else 0
+        of_pocket = c.pocket_residues[:, :near, None, None].expand(-1, -1, 3, 3)
+        pocket_h = c.pocket_features[:, :near]
+        return Protein(
+            h,
+            c.backbone[:, :, 1],
+            frames,
+            c.residue_mask,
+            pocket_h if self.pocket is None else self.pocket.atom(pocket_h),
+            c.pocket_atoms[:, :near],
+            torch.gather(frames, 1, of_pocket),
+            c.pocket_mask[:, :near],
         )
 
     def forward(self, z: Tensor, x: Tensor, mask: Tensor, protein: Protein) -> Tensor:
@@ -111,13 +128,15 @@ class BindingNet(nn.Module):
         mask : Tensor (B, n), bool
             False on padding.
         protein : Protein
-            From `encode_protein`, or the same with moved `ca` and `frames`.
+            From `encode`, or the same with moved atoms and frames.
         """
         start = torch.zeros(x.shape[0], x.shape[1], 3, self.hidden, dtype=x.dtype, device=x.device)
         s, vec = self.ligand(z, x, mask, start)
         s_met, vec_met = self.interaction(
             s, vec, x, protein.h, protein.ca, protein.frames, protein.mask
         )
+        if self.pocket is not None:
+            s_met, vec_met = self.pocket(s_met, vec_met, x, *protein[4:])
         return self.head(s, vec, s_met, vec_met, mask.to(x.dtype).unsqueeze(-1))
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -10,6 +11,10 @@ from openmm import app
 from scipy.spatial import cKDTree
 
 from ..structure.residues import IONS, PARENT, RESIDUE_TYPES, WATER
+from ..units import to_angstrom
+
+if TYPE_CHECKING:
+    from ..structure.complex import Complex
 
 ELEMENTS = ("C", "N", "O", "S")
 """Elements with a column of their own; any other element (ions, phosphorus) shares the last."""
@@ -92,6 +97,41 @@ def pocket_atoms(
         np.array(features, dtype=np.float64).reshape(-1, POCKET_FEATURES),
         np.array([_residue_type(atoms[k]) for k in near], dtype=np.int64),
     )
+
+
+class ComplexPocket(NamedTuple):
+    """Pocket atoms of a complex, and the residue whose frame each of them has.
+
+    Attributes
+    ----------
+    near : PocketAtoms
+    residues : (p,) int64
+        Row in `Complex.backbone`; of an atom whose residue has none, that of the nearest Cα.
+    """
+
+    near: PocketAtoms
+    residues: NDArray[np.int64]
+
+
+REACH = 12.0
+"""Å from the ligand's pose to its pocket atoms: a ligand that moves away still meets some."""
+_POCKETS: WeakKeyDictionary[Complex, ComplexPocket] = WeakKeyDictionary()
+
+
+def complex_pocket(complex: Complex) -> ComplexPocket:
+    """Pocket atoms within `REACH` of the pose of a Complex; found once for each."""
+    if complex not in _POCKETS:
+        x = to_angstrom(complex.positions)
+        near = pocket_atoms(complex.topology, x, x[complex.ligand_heavy], REACH)
+        alphas = complex.backbone[:, 1]
+        own = {atom.index: atom.residue.index for atom in complex.topology.atoms()}
+        rows = {own[atom]: row for row, atom in enumerate(alphas.tolist())}
+        _, nearest = cKDTree(x[alphas]).query(near.positions.reshape(-1, 3))
+        residues = [
+            rows.get(own[atom], int(other)) for atom, other in zip(near.atoms.tolist(), nearest)
+        ]
+        _POCKETS[complex] = ComplexPocket(near, np.array(residues, dtype=np.int64))
+    return _POCKETS[complex]
 
 
 def belongs(atom: app.topology.Atom) -> bool:

@@ -27,6 +27,11 @@ class BindingNetSettings(BaseModel):
         Fixed capacity of the neighbour list of a backbone atom: the nearest ones.
     complex_neighbours : int
         Most residues within the cutoff of a ligand atom; more are an error.
+    pocket_cutoff : float or None
+        Å, ligand atom to heavy atom of the pocket: a fourth grain beside the paper's three, since
+        the backbone alone cannot know what a side chain holds.  None: without it, as published.
+    pocket_neighbours : int
+        Most of these atoms within that cutoff of a ligand atom; more are an error.
 
     Examples
     --------
@@ -48,6 +53,8 @@ class BindingNetSettings(BaseModel):
     complex_cutoff: float = Field(10.0, gt=0, le=1000)
     backbone_neighbours: int = Field(24, ge=1, le=4096)
     complex_neighbours: int = Field(40, ge=1, le=4096)
+    pocket_cutoff: float | None = Field(None, gt=0, le=20)
+    pocket_neighbours: int = Field(80, ge=1, le=4096)
     head: Literal["force", "energy"] = "force"
 
 

@@ -19,6 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from torch import Tensor, nn
 
 from ..bindingnet.inputs import complex_tensors
+from ..bindingnet.pocket import complex_pocket
 from ..errors import ModelError
 from ..structure.complex import Complex
 from ..units import ANGSTROM_PER_NM
@@ -104,7 +105,8 @@ class ForceModule(nn.Module):
         self.periodic = complex.box is not None if periodic is None else periodic
         c = complex_tensors(complex, dtype)
         self.field = make_field(dynamics, self.quantity, c, interval_ps, dtype)
-        self.geometry = PocketGeometry(complex, dtype)
+        fourth = getattr(dynamics.network, "pocket", None) is not None
+        self.geometry = PocketGeometry(complex, dtype, complex_pocket(complex) if fourth else None)
         self.n = self.geometry.n
         interaction = dynamics.network.interaction
         self.cutoff, self.capacity = float(interaction.cutoff), int(interaction.capacity)

@@ -38,28 +38,44 @@ class PocketField(nn.Module):
         mask: Tensor
         h_r: Tensor
         residue_mask: Tensor
+        pocket_h: Tensor
+        pocket_mask: Tensor
 
     def __init__(self, network: BindingNet, c: ComplexTensors) -> None:
         super().__init__()
         with torch.no_grad():
-            protein = network.encode_protein(
-                c.residue_type, c.backbone, c.frame_atoms, c.isolated, c.residue_mask
-            )
+            protein = network.encode(c)
         self.hidden = network.hidden
         self.conservative = isinstance(network.head, EnergyHead)
         self.ligand = network.ligand
         self.interaction = network.interaction
+        self.pocket = network.pocket
+        self.residues = protein.mask.shape[1]
         self.head = network.head
         self.register_buffer("z", c.z)
         self.register_buffer("mask", c.mask)
         self.register_buffer("h_r", protein.h)
         self.register_buffer("residue_mask", protein.mask)
+        self.register_buffer("pocket_h", protein.pocket_h)
+        self.register_buffer("pocket_mask", protein.pocket_mask)
 
     def forward(self, x: Tensor, ca: Tensor, frames: Tensor) -> Tensor:
-        """Evaluate at ligand x (1, n, 3) Å, with Cα (1, R, 3) Å and residue frames (1, R, 3, 3)."""
+        """Evaluate at ligand x (1, n, 3) Å.
+
+        `ca` (1, R + p, 3) Å are Cα, then pocket atoms, `frames` (1, R + p, 3, 3) those of their
+        residues; p is 0 without the fourth grain.
+        """
         start = torch.zeros(1, x.shape[1], 3, self.hidden, dtype=x.dtype, device=x.device)
         s, vec = self.ligand(self.z, x, self.mask, start)
-        s_met, vec_met = self.interaction(s, vec, x, self.h_r, ca, frames, self.residue_mask)
+        split = self.residues
+        s_met, vec_met = self.interaction(
+            s, vec, x, self.h_r, ca[:, :split], frames[:, :split], self.residue_mask
+        )
+        if self.pocket is not None:
+            near, around = ca[:, split:], frames[:, split:]
+            s_met, vec_met = self.pocket(
+                s_met, vec_met, x, self.pocket_h, near, around, self.pocket_mask
+            )
         if self.conservative:
             # The energy does not use the last vectors.  TorchScript's derivative of chunk() is
             # wrong ('shapes cannot be multiplied', torch 2.9) where one chunk has no gradient, so

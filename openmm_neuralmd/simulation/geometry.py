@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from ..bindingnet.pocket import ComplexPocket
 from ..bindingnet.vector_frames import frame_atoms, residue_frames
 from ..errors import InputError
 from ..structure.complex import Complex
@@ -24,14 +25,17 @@ class PocketGeometry(nn.Module):
     """Ligand coordinates, Cα and residue frames from the positions of the particles that matter.
 
     Those particles are the ligand's `sites`, every Cα, and N and C of residues without a
-    neighbour in their chain: the frames need no more.  Cα and frames follow the present positions,
-    so a drifting or flexible protein is followed.  No residue is left out beforehand: a fixed
-    choice would be wrong once the ligand moves, and all 302 residues of a GPCR cost 0.3 ms, of
-    3 ms (small network) or 11 ms (default) on one core.
+    neighbour in their chain: the frames need no more; and the pocket atoms of a network with the
+    fourth grain.  Cα, pocket atoms and frames follow the present positions, so a drifting or
+    flexible protein is followed.  No residue is left out beforehand: a fixed choice would be wrong
+    once the ligand moves, and all 302 residues of a GPCR cost 0.3 ms, of 3 ms (small network) or
+    11 ms (default) on one core.
 
     Parameters
     ----------
     complex : Complex
+    pocket : ComplexPocket, optional
+        Of a network with the fourth grain.
     dtype : torch.dtype
         Of the network.  Geometry itself is done in double, and coordinates are centred on the
         ligand before they are rounded: the error does not grow with the distance to the origin.
@@ -41,15 +45,21 @@ class PocketGeometry(nn.Module):
         alpha: Tensor
         frame: Tensor
         isolated: Tensor
+        residues: Tensor
         starts: Tensor
         ends: Tensor
         paths: Tensor
 
-    def __init__(self, complex: Complex, dtype: torch.dtype) -> None:
+    def __init__(
+        self, complex: Complex, dtype: torch.dtype, pocket: ComplexPocket | None = None
+    ) -> None:
         super().__init__()
         atoms, isolated = frame_atoms(torch.as_tensor(complex.linked, dtype=torch.bool))
         frame = complex.backbone.reshape(-1)[atoms.numpy()].reshape(-1, 3)
-        alpha = complex.backbone[:, 1]
+        alpha, residues = complex.backbone[:, 1], np.arange(len(complex.backbone))
+        if pocket is not None:
+            alpha = np.concatenate([alpha, pocket.near.atoms])
+            residues = np.concatenate([residues, pocket.residues])
         protein = np.unique(np.concatenate([alpha, frame.ravel()]))
         self.n = len(complex.ligand_sites)
         self.dtype = dtype
@@ -58,13 +68,14 @@ class PocketGeometry(nn.Module):
         self.register_buffer("alpha", torch.as_tensor(self.n + np.searchsorted(protein, alpha)))
         self.register_buffer("frame", torch.as_tensor(self.n + np.searchsorted(protein, frame)))
         self.register_buffer("isolated", isolated.unsqueeze(0))
+        self.register_buffer("residues", torch.as_tensor(residues))
         tree = spanning_tree(complex.positions[complex.ligand_sites], None)
         self.register_buffer("starts", torch.as_tensor(tree[:, 0]))
         self.register_buffer("ends", torch.as_tensor(tree[:, 1]))
         self.register_buffer("paths", torch.as_tensor(path_matrix(tree, self.n)))
 
     def forward(self, points: Tensor, box: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
-        """Ligand (1, n, 3) Å, Cα (1, R, 3) Å and residue frames (1, R, 3, 3).
+        """Ligand (1, n, 3) Å, Cα and pocket atoms (1, R + p, 3) Å, their frames (1, R + p, 3, 3).
 
         Parameters
         ----------
@@ -81,12 +92,12 @@ class PocketGeometry(nn.Module):
         centre = ligand.detach().mean(0)
         if box is not None:
             alpha = alpha - box_shift(alpha - centre, box)
-            here = alpha.unsqueeze(1)
+            here = alpha[: len(frame)].unsqueeze(1)
             frame = frame - box_shift(frame - here, box)
         x = self.network_units(ligand - centre).unsqueeze(0)
         ca = self.network_units(alpha - centre).unsqueeze(0)
         corners = self.network_units(frame - centre).unsqueeze(0)
-        return x, ca, residue_frames(corners, self.isolated)
+        return x, ca, residue_frames(corners, self.isolated)[:, self.residues]
 
     def network_units(self, v: Tensor) -> Tensor:
         """Vectors in nm as Å in the network's precision."""

@@ -17,6 +17,7 @@ DOUBLE, SINGLE = torch.float64, torch.float32
 EQUIVARIANCE = {DOUBLE: 1e-10, SINGLE: 1e-5}
 PADDING = {DOUBLE: 1e-10, SINGLE: 1e-6}
 dtypes = pytest.mark.parametrize("dtype", [DOUBLE, SINGLE], ids=["double", "single"])
+grains = pytest.mark.parametrize("grain", [None, 6.0], ids=["three grains", "four grains"])
 heads = pytest.mark.parametrize("head", ["force", "energy"])
 
 
@@ -36,7 +37,7 @@ def complex(request: pytest.FixtureRequest, gpcr: Snapshots, t4l: Complex) -> Co
 
 
 def encode(net: BindingNet, c: ComplexTensors) -> Protein:
-    return net.encode_protein(c.residue_type, c.backbone, c.frame_atoms, c.isolated, c.residue_mask)
+    return net.encode(c)
 
 
 def ligand_of(complex: Complex, dtype: torch.dtype) -> torch.Tensor:
@@ -59,7 +60,13 @@ def moved(complex: Complex, dtype: torch.dtype, q: torch.Tensor, shift: torch.Te
     c, x = complex_tensors(complex, DOUBLE), ligand_of(complex, DOUBLE)
     centre = x.mean(1, keepdim=True)
     backbone = (c.backbone - centre.unsqueeze(1)) @ q.T + centre.unsqueeze(1) + shift
-    tensors = c._replace(backbone=backbone.to(dtype), mass=c.mass.to(dtype))
+    pocket = (c.pocket_atoms - centre) @ q.T + centre + shift
+    tensors = c._replace(
+        backbone=backbone.to(dtype),
+        mass=c.mass.to(dtype),
+        pocket_features=c.pocket_features.to(dtype),
+        pocket_atoms=pocket.to(dtype),
+    )
     return tensors, ((x - centre) @ q.T + centre + shift).to(dtype)
 
 
@@ -68,8 +75,11 @@ def relative(a: torch.Tensor, b: torch.Tensor) -> float:
 
 
 @dtypes
-def test_forces_turn_with_the_complex(complex: Complex, dtype: torch.dtype) -> None:
-    net = network("force", dtype)
+@grains
+def test_forces_turn_with_the_complex(
+    complex: Complex, dtype: torch.dtype, grain: float | None
+) -> None:
+    net = network("force", dtype, pocket_cutoff=grain)
     still, nowhere = torch.eye(3, dtype=DOUBLE), torch.zeros(3, dtype=DOUBLE)
     reference = evaluate(net, *moved(complex, dtype, still, nowhere))
     assert reference.norm() > 1e-3, "a force of zero would turn with anything"
@@ -79,8 +89,9 @@ def test_forces_turn_with_the_complex(complex: Complex, dtype: torch.dtype) -> N
 
 
 @dtypes
-def test_energy_is_invariant(complex: Complex, dtype: torch.dtype) -> None:
-    net = network("energy", dtype)
+@grains
+def test_energy_is_invariant(complex: Complex, dtype: torch.dtype, grain: float | None) -> None:
+    net = network("energy", dtype, pocket_cutoff=grain)
     still, nowhere = torch.eye(3, dtype=DOUBLE), torch.zeros(3, dtype=DOUBLE)
     reference = evaluate(net, *moved(complex, dtype, still, nowhere))
     shift = torch.tensor([5.0, 1.0, -4.0]).double()
@@ -104,10 +115,11 @@ def test_atom_order_does_not_matter(complex: Complex, dtype: torch.dtype) -> Non
 
 @dtypes
 @heads
+@grains
 def test_batch_and_padding_change_nothing(
-    gpcr: Snapshots, t4l: Complex, head: str, dtype: torch.dtype
+    gpcr: Snapshots, t4l: Complex, head: str, dtype: torch.dtype, grain: float | None
 ) -> None:
-    net = network(head, dtype)
+    net = network(head, dtype, pocket_cutoff=grain)
     complexes = [gpcr.complex, t4l]
     singles = [complex_tensors(c, dtype) for c in complexes]
     alone = [evaluate(net, c, ligand_of(k, dtype)) for c, k in zip(singles, complexes, strict=True)]

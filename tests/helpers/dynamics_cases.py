@@ -41,4 +41,8 @@ def point() -> ComplexTensors:
         isolated=one.bool(),
         residue_mask=one.bool(),
         pairs=torch.zeros(1, 0, 2).long(),
+        pocket_features=torch.zeros(1, 0, 11).double(),
+        pocket_atoms=torch.zeros(1, 0, 3).double(),
+        pocket_residues=torch.zeros(1, 0).long(),
+        pocket_mask=torch.zeros(1, 0).bool(),
     )

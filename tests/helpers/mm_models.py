@@ -21,11 +21,12 @@ def make_model(
     dtype=torch.float64,
     seed: int = 0,
     kind: str = "neuralmd-ode",
+    pocket_cutoff: float | None = None,
     **settings,
 ) -> Model:
     """A dynamics, or an energy model, whose forces are large enough to be seen in a test."""
     torch.manual_seed(seed)
-    network = BindingNetSettings(**SMALL, head=head)
+    network = BindingNetSettings(**SMALL, head=head, pocket_cutoff=pocket_cutoff)
     if head == "energy":
         kind, settings = "bindingnet-energy", EnergyModelSettings(network=network)
         dynamics = EnergyModel(settings)

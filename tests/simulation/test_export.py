@@ -17,6 +17,8 @@ from openmm_neuralmd.simulation.geometry import path_matrix
 from openmm_neuralmd.units import acceleration_factor, velocity_factor
 from openmm_neuralmd.utils.files import sha256
 
+GRAINS = pytest.mark.parametrize("grain", [None, 6.0], ids=["three grains", "four grains"])
+
 
 def evaluate(module, positions, box=None):
     box = None if box is None else torch.tensor(box)
@@ -37,9 +39,10 @@ def network_output(model, complex):
     return c, x, dynamics.network(c.z, x, c.mask, dynamics.encode(c))
 
 
+@GRAINS
 @pytest.mark.parametrize("name", ["t4l", "gpcr_complex"])
-def test_force_is_the_networks_in_openmm_units(name, request):
-    complex, model = request.getfixturevalue(name), make_model()
+def test_force_is_the_networks_in_openmm_units(name, grain, request):
+    complex, model = request.getfixturevalue(name), make_model(pocket_cutoff=grain)
     module = ForceModule(model.dynamics, complex, INTERVAL, precision="double")
     energy, forces = evaluate(module, complex.positions, complex.box)
     expected = network_output(model, complex)[2][0].detach().numpy()
@@ -63,9 +66,10 @@ def test_refinement_is_a_velocity(t4l):
 
 @pytest.mark.parametrize("frozen", [False, True])
 @pytest.mark.parametrize("head", ["force", "energy"])
-def test_eager_scripted_and_frozen_agree(t4l, tmp_path, head, frozen):
+@GRAINS
+def test_eager_scripted_and_frozen_agree(t4l, tmp_path, head, frozen, grain):
     """Frozen as TorchForce does it: freezing once lost the gradient of the distances."""
-    model = make_model(head)
+    model = make_model(head, pocket_cutoff=grain)
     module = ForceModule(model.dynamics, t4l, INTERVAL, precision="double")
     energy, forces = evaluate(module, t4l.positions)
     script = loaded(module, tmp_path, frozen)
@@ -76,9 +80,10 @@ def test_eager_scripted_and_frozen_agree(t4l, tmp_path, head, frozen):
 
 
 @pytest.mark.parametrize("frozen", [False, True])
-def test_energy_forces_are_its_finite_differences(t4l, tmp_path, frozen):
-    """Also on the protein: Cα and residue frames move with their atoms."""
-    model = make_model("energy")
+@GRAINS
+def test_energy_forces_are_its_finite_differences(t4l, tmp_path, frozen, grain):
+    """Also on the protein: Cα, pocket atoms and residue frames move with their atoms."""
+    model = make_model("energy", pocket_cutoff=grain)
     module = ForceModule(model.dynamics, t4l, INTERVAL, precision="double")
     script = loaded(module, tmp_path, frozen)
     forces = evaluate(script, t4l.positions)[1]
@@ -97,8 +102,9 @@ def test_energy_forces_are_its_finite_differences(t4l, tmp_path, frozen):
             assert forces[particle, axis] == pytest.approx(slope, abs=1e-6 * np.abs(forces).max())
 
 
-def test_energy_conserves_momentum_and_follows_the_protein(t4l):
-    model = make_model("energy")
+@GRAINS
+def test_energy_conserves_momentum_and_follows_the_protein(t4l, grain):
+    model = make_model("energy", pocket_cutoff=grain)
     module = ForceModule(model.dynamics, t4l, INTERVAL, precision="double")
     energy, forces = evaluate(module, t4l.positions)
     assert np.abs(forces.sum(axis=0)).max() < 1e-9 * np.abs(forces).max()

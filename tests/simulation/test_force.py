@@ -61,8 +61,9 @@ def test_backends_agree_with_torch(t4l, head, backend, platform, precision, tole
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
-def test_periodic_and_drifted_through_openmm(gpcr_complex, backend):
-    complex, model = gpcr_complex, make_model()
+@pytest.mark.parametrize("grain", [None, 6.0], ids=["three grains", "four grains"])
+def test_periodic_and_drifted_through_openmm(gpcr_complex, backend, grain):
+    complex, model = gpcr_complex, make_model(pocket_cutoff=grain)
     force = NeuralMDForce(model, complex, backend=backend, precision="double")
     assert force.usesPeriodicBoundaryConditions()
     system = bare_system(complex, force)

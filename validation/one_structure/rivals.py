@@ -11,7 +11,9 @@ forecasts 1 ns of every complex of set 'pocket' from its prepared pose.
 The paper's four metrics compare snapshot by snapshot; a dynamics with noise is judged by the mean
 of its futures there, as NeuralMD-OU is by its expected positions.  The ensemble (the second half of
 the forecast, eight futures where there is noise) is compared with the second half of the run.
-Trained models stay in runs/one_structure/rivals: interrupted, the command goes on.
+Trained models stay in runs/one_structure/rivals: interrupted, the command goes on.  With
+--pocket-cutoff 6 each network has the fourth grain, heavy atoms of the pocket, and the result file
+another name.
 """
 
 from __future__ import annotations
@@ -89,6 +91,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--epochs", type=int, default=4)
     parser.add_argument("--only", nargs="+", default=list(LEARNED))
+    parser.add_argument("--pocket-cutoff", type=float, help="Å: with the fourth grain")
     parser.add_argument("--cache", type=Path, default=Path("runs/one_structure"))
     a = parser.parse_args()
     torch.set_num_threads(1)
@@ -96,8 +99,14 @@ def main() -> None:
     data = [trajectory(c, packed_complex(c, a.many)) for c in many]
     pocket = [read_trajectory(folder) for folder in sorted(POCKET.iterdir()) if folder.is_dir()]
     seeds: list[Table] = []
+    network, mark = dict(NETWORK), ""
+    if a.pocket_cutoff is not None:
+        network, mark = network | {"pocket_cutoff": a.pocket_cutoff}, "-four-grains"
     for seed in a.seeds:
-        models = {name: trained(name, data, seed, a.epochs, a.cache) for name in a.only}
+        models = {
+            name: trained(name, network, data, seed, a.epochs, a.cache / f"rivals{mark}")
+            for name in a.only
+        }
         how = OUFitSettings(epochs=40, frames=20, start_share=0.25, seed=seed)
         ou = fit(many, NeuralOUSettings(members=5), how, a.cache, "network")
         seeds.append({})
@@ -111,10 +120,10 @@ def main() -> None:
         "row_minus_ou": {row: paired(one, averaged[OU]) for row, one in averaged.items()},
         "complexes": averaged,
         "train": [c.name for c in many],
-        "settings": {"seeds": a.seeds, "epochs": a.epochs, "network": NETWORK},
+        "settings": {"seeds": a.seeds, "epochs": a.epochs, "network": network},
         "machine": machine(),
     }
-    output = HERE / "results" / "rivals.json"
+    output = HERE / "results" / f"rivals{mark}.json"
     output.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
     for row, values in result["rows"].items():
         print(row.ljust(24), {k: round(v, 3) for k, v in values.items()})
@@ -147,7 +156,14 @@ def trajectory(c: RunStatistics, complex: Complex) -> Trajectory:
     return Trajectory.of(snapshots, {"name": c.name, "complex": complex.fingerprint()})
 
 
-def trained(name: str, data: Sequence[Trajectory], seed: int, epochs: int, cache: Path) -> Model:
+def trained(
+    name: str,
+    network: dict[str, Any],
+    data: Sequence[Trajectory],
+    seed: int,
+    epochs: int,
+    cache: Path,
+) -> Model:
     """A dynamics trained on all but every eighth complex, which early stopping looks at."""
     held_out = list(data[::8])
     names = [t.identity["name"] for t in data]
@@ -159,7 +175,7 @@ def trained(name: str, data: Sequence[Trajectory], seed: int, epochs: int, cache
                 {"topology": f"{t.name}.pdb.gz", "trajectory": f"{t.name}.npz"} for t in held_out
             ],
             "dynamics": name,
-            "model": {"network": NETWORK},
+            "model": {"network": network},
             "train_fraction": 1.0,
             "horizon": HORIZON,
             "validation_horizon": HORIZON,
@@ -171,7 +187,7 @@ def trained(name: str, data: Sequence[Trajectory], seed: int, epochs: int, cache
         }
     )
     learned = [t for t in data if t not in held_out]
-    folder = cache / "rivals" / f"{name}-{len(data)}-{epochs}-{seed}"
+    folder = cache / f"{name}-{len(data)}-{epochs}-{seed}"
     trainer = Trainer(settings, learned, folder, held_out)
     done = trainer.counters.update
     with progress_bar(f"{name}, seed {seed}", trainer.total, "updates", done) as tell:
