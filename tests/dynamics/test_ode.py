@@ -44,7 +44,7 @@ def run(model: NeuralODE, x0: float, v0: float, snapshots: int, memory: Tensor |
         if memory is None
         else memory.view(1, -1, 1, 1).expand(-1, -1, 1, 3)
     )
-    protein = Protein(*(torch.zeros(1, 1),) * 4)
+    protein = Protein(*(torch.zeros(1, 1),) * 8)
     start = State(x, torch.full_like(x, v0), y, torch.zeros(1, 0).double())
     with torch.no_grad():
         path, _ = model.integrate(point(), protein, start, snapshots)

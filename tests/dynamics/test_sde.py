@@ -138,7 +138,7 @@ def run(model: NeuralSDE, snapshots: int, poses: Tensor, tau: float, spread: flo
         lengths=torch.zeros(REPLICAS, 0).double(),
     )
     with torch.no_grad():
-        path, _ = model.integrate(c, Protein(*(zero,) * 4), state, snapshots, seeded())
+        path, _ = model.integrate(c, Protein(*(zero,) * 8), state, snapshots, seeded())
     return path[:, :, 0]
 
 
