@@ -57,16 +57,16 @@ def gains(complexes: dict[str, Any]) -> str:
     for name, content in complexes.items():
         for sampler, row in content["samplers"].items():
             if "gain_over_long_md" in row:
-                ratios = [_gain(row, gain, key) for key in LIGAND for gain in GAINS]
+                ratios = [gain(row, engine, key) for key in LIGAND for engine in GAINS]
                 rows.append([name, sampler, *ratios])
     header = [f"{key}, over {engine}" for key in LIGAND for engine in GAINS.values()]
     return table(["", "", *header], rows)
 
 
-def _gain(row: dict[str, Any], gain: str, key: str) -> str:
+def gain(row: dict[str, Any], over: str, key: str) -> str:
     """A ratio, with the 95 % interval of both memories where it was measured."""
-    value, factor = row[gain][key], row.get("gain_interval", {}).get(key)
-    if factor is None or gain != "gain_over_gromacs":
+    value, factor = row[over][key], row.get("gain_interval", {}).get(key)
+    if factor is None or over != "gain_over_gromacs":
         return rounded(value)
     return f"{rounded(value)} ({rounded(value / factor)} to {rounded(value * factor)})"
 

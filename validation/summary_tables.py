@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from accuracy_tables import COMMAND, LEARNED, NAIVE, result_of
-from hybrid_tables import INDEPENDENT
+from hybrid_tables import INDEPENDENT, gain
 from openmm_neuralmd.analysis.markdown import interval, rounded, table
 from result_files import measured, missing, read
 
@@ -53,12 +53,11 @@ def speed() -> str:
         jumps, pose = content["samplers"][JUMPS], "coordinates"
         of_md = [content[key] for key in ("long_md", "long_md_by_gromacs")]
         costs = [one["cpu_seconds_per_independent_sample"][pose] for one in (*of_md, jumps)]
-        gain = jumps["gain_over_gromacs"]
         rows.append(
             [
                 name,
                 *map(rounded, costs),
-                *(rounded(gain[key]) for key in (pose, "slowest torsion")),
+                *(gain(jumps, "gain_over_gromacs", key) for key in (pose, "slowest torsion")),
                 f"{jumps['rmsf_ratio']:.2f}",
             ]
         )
