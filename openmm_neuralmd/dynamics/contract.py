@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -25,6 +26,10 @@ from .in_openmm import InOpenMM, OpenMMStart
 
 if TYPE_CHECKING:
     from ..structure.complex import Complex
+
+
+CACHE = 8e6
+"""Bytes of a processor's cache that replicas share; more of them at once are slower."""
 
 
 class Dynamics(nn.Module):
@@ -212,18 +217,32 @@ class Dynamics(nn.Module):
         single = complex_tensors(complex, dtype, device)
         histories = torch.as_tensor(known, dtype=dtype, device=device)
         valid = torch.ones(histories.shape[:2], dtype=torch.bool, device=device)
-        noise = row_generators(seed, replicas)
         with torch.no_grad():
             self.to(device)
             every = torch.zeros(len(replicas), dtype=torch.int64, device=device)
-            protein, wide = rows(self.encode(single), every), rows(single, every)
+            encoded = self.encode(single)
             state = self.start(rows(single, every[: len(histories)]), histories, valid)
             if len(histories) < len(replicas):
                 state = rows(state, every)
+        together = self._together(single) if single.z.is_cpu else len(replicas)
+        groups = [
+            _Group(
+                rows(single, every[group]),
+                rows(encoded, every[group]),
+                rows(state, group),
+                row_generators(seed, [replicas[i] for i in group.tolist()]),
+            )
+            for group in torch.arange(len(replicas), device=device).split(together)
+        ]
         for snapshots in parts:
             with torch.no_grad():
-                x, state = self.integrate(wide, protein, state, snapshots, noise)
-            yield x.double().cpu().numpy()
+                moved = [group.advance(self, snapshots) for group in groups]
+            yield torch.cat(moved).double().cpu().numpy()
+
+    def _together(self, c: ComplexTensors) -> int:
+        """Replicas whose messages between ligand atoms fit into a processor's cache together."""
+        width = getattr(getattr(self.settings, "network", None), "hidden", 1)
+        return max(1, int(CACHE // (4 * c.z.shape[1] ** 2 * width)))
 
     def inside_openmm(self, complex: Complex | None) -> InOpenMM:
         """Object that runs in OpenMM: itself, if its steps are the same for every complex."""
@@ -273,6 +292,21 @@ class Dynamics(nn.Module):
     def times(self, state: Any) -> dict[str, float]:
         """Global variables of its step that belong to the complex: times in Δ by name."""
         return {}
+
+
+@dataclass
+class _Group:
+    """Replicas that advance together."""
+
+    c: ComplexTensors
+    protein: Any
+    state: Any
+    noise: Noise
+
+    def advance(self, dynamics: Dynamics, snapshots: int) -> Tensor:
+        """The next snapshots (B, S, n, 3) in Å."""
+        x, self.state = dynamics.integrate(self.c, self.protein, self.state, snapshots, self.noise)
+        return x
 
 
 def forecast(

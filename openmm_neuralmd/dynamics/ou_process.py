@@ -177,19 +177,20 @@ class OUProcess:
         shift = self.modes @ self.state.sum(1)
         drawn = np.empty((replicas, len(self.modes)))
 
-        def fill(start: int, own: np.random.Generator) -> None:
-            rows = slice(start, start + BLOCK)
-            noise = own.standard_normal((len(drawn[rows]), len(spread)), dtype=np.float32)
-            moved = noise @ spreading
-            moved *= scales[rows].astype(np.float32)
-            np.add(moved, shift, out=drawn[rows])
-
         starts = range(0, replicas, BLOCK)
-        if len(starts) == 1:
-            fill(0, generator)
-        elif starts:
-            with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as threads:
-                list(threads.map(fill, starts, generator.spawn(len(starts))))
+        generators = [generator] if len(starts) == 1 else generator.spawn(len(starts))
+
+        def noise(start: int, own: np.random.Generator) -> NDArray[np.float32]:
+            count = min(BLOCK, replicas - start)
+            return own.standard_normal((count, len(spread)), dtype=np.float32)
+
+        # Noise takes most of the time and shares out well; products of matrices have their threads.
+        with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as threads:
+            for start, block in zip(starts, threads.map(noise, starts, generators), strict=True):
+                rows = slice(start, start + BLOCK)
+                moved = block @ spreading
+                moved *= scales[rows].astype(np.float32)
+                np.add(moved, shift, out=drawn[rows])
         return drawn
 
     def components(self, scales: Array, generator: np.random.Generator) -> Array:
