@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from scipy.stats import beta, chi2
+
 from openmm_neuralmd.analysis.markdown import rounded, table
 from result_files import machine, measured, missing, read
 
@@ -135,7 +137,8 @@ def torsion_moves() -> str:
                     name,
                     f"{sampler}, here",
                     str(row["crossings"]),
-                    _rate(row["crossings_per_cpu_second"]),
+                    _crossing_rate(row["crossings"], row["cpu_seconds"]),
+                    "" if sampler == "MD" else _over_md(row, content["samplers"]["MD"]),
                     _rate(row["slowest_torsion_samples_per_cpu_second"]),
                     _rate(row["coordinates_samples_per_cpu_second"]),
                     accepted,
@@ -143,24 +146,46 @@ def torsion_moves() -> str:
                     "" if sampler == "MD" else f"{mean:.1f} ({low:.1f} to {high:.1f})",
                 ]
             )
-    header = ["", "", "crossings", "per CPU s", "slowest torsion, samples per CPU s"]
+    header = ["", "", "crossings", "per CPU s", "over MD", "slowest torsion, samples per CPU s"]
     header += ["coordinates, samples per CPU s"]
     header += ["accepted, %", "torsions, bits", "energy less MD's"]
     return f"{table(header, rows)}\n{machine('torsions')}"
 
 
 def _reference(reference: dict[str, Any]) -> list[str]:
-    """Cells of the long run of MD that is known."""
+    """Cells of the long run of MD that is known; its snapshots are too far apart for rates."""
+    length, every = reference["picoseconds"] / 1000, reference["interval_ps"]
     return [
-        f"MD, {reference['picoseconds'] / 1000:.0f} ns of set 'rigid'",
+        f"MD, {length:.0f} ns of set 'rigid', seen every {every:g} ps",
         str(reference["crossings"]),
-        _rate(reference["crossings_per_cpu_second"]),
-        _rate(reference["slowest_torsion_samples_per_cpu_second"]),
-        _rate(reference.get("coordinates_samples_per_cpu_second", 0.0)),
+        "",
+        "",
+        "",
+        "",
         "",
         f"{reference['torsion_divergence_of_its_halves']:.3f} (its halves)",
         "",
     ]
+
+
+def _crossing_rate(count: int, seconds: float) -> str:
+    """Rate with its 95 % interval, as if crossings were independent of each other (Poisson)."""
+    low = chi2.ppf(0.025, 2 * count) / 2 / seconds if count else 0.0
+    high = chi2.ppf(0.975, 2 * count + 2) / 2 / seconds
+    return f"{_rate(count / seconds)} ({_rate(low)} to {_rate(high)})"
+
+
+def _over_md(row: dict[str, Any], md: dict[str, Any]) -> str:
+    """Crossings per CPU second over those of MD here, with the exact 95 % interval (Poisson)."""
+    ours, theirs = row["crossings"], md["crossings"]
+    time = md["cpu_seconds"] / row["cpu_seconds"]
+    share = beta.ppf(0.025, ours, theirs + 1)
+    low = time * share / (1 - share)
+    if not theirs:
+        return f"> {rounded(low)}"
+    share = beta.ppf(0.975, ours + 1, theirs)
+    high = time * share / (1 - share)
+    return f"{rounded(time * ours / theirs)} ({rounded(low)} to {rounded(high)})"
 
 
 def _rate(value: float) -> str:

@@ -124,7 +124,7 @@ def poses_of(arguments: argparse.Namespace) -> dict[str, Any]:
     """CPU time of an independent pose of each complex in --poses, by MD and by jumps."""
     if not arguments.poses:
         return {}
-    import independent  # openmmtools and PoseBusters' libraries, for this part alone
+    import independent  # loads openmmtools, for this part alone
 
     given = ["--rounds", str(arguments.pose_rounds), "--samplers", *POSE_SAMPLERS]
     chosen = independent.parser().parse_args([*map(str, arguments.poses), *given])

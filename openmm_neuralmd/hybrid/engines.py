@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import openmm
@@ -17,7 +17,6 @@ from openmm import unit
 from openmmtools import states
 
 from ..errors import InputError, SimulationError
-from ..md.gromacs.program import find_gmx
 from ..md.gromacs.stretches import Moment, Pull, Stretches, nearest
 from ..md.modes import Setup
 from ..md.settings import MDSettings
@@ -34,10 +33,48 @@ TURN = math.radians(45.0)
 _VELOCITY = unit.nanometer / unit.picosecond
 
 
+class Place(NamedTuple):
+    """State that an engine advances.
+
+    Attributes
+    ----------
+    target : Context
+        Of the platform to take.
+    thermodynamic_state, sampler_state : openmmtools
+        The latter is changed in place.
+    """
+
+    target: openmm.Context
+    thermodynamic_state: Any
+    sampler_state: Any
+
+    @property
+    def kelvin(self) -> float:
+        """Temperature of the thermodynamic state."""
+        return float(self.thermodynamic_state.temperature.value_in_unit(unit.kelvin))
+
+
+class Dragged(NamedTuple):
+    """Atoms that restraints drag.
+
+    Attributes
+    ----------
+    path : (stages, n, 3) float64, nm
+        Places of the restraints one after the other.
+    atoms : (n,) int64
+    stiffness : float
+        kJ/mol/nm² of a restraint.
+    """
+
+    path: Array
+    atoms: NDArray[np.int64]
+    stiffness: float
+
+
 class Engine(Protocol):
     """All-atom MD of a Setup, which changes a sampler state in place.
 
-    `target` is a Context of the platform to take, `thermodynamic_state` openmmtools'.
+    Its methods raise one of `FAILURES` where a simulation fails.
     """
 
     def describe(self) -> dict[str, str]:
@@ -49,37 +86,11 @@ class Engine(Protocol):
         `turn` is the widest rotation about a bond on the way, in radians.
         """
 
-    def run(
-        self,
-        target: openmm.Context,
-        thermodynamic_state: Any,
-        sampler_state: Any,
-        *,
-        steps: int,
-        seed: int,
-        fresh: bool = False,
-    ) -> None:
-        """Langevin dynamics of all atoms; from fresh velocities if asked for, or without any.
+    def run(self, place: Place, *, steps: int, seed: int, fresh: bool = False) -> None:
+        """Langevin dynamics of all atoms; from fresh velocities if asked for, or without any."""
 
-        Raises one of `FAILURES` where it fails.
-        """
-
-    def drag(
-        self,
-        target: openmm.Context,
-        thermodynamic_state: Any,
-        sampler_state: Any,
-        path: Array,
-        atoms: NDArray[np.int64],
-        *,
-        steps: int,
-        stiffness: float,
-        seed: int,
-    ) -> Array:
-        """Drag atoms along a path (stages, n, 3) in nm; the work (n,) of the restraints in kJ/mol.
-
-        Raises one of `FAILURES` where it fails.
-        """
+    def drag(self, place: Place, pull: Dragged, *, steps: int, seed: int) -> Array:
+        """Drag atoms, `steps` steps in each stage; the work (n,) of the restraints in kJ/mol."""
 
 
 class OpenMMEngine:
@@ -102,21 +113,10 @@ class OpenMMEngine:
         """See `Engine`."""
         return max(1, round(time_ps / (STAGE_STEPS * self.timestep))), STAGE_STEPS
 
-    def run(
-        self,
-        target: openmm.Context,
-        thermodynamic_state: Any,
-        sampler_state: Any,
-        *,
-        steps: int,
-        seed: int,
-        fresh: bool = False,
-    ) -> None:
+    def run(self, place: Place, *, steps: int, seed: int, fresh: bool = False) -> None:
         """See `Engine`."""
         langevin(
-            target,
-            thermodynamic_state,
-            sampler_state,
+            *place,
             steps=steps,
             timestep=self.timestep,
             friction=self.friction,
@@ -124,27 +124,14 @@ class OpenMMEngine:
             fresh=fresh,
         )
 
-    def drag(
-        self,
-        target: openmm.Context,
-        thermodynamic_state: Any,
-        sampler_state: Any,
-        path: Array,
-        atoms: NDArray[np.int64],
-        *,
-        steps: int,
-        stiffness: float,
-        seed: int,
-    ) -> Array:
+    def drag(self, place: Place, pull: Dragged, *, steps: int, seed: int) -> Array:
         """See `Engine`."""
         return drag(
-            target,
-            thermodynamic_state,
-            sampler_state,
-            path,
-            atoms,
+            *place,
+            pull.path,
+            pull.atoms,
             steps=steps,
-            stiffness=stiffness,
+            stiffness=pull.stiffness,
             timestep=self.timestep,
             seed=seed,
         )
@@ -174,7 +161,7 @@ class GromacsEngine:
 
     def describe(self) -> dict[str, str]:
         """See `Engine`."""
-        gmx = find_gmx()
+        gmx = self._stretches.gmx
         return {"name": "gromacs", "version": gmx.version, "simd": gmx.simd}
 
     def stages(self, time_ps: float, turn: float) -> tuple[int, int]:
@@ -182,64 +169,45 @@ class GromacsEngine:
         count = max(1, math.ceil(turn / TURN))
         return count, max(1, round(time_ps / (count * self.timestep)))
 
-    def run(
-        self,
-        target: openmm.Context,
-        thermodynamic_state: Any,
-        sampler_state: Any,
-        *,
-        steps: int,
-        seed: int,
-        fresh: bool = False,
-    ) -> None:
+    def run(self, place: Place, *, steps: int, seed: int, fresh: bool = False) -> None:
         """See `Engine`."""
-        moment = self._moment(thermodynamic_state, sampler_state, fresh)
+        moment = self._moment(place, fresh)
         reached = self._stretches(
             moment,
             steps=steps,
-            temperature=_kelvin(thermodynamic_state),
+            temperature=place.kelvin,
             friction=self.friction,
             seed=seed,
-            constant_pressure=thermodynamic_state.pressure is not None,
+            constant_pressure=place.thermodynamic_state.pressure is not None,
         )
-        _put(sampler_state, reached)
+        _put(place.sampler_state, reached)
 
-    def drag(
-        self,
-        target: openmm.Context,
-        thermodynamic_state: Any,
-        sampler_state: Any,
-        path: Array,
-        atoms: NDArray[np.int64],
-        *,
-        steps: int,
-        stiffness: float,
-        seed: int,
-    ) -> Array:
+    def drag(self, place: Place, pull: Dragged, *, steps: int, seed: int) -> Array:
         """See `Engine`."""
-        moment = self._moment(thermodynamic_state, sampler_state, fresh=False)
-        place, work = moment.positions[atoms], np.zeros(len(atoms))
+        moment, atoms = self._moment(place, fresh=False), pull.atoms
+        present, work = moment.positions[atoms], np.zeros(len(atoms))
         # the restraints begin at the present pose, where their energy is 0
-        for number, following in enumerate(path):
+        for number, following in enumerate(pull.path):
             moment, done = self._stretches.dragged(
                 moment,
-                Pull(atoms, place, following, stiffness),
+                Pull(atoms, present, following, pull.stiffness),
                 steps=steps,
-                temperature=_kelvin(thermodynamic_state),
+                temperature=place.kelvin,
                 friction=FRICTION,
                 seed=seed + number,
             )
-            work, place = work + done, following
-        away = nearest(moment.positions[atoms] - place, moment.box)
-        _put(sampler_state, moment)
-        return np.asarray(work - stiffness / 2 * (away**2).sum(axis=1))
+            work, present = work + done, following
+        away = nearest(moment.positions[atoms] - present, moment.box)
+        _put(place.sampler_state, moment)
+        return np.asarray(work - pull.stiffness / 2 * (away**2).sum(axis=1))
 
-    def _moment(self, thermodynamic_state: Any, sampler_state: Any, fresh: bool) -> Moment:
-        if not self._own.is_state_compatible(thermodynamic_state):
+    def _moment(self, place: Place, fresh: bool) -> Moment:
+        if not self._own.is_state_compatible(place.thermodynamic_state):
             raise InputError(
                 "the thermodynamic state has another System than the jump, and GROMACS has that "
                 "of the jump only; take thermodynamic_state() of the move, or engine: openmm"
             )
+        sampler_state = place.sampler_state
         velocities = None if fresh else sampler_state.velocities
         periodic = self._stretches.setup.periodic
         return Moment(
@@ -247,10 +215,6 @@ class GromacsEngine:
             None if velocities is None else np.asarray(velocities.value_in_unit(_VELOCITY)),
             nanometers(sampler_state.box_vectors) if periodic else None,
         )
-
-
-def _kelvin(thermodynamic_state: Any) -> float:
-    return float(thermodynamic_state.temperature.value_in_unit(unit.kelvin))
 
 
 def _put(sampler_state: Any, moment: Moment) -> None:

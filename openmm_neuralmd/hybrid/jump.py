@@ -26,7 +26,7 @@ from ..utils.progress import Stopwatch
 from .checks import Pose, fault
 from .contexts import shared_cache
 from .draws import DRAWS
-from .engines import ENGINES, FAILURES
+from .engines import ENGINES, FAILURES, Place
 from .history import RunHistory
 from .jumped import FAILED, FELL_BACK, JUMPED, Jump
 from .settings import JumpSettings
@@ -218,9 +218,7 @@ class NeuralMDJumpMove(MCMCMove):
     ) -> None:
         """Run MD of all atoms by the settings; see `engines.Engine`."""
         self.engine.run(
-            target,
-            thermodynamic_state,
-            sampler_state,
+            Place(target, thermodynamic_state, sampler_state),
             steps=steps,
             seed=seed + 1,  # OpenMM draws a seed of its own for 0
             fresh=fresh,
@@ -255,7 +253,9 @@ class NeuralMDJumpMove(MCMCMove):
         try:
             with part("relaxation"):
                 relaxed, energy = self.settle(
-                    Drawn(whole, raw, box, bodies), target, thermodynamic_state, sampler_state, seed
+                    Drawn(whole, raw, box, bodies),
+                    Place(target, thermodynamic_state, sampler_state),
+                    seed,
                 )
             with part("check"):
                 fault = self._fault(whole, relaxed, energy, box)

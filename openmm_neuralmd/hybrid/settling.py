@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import openmm
@@ -14,7 +14,7 @@ from ..structure.complex import Complex
 from ..units import to_angstrom, to_nm
 from .drag import ligand_bonds_that_turn, pose_path, turned
 from .draws import Body
-from .engines import Engine
+from .engines import Dragged, Engine, Place
 from .relaxation import Quench
 from .settings import JumpSettings
 
@@ -42,14 +42,7 @@ class Drawn(NamedTuple):
 class Settling(Protocol):
     """Base class of the ways to bring a sampler state to a drawn pose."""
 
-    def __call__(
-        self,
-        drawn: Drawn,
-        target: openmm.Context,
-        thermodynamic_state: Any,
-        sampler_state: Any,
-        seed: int,
-    ) -> tuple[np.ndarray, float]:
+    def __call__(self, drawn: Drawn, place: Place, seed: int) -> tuple[np.ndarray, float]:
         """Positions (N, 3) in nm, which the sampler state then has, and the energy of the way.
 
         The energy in kJ/mol is what `JumpSettings.energy_window` is compared with.
@@ -67,21 +60,16 @@ class Minimising:
     ) -> None:
         self.system, self.complex, self.settings = system, complex, settings
 
-    def __call__(
-        self,
-        drawn: Drawn,
-        target: openmm.Context,
-        thermodynamic_state: Any,
-        sampler_state: Any,
-        seed: int,
-    ) -> tuple[np.ndarray, float]:
+    def __call__(self, drawn: Drawn, place: Place, seed: int) -> tuple[np.ndarray, float]:
         """See `Settling`."""
         chosen, poses = self.settings, (drawn.whole, drawn.raw)
-        quench = Quench(self.system, self.complex, poses, chosen.radius, chosen.stiffness, target)
+        quench = Quench(
+            self.system, self.complex, poses, chosen.radius, chosen.stiffness, place.target
+        )
         _, reference = quench(drawn.whole, drawn.box, chosen.iterations)
         relaxed, reached = quench(drawn.raw, drawn.box, chosen.iterations)
-        sampler_state.positions = relaxed * unit.nanometer
-        sampler_state.velocities = None
+        place.sampler_state.positions = relaxed * unit.nanometer
+        place.sampler_state.velocities = None
         return relaxed, reached - reference
 
 
@@ -98,14 +86,7 @@ class Dragging:
         self.moving = masses(system) > 0
         self.settings, self.engine = settings, engine
 
-    def __call__(
-        self,
-        drawn: Drawn,
-        target: openmm.Context,
-        thermodynamic_state: Any,
-        sampler_state: Any,
-        seed: int,
-    ) -> tuple[np.ndarray, float]:
+    def __call__(self, drawn: Drawn, place: Place, seed: int) -> tuple[np.ndarray, float]:
         """See `Settling`."""
         bodies = (self.ligand, *drawn.bodies)
         atoms = np.concatenate([body.atoms for body in bodies])
@@ -116,19 +97,16 @@ class Dragging:
         stages, steps = self.engine.stages(self.settings.drag_ps, turn)
         paths = [pose_path(here[own], there[own], bonds, stages) for own, bonds in bodies]
         free = self.moving[atoms]
-        sampler_state.positions = drawn.whole * unit.nanometer
+        place.sampler_state.positions = drawn.whole * unit.nanometer
+        path = to_nm(np.concatenate(paths, axis=1)[:, free])
         work = self.engine.drag(
-            target,
-            thermodynamic_state,
-            sampler_state,
-            to_nm(np.concatenate(paths, axis=1)[:, free]),
-            atoms[free],
+            place,
+            Dragged(path, atoms[free], self.settings.stiffness),
             steps=steps,
-            stiffness=self.settings.stiffness,
             seed=seed + 2,  # the MD after it takes seed + 1
         )
         own = float(work[: self.moving[self.ligand.atoms].sum()].sum())
-        return np.asarray(sampler_state.positions.value_in_unit(unit.nanometer)), own
+        return np.asarray(place.sampler_state.positions.value_in_unit(unit.nanometer)), own
 
 
 SETTLING: dict[str, Callable[[openmm.System, Complex, JumpSettings, Engine], Settling]] = {

@@ -24,8 +24,8 @@ def minimise(
 
     First the heavy atoms of the solute are held, and there is no implicit solvent, while hydrogens
     and water find their places; then everything moves.  Without a cutoff in the System, forces are
-    cut at 1.2 nm here, and Ewald sums become a reaction field beyond their cutoff, in two thirds of
-    the time: what is sought is a sound start, not the lowest energy.  Constraints are
+    cut at 1.2 nm here, and Ewald sums become a reaction field beyond their cutoff, which is faster:
+    what is sought is a sound start, not the lowest energy.  Constraints are
     left to their force terms (with them, OpenMM's minimiser starts over again and again) and
     enforced at the end.
 

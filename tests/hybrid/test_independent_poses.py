@@ -25,6 +25,7 @@ from openmm_neuralmd.errors import InputError, ModelError
 from openmm_neuralmd.hybrid import JumpSettings, NeuralMDJumpMove
 from openmm_neuralmd.hybrid.drag import FRICTION, STAGE_STEPS, drag, pose_path
 from openmm_neuralmd.hybrid.draws import Conditioned, WithPocket
+from openmm_neuralmd.hybrid.engines import Dragged, Place
 from openmm_neuralmd.hybrid.run import run_hybrid
 from openmm_neuralmd.hybrid.settings import HybridSettings, read_hybrid
 from openmm_neuralmd.hybrid.use import use_of_averages
@@ -320,7 +321,7 @@ def test_a_wide_turn_is_made_in_parts(gmx: Gmx, folder: ComplexFolder) -> None:
     start = sampler.positions[atoms]._value
     path = start + np.linspace(0.01, 0.04, 4)[:, None, None] * np.array([1.0, 0.0, 0.0])
     work = jumps.engine.drag(
-        target, thermodynamic, sampler, path, atoms, steps=steps, stiffness=20_000.0, seed=3
+        Place(target, thermodynamic, sampler), Dragged(path, atoms, 20_000.0), steps=steps, seed=3
     )
     moved = (sampler.positions[atoms]._value - start).mean(axis=0)
     assert work.shape == (len(atoms),) and 0.02 < moved[0] < 0.06

@@ -13,7 +13,9 @@ import yaml
 from typer.testing import CliRunner
 
 from mm_models import make_known, make_model
+from openmm_neuralmd.bindingnet import complex_tensors
 from openmm_neuralmd.cli import app
+from openmm_neuralmd.dynamics import contract
 from openmm_neuralmd.errors import InputError, SimulationError
 from openmm_neuralmd.examples import predict_example
 from openmm_neuralmd.model import Model, load_model
@@ -55,6 +57,17 @@ def test_a_replica_does_not_depend_on_its_batch_or_on_the_parts(case: Case) -> N
     np.testing.assert_allclose(futures(case, [5], [5]), whole[5:], atol=1e-6)
     for other in (futures(case, [5], [0], seed=4), whole[1:2]):
         assert np.abs(other - whole[:1]).max() > 1e-3
+
+
+def test_groups_of_replicas_change_nothing(t4l: Complex, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With a cache of no bytes every replica advances alone."""
+    model, complex, known = make_model(kind="neuralmd-sde"), t4l, make_known(t4l, 6)
+    together = rollout(model, complex, known, 3, replicas=5, seed=4)
+    assert model.dynamics._together(complex_tensors(complex)) >= 5
+    monkeypatch.setattr(contract, "CACHE", 0)
+    assert model.dynamics._together(complex_tensors(complex)) == 1
+    alone = rollout(model, complex, known, 3, replicas=5, seed=4)
+    np.testing.assert_allclose(alone, together, atol=1e-6)
 
 
 def test_each_has_a_file_and_an_interrupted_run_goes_on(case: Case, tmp_path: Path) -> None:

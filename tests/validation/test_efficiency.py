@@ -9,6 +9,7 @@ import openmm
 import pytest
 from rdkit import Chem
 
+import independent
 from efficiency import (
     BURN_IN,
     Chain,
@@ -130,3 +131,25 @@ def test_a_run_with_so_many_jumps_has_so_many_snapshots() -> None:
         total = snapshots_for(settings, count)
         made = sum(settings.jumps_at(n) for n in range(1, total + 1))
         assert count <= made < count + jumps
+
+
+def test_the_error_of_a_memory_is_that_between_chains() -> None:
+    """Autoregressive chains: the error by leaving out blocks against the spread of many chains."""
+    generator, rho, length = np.random.default_rng(5), 0.6, 600
+    quadruples = np.zeros((0, 4), dtype=np.int64)
+
+    def chain() -> np.ndarray:
+        noise = generator.normal(size=(length, 12)) * np.sqrt(1 - rho**2)
+        x = np.zeros((length, 12))
+        for row in range(1, length):
+            x[row] = rho * x[row - 1] + noise[row]
+        return x
+
+    logs, told = [], []
+    for _ in range(40):
+        x = chain()
+        ligand, contacts = x.reshape(length, 4, 3), x[:, 0]
+        logs.append(np.log(independent.times(ligand, contacts, quadruples)["coordinates"]))
+        told.append(independent.errors(ligand, contacts, quadruples, 20)["coordinates"])
+    assert np.mean(logs) == pytest.approx(np.log((1 + rho) / (1 - rho) / 2), abs=0.1)
+    assert np.median(told) == pytest.approx(np.std(logs), rel=0.5)

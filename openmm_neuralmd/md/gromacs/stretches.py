@@ -1,8 +1,7 @@
 """Short stretches of MD with GROMACS, from positions and velocities in memory and back to them.
 
 What moves everything during and after a jump of `hybrid`.  A stretch costs one grompp and one
-mdrun, 0.07 s of CPU time beside its steps for 3,000 particles, since the neighbour list has a fixed
-margin: the margin that GROMACS computes by itself takes 0.6 s.
+mdrun.  The neighbour list has a fixed margin, since computing one takes longer than the stretch.
 """
 
 from __future__ import annotations
@@ -98,7 +97,7 @@ class Stretches:
     def __init__(self, setup: Setup, settings: MDSettings) -> None:
         check(settings)
         self.setup, self.settings = setup, settings
-        self._gmx = find_gmx()
+        self.gmx = find_gmx()
         self._place = TemporaryDirectory(prefix="neuralmd-gmx-")
         self._folder = Path(self._place.name)
         positions = setup.complex.positions
@@ -217,10 +216,10 @@ class Stretches:
         files = ("-f", "stretch.mdp", "-c", _START, "-p", top, "-n", GROUPS, "-o", "stretch.tpr")
         try:
             # It warns of the time step and of what is not in a box of its own; see `run.grompp`.
-            self._gmx.run("grompp", *files, *references, "-maxwarn", 5, "-nobackup",
+            self.gmx.run("grompp", *files, *references, "-maxwarn", 5, "-nobackup",
                           folder=self._folder)  # fmt: skip
             outputs = ("-s", "stretch.tpr", "-c", _END, "-x", _TRACK, "-reprod")
-            self._gmx.run("mdrun", *outputs, *hardware(self.settings), "-nobackup",
+            self.gmx.run("mdrun", *outputs, *hardware(self.settings), "-nobackup",
                           folder=self._folder)  # fmt: skip
         except ProgramError as error:
             raise SimulationError(str(error)) from error
