@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import torch  # before OpenMM: its TorchForce plug-in needs libraries that torch brings along
-from harness import NETWORKS, arguments, matmul1024, race, random_model, write
+from harness import NETWORKS, PUBLISHED_MATMUL_MS, arguments, matmul1024, race, random_model, write
 from openmm import Context, Platform, System, VerletIntegrator
 
 from openmm_neuralmd.bindingnet.inputs import complex_tensors
@@ -41,8 +41,6 @@ which is how it is run.  'energy' is its VerletMD, an energy and its gradient, t
 thread, which its record does not say.  Measured for this
 project: torch 2.13, 2-core AMD EPYC virtual machine, repeats vary by up to 35 %.
 """
-PUBLISHED_MATMUL_MS = {1: 0.5 * (28.9 + 33.8), 2: 0.5 * (15.1 + 17.4)}
-"""The matrix product in the same session there, before and after, by threads."""
 
 
 def eager(model: Model, complex: Complex) -> Callable[[], Any]:

@@ -15,8 +15,9 @@ import sys
 import time
 from typing import Any
 
-from harness import NETWORKS, arguments, network_costs, pose_costs, projections, resident, write
+from harness import NETWORKS, arguments, network_costs, pose_costs, projections, write
 from harness.cost_model import CostModel
+from harness.memory import resident
 
 from openmm_neuralmd.campaign.cluster import connected, dask, in_turn
 from openmm_neuralmd.campaign.cluster_settings import ClusterSettings

@@ -9,13 +9,13 @@ timed in turn.  Memory is the most that a process of its own has held, less what
 
 from __future__ import annotations
 
-import multiprocessing
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import torch
-from harness import NETWORKS, arguments, race, resident, write
+from harness import NETWORKS, arguments, race, write
+from harness.memory import peak_mb
 
 from openmm_neuralmd.dynamics.ode import NeuralODE, NeuralODESettings
 from openmm_neuralmd.structure.complex import Complex
@@ -54,24 +54,9 @@ def gradient(size: str, source: Windows, complexes: int) -> Callable[[], Any]:
     return call
 
 
-def peak(size: str, complexes: int, queue: Any) -> None:
-    """MB that one gradient takes beyond what its process held before."""
-    call = gradient(size, windows(), complexes)
-    Path("/proc/self/clear_refs").write_text("5")  # Linux: the high-water mark starts anew
-    before = resident("VmRSS")
-    call()
-    queue.put(resident("VmHWM") - before)
-
-
-def measured_peak(size: str, complexes: int) -> float:
-    """`peak` in a process of its own."""
-    context = multiprocessing.get_context("spawn")
-    queue = context.Queue()
-    process = context.Process(target=peak, args=(size, complexes, queue))
-    process.start()
-    peak_bytes = float(queue.get())
-    process.join()
-    return peak_bytes
+def gradient_anew(size: str, complexes: int) -> Callable[[], Any]:
+    """`gradient` in a process that has no windows yet."""
+    return gradient(size, windows(), complexes)
 
 
 def main() -> None:
@@ -88,7 +73,7 @@ def main() -> None:
             "complexes": count,
             "rate_over_one_complex": rate[count] / rate[counts[0]],
             "snapshots_per_second": rate[count],
-            "peak_mb": measured_peak(SIZE, count),
+            "peak_mb": peak_mb(gradient_anew, SIZE, count),
             "ms": times[str(count)],
         }
         for count in counts

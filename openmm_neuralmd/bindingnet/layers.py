@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import linear
 
 from .vector_frames import length
 
@@ -27,6 +28,19 @@ def edge_linear(inputs: int, outputs: int, bias: bool = True) -> nn.Linear:
     if not bias:
         layer.register_parameter("bias", None)
     return layer
+
+
+class SummedLinear(nn.Module):
+    """Linear map of a weighted sum: Σ_e u_e (W a_e + b) = W Σ_e u_e a_e + b Σ_e u_e."""
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__()
+        reference = nn.Linear(inputs, outputs)
+        self.weight, self.bias = reference.weight, reference.bias
+
+    def forward(self, sums: Tensor, weights: Tensor) -> Tensor:
+        """Apply the map to `sums` Σ_e u_e a_e (..., h) with `weights` Σ_e u_e (..., 1)."""
+        return linear(sums, self.weight) + weights * self.bias
 
 
 class VectorUpdate(nn.Module):

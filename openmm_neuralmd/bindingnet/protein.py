@@ -8,10 +8,11 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from .layers import gather_rows, mlp
+from .layers import SummedLinear, mlp
+from .neighbours import neighbours, sum_rows
 from .radial import ExpNorm, envelope
 from .settings import BindingNetSettings
-from .vector_frames import backbone_frames, unit
+from .vector_frames import backbone_frames, length, unit
 
 NUM_RESIDUE_TYPES = 21
 NUM_BACKBONE_ATOMS = 3
@@ -34,7 +35,7 @@ class ProteinNet(nn.Module):
         self.neighbour_embedding = nn.Embedding(NUM_BACKBONE_ATOMS, h)
         self.type_embedding = nn.Embedding(NUM_RESIDUE_TYPES, h)
         self.radial = ExpNorm(k, self.cutoff)
-        self.neighbour_weight = nn.Linear(k, h)
+        self.neighbour_weight = SummedLinear(k, h)
         self.combine = nn.Linear(2 * h, h)
         self.feature = nn.Linear(h, channels, bias=False)
         self.edge = mlp(2 * 6 * channels, h, h)
@@ -50,17 +51,23 @@ class ProteinNet(nn.Module):
             False on padding.
         """
         batch, residues, atoms, _ = backbone.shape
-        x = backbone.flatten(1, 2)
-        index, d, u = self.neighbour_list(x, mask.repeat_interleave(atoms, dim=1))
-        kind = torch.arange(atoms, device=x.device).repeat(residues).expand(batch, -1)
+        points = batch * residues * atoms
+        receiver, sender, u = self.neighbour_list(
+            backbone.flatten(1, 2), mask.repeat_interleave(atoms, dim=1)
+        )
+        x, u = backbone.flatten(0, 2), u.unsqueeze(-1)
+        away = x.index_select(0, receiver) - x.index_select(0, sender)
 
-        w = self.neighbour_weight(self.radial(d)) * u.unsqueeze(-1)
-        around = (w * self.neighbour_embedding(index % atoms)).sum(2)
-        z = self.combine(torch.cat((self.atom_embedding(kind), around), dim=-1))
+        # Neighbours of one kind share an embedding, so that their weights can be summed first.
+        kind = receiver * atoms + sender % atoms
+        sums = sum_rows(self.radial(length(away)) * u, kind, points * atoms)
+        w = self.neighbour_weight(sums, sum_rows(u, kind, points * atoms))
+        around = (w.unflatten(0, (points, atoms)) * self.neighbour_embedding.weight).sum(1)
+        own = self.atom_embedding.weight.repeat(batch * residues, 1)
+        z = self.combine(torch.cat((own, around), dim=-1))
 
-        direction = unit(x.unsqueeze(2) - gather_rows(x, index)) * u.unsqueeze(-1)
-        phi = gather_rows(self.feature(z), index)
-        feature = torch.einsum("bpkc,bpkh->bpch", direction, phi)
+        phi = self.feature(z).index_select(0, sender).unsqueeze(1)
+        feature = sum_rows((unit(away) * u).unsqueeze(2) * phi, receiver, points)
         feature = feature.view(batch, residues, atoms, 3, phi.shape[-1])
 
         frames = backbone_frames(backbone[:, :, 0], backbone[:, :, 1], backbone[:, :, 2])
@@ -71,18 +78,24 @@ class ProteinNet(nn.Module):
         return self.output(h) * mask.to(x.dtype).unsqueeze(-1)
 
     def neighbour_list(self, x: Tensor, mask: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Nearest backbone atoms: indices (B, P, K), distances in Å, envelope (0 where none).
+        """Pairs of backbone atoms: receiver and sender (E,) in `x.flatten(0, 1)`, envelope (E,).
 
         Where more than K atoms are within the cutoff the K nearest are taken, and the envelope
         is stretched to end at the next one, so the result stays continuous.
         """
-        d = torch.cdist(x, x, compute_mode="donot_use_mm_for_euclid_dist")
-        far = torch.full_like(d, 1e6)
         valid = mask.unsqueeze(2) & mask.unsqueeze(1)
         valid = valid & ~torch.eye(x.shape[1], dtype=torch.bool, device=x.device)
-        capacity = min(self.neighbours, x.shape[1] - 1)
-        near, index = torch.where(valid, d, far).topk(capacity + 1, dim=-1, largest=False)
-        reach = near[:, :, capacity:].clamp(max=self.cutoff)
-        near, index = near[:, :, :capacity], index[:, :, :capacity]
-        u = envelope(near / reach, 1.0)
-        return index, near.clamp(max=self.cutoff), u
+        receiver, sender = neighbours(x, x, valid, self.cutoff)
+        x = x.flatten(0, 1)
+        d = length(x.index_select(0, receiver) - x.index_select(0, sender))
+
+        # Sorted by atom and then by distance, the place in an atom's own stretch is the rank.
+        order = torch.argsort(2.0 * self.cutoff * receiver + d.detach().double())
+        receiver, sender, d = receiver[order], sender[order], d[order]
+        count = torch.bincount(receiver, minlength=len(x))
+        rank = torch.arange(len(d), device=x.device) - (count.cumsum(0) - count)[receiver]
+        next_one = rank == self.neighbours
+        reach = torch.full_like(x[:, 0], self.cutoff).index_put((receiver[next_one],), d[next_one])
+        near = rank < self.neighbours
+        receiver, sender, d = receiver[near], sender[near], d[near]
+        return receiver, sender, envelope(d / reach[receiver], 1.0)

@@ -78,7 +78,7 @@ class Updates:
             {"params": weights, "scale": 1.0, "weight_decay": settings.weight_decay},
             {"params": coefficients, "scale": settings.coefficient_rate, "weight_decay": 0.0},
         ]
-        optimizer = torch.optim.AdamW([group for group in groups if group["params"]])
+        optimizer = torch.optim.AdamW([g for g in groups if g["params"]], fused=True)
         wrapped: tuple[Any, Any] = self.fabric.setup(errors, optimizer)
         return wrapped
 
