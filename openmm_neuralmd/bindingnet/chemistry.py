@@ -48,6 +48,8 @@ class LigandChemistry(NamedTuple):
         Single bonds between N and a carbonyl (or sulfonyl) atom.
     distances : (n, n) int64
         Bonds on the shortest path, at most `FARTHEST`.
+    molecule : rdkit.Chem.Mol or None
+        The heavy atoms with their bond orders; None for a part of a molecule.
     """
 
     atoms: NDArray[np.int64]
@@ -57,6 +59,7 @@ class LigandChemistry(NamedTuple):
     bond_features: NDArray[np.float64]
     amide: NDArray[np.bool_]
     distances: NDArray[np.int64]
+    molecule: Chem.Mol | None = None
 
     @property
     def donor(self) -> NDArray[np.bool_]:
@@ -115,6 +118,7 @@ def ligand_chemistry(molecule: Chem.Mol) -> LigandChemistry:
         ),
         amide=np.array(amide, dtype=bool),
         distances=np.minimum(distances[np.ix_(index, index)], FARTHEST).astype(np.int64),
+        molecule=Chem.RemoveAllHs(molecule),
     )
 
 

@@ -4,9 +4,10 @@ The network is evaluated once.  It writes down a harmonic stiffness H about a di
 so that the motion is an Ornstein–Uhlenbeck process, known in closed form at any time step:
 
     H = Σ_c k_c g_c g_cᵀ        ln k_c = ln (class constant) + correction of the network
-    u = H⁻¹ f                   f = Σ_c k_c δ_c g_c + forces of the network
+    u = a e + H⁻¹ f             f = Σ_c k_c δ_c g_c + forces of the network
     x − x0 − u ~ N(0, s² H⁻¹)   1/s² ~ Gamma(ν/2, ν/2), one scale s for each complex
 
+e is the displacement that relieves the pose's strain (`bindingnet/strain.py`), a its share.
 How far a ligand moves in all is known less well than the shape of its motion; with the scale s
 integrated out a snapshot has a multivariate t distribution with ν degrees of freedom.
 """
@@ -35,6 +36,8 @@ from .springs import Springs
 if TYPE_CHECKING:
     from ..structure.complex import Complex
 
+START_RELIEF = 0.5
+"""Share of the strain relief that moves the mean, before it is fitted."""
 LARGE = 4
 """Heavy atoms; a part of more than these does not turn into another well like a smaller one."""
 
@@ -80,6 +83,7 @@ class NeuralOU(SpringNetwork, Dynamics):
 
     def __init__(self, settings: NeuralOUSettings) -> None:
         super().__init__(settings)
+        self.relief = nn.Parameter(torch.tensor(START_RELIEF))
         self.relaxation = Relaxation(settings.relaxation)
         self.leave = nn.Parameter(torch.full((len(CLASSES), 2, 2), -4.0))
         self.log_typical = nn.Parameter(torch.zeros(()))
@@ -87,6 +91,19 @@ class NeuralOU(SpringNetwork, Dynamics):
         self.side_chains: SideChainNetwork | None = None
         if settings.side_chains is not None:
             self.side_chains = SideChainNetwork(settings.side_chains)
+
+    def class_parameters(self) -> list[tuple[nn.Parameter, Tensor]]:
+        """See `SpringNetwork`; and the share of the strain relief."""
+        share = (self.relief, torch.tensor(START_RELIEF, dtype=torch.float64))
+        return [*super().class_parameters(), share]
+
+    def gaussian(self, c: Springs, corrections: Corrections | None) -> Gaussian:
+        """See `SpringNetwork`; the mean also relieves the pose's strain."""
+        g = super().gaussian(c, corrections)
+        if not self.settings.displaced:
+            return g
+        relief = self.relief.to(c.relief.dtype) * c.relief
+        return g._replace(displacement=g.displacement + relief)
 
     @property
     def fields(self) -> tuple[str, ...]:

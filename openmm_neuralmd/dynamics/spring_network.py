@@ -79,9 +79,12 @@ class SpringNetwork(nn.Module):
             [Member(settings.network, settings.heads) for _ in range(settings.members)]
         )
 
-    def class_parameters(self) -> list[nn.Parameter]:
-        """Class constants and degrees of freedom; they are fitted before the network."""
-        return [self.constants, self.log_freedom]
+    def class_parameters(self) -> list[tuple[nn.Parameter, Tensor]]:
+        """What is fitted before the network, and the value from which: class constants and ν."""
+        return [
+            (self.constants, torch.log(torch.tensor(START, dtype=torch.float64))),
+            (self.log_freedom, torch.tensor(math.log(3.0), dtype=torch.float64)),
+        ]
 
     def corrections(self, c: Springs, member: int | None = None) -> Corrections | None:
         """Corrections of one member, or the mean of all; None without a network."""

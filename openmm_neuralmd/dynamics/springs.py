@@ -16,6 +16,7 @@ from torch import Tensor
 from ..bindingnet.chemistry import LigandChemistry
 from ..bindingnet.pocket import PocketAtoms
 from ..bindingnet.radial import envelope
+from ..bindingnet.strain import strain_relief
 from ..bindingnet.structure import POCKET_CUTOFF, Structure, structure
 from ..bindingnet.vector_frames import length
 from .internal_coordinates import CLASSES, InternalCoordinates, internal_coordinates
@@ -58,6 +59,8 @@ class Springs(NamedTuple):
         Envelope of the cutoff.
     directions : Tensor (C, 3)
         Unit vectors from pocket to ligand atoms.
+    relief : Tensor (3n,)
+        Displacement by which the pose's strain is relieved, Å; see `bindingnet/strain.py`.
     """
 
     structure: Structure
@@ -70,6 +73,7 @@ class Springs(NamedTuple):
     contact_classes: Tensor
     contact_weights: Tensor
     directions: Tensor
+    relief: Tensor
 
     @property
     def size(self) -> int:
@@ -84,13 +88,13 @@ def springs(
     dtype: torch.dtype = torch.float64,
 ) -> Springs:
     """Springs of a ligand with heavy atoms at x (n, 3) Å in its pocket."""
-    return assembled(
-        internal_coordinates(chemistry, x), structure(chemistry, x, pocket, dtype), dtype
-    )
+    c = assembled(internal_coordinates(chemistry, x), structure(chemistry, x, pocket, dtype), dtype)
+    relief = torch.as_tensor(strain_relief(chemistry, x).reshape(-1), dtype=dtype)
+    return c._replace(relief=relief)
 
 
 def assembled(inner: InternalCoordinates, tensors: Structure, dtype: torch.dtype) -> Springs:
-    """Springs of given internal coordinates and of every contact of a structure."""
+    """Springs of given internal coordinates and contacts, of a structure that is not strained."""
     d = length(tensors.contact_vectors)
     polar = tensors.contact_features[:, 0] > 0
     gradients = torch.as_tensor(inner.gradients, dtype=dtype)
@@ -109,6 +113,7 @@ def assembled(inner: InternalCoordinates, tensors: Structure, dtype: torch.dtype
         contact_classes=shares,
         contact_weights=envelope(d, POCKET_CUTOFF),
         directions=tensors.contact_vectors / d.unsqueeze(-1),
+        relief=torch.zeros(3 * len(tensors.x), dtype=dtype),
     )
 
 

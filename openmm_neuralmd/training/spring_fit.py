@@ -11,7 +11,6 @@ from scipy.optimize import minimize
 from torch import Tensor
 
 from ..dynamics.spring_network import SpringNetwork
-from ..dynamics.springs import START
 
 REACH = 4.0
 """How far ln k of a class, and ln ν, may go from where they start."""
@@ -56,21 +55,23 @@ def fit_class_constants(
     prior : float
         See `SpringFitSettings`.
     """
-    parameters = network.class_parameters()
+    parameters = [parameter for parameter, _ in network.class_parameters()]
+    starts = [start for _, start in network.class_parameters()]
     types = [parameter.dtype for parameter in parameters]
-    initial = np.array([*np.log(START), np.log(3.0)])
+    initial = np.concatenate([start.reshape(-1).numpy() for start in starts])
+    ends = np.cumsum([start.numel() for start in starts])
     for parameter in parameters:  # a line search in single precision loses its way
         parameter.data = parameter.data.double()
 
     def value(values: np.ndarray) -> tuple[float, np.ndarray]:
-        parameters[0].data.copy_(torch.as_tensor(values[:-1]))
-        parameters[1].data.fill_(values[-1])
-        total = prior * ((parameters[0] - torch.as_tensor(initial[:-1])) ** 2).sum()
+        for parameter, part in zip(parameters, np.split(values, ends[:-1]), strict=True):
+            parameter.data.copy_(torch.as_tensor(part).reshape(parameter.shape))
+        total = prior * ((network.constants - starts[0]) ** 2).sum()
         each = losses()
         for one in each:
             total = total + one / len(each)
         gradients = torch.autograd.grad(total, parameters)
-        return float(total.detach()), np.append(*[g.reshape(-1).numpy() for g in gradients])
+        return float(total.detach()), np.concatenate([g.reshape(-1).numpy() for g in gradients])
 
     bounds = [(one - REACH, one + REACH) for one in initial]
     optimum = minimize(value, initial, jac=True, method="L-BFGS-B", bounds=bounds)
@@ -106,7 +107,7 @@ def descend(
     report : callable, optional
         Called after each epoch with its number and mean loss.
     """
-    for parameter in network.class_parameters():
+    for parameter, _ in network.class_parameters():
         parameter.requires_grad_(False)
     own = network.members[member]
     optimizer = torch.optim.AdamW(

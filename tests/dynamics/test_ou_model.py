@@ -8,8 +8,9 @@ from rdkit import Chem
 from one_structure_cases import case, molecule, protein, rotation
 from openmm_neuralmd.bindingnet.chemistry import ATOM_FEATURES, ligand_chemistry
 from openmm_neuralmd.bindingnet.pocket import POCKET_FEATURES, pocket_atoms
+from openmm_neuralmd.bindingnet.strain import strain_relief
 from openmm_neuralmd.dynamics.internal_coordinates import CLASSES, internal_coordinates
-from openmm_neuralmd.dynamics.ou import NeuralOU, NeuralOUSettings
+from openmm_neuralmd.dynamics.ou import START_RELIEF, NeuralOU, NeuralOUSettings
 from openmm_neuralmd.dynamics.ou_prediction import predict_ensemble, predict_pose
 from openmm_neuralmd.dynamics.springs import (
     CLASS_NAMES,
@@ -146,7 +147,9 @@ def test_before_training_it_is_its_class_constants():
     h, u = evaluate(fresh, chemistry, pose, pocket)
     h_bare, u_bare = evaluate(bare, chemistry, pose, pocket)
     np.testing.assert_allclose(h, h_bare, rtol=1e-12)
-    assert np.abs(u).max() == 0 and np.abs(u_bare).max() == 0
+    relief = START_RELIEF * strain_relief(chemistry, pose)
+    np.testing.assert_allclose(u, relief, atol=1e-12)
+    np.testing.assert_allclose(u_bare, relief, atol=1e-12)
 
 
 def test_deleting_the_network_changes_the_answer(model):
@@ -164,7 +167,15 @@ def test_a_share_of_the_displacement(model):
     half.load_state_dict(model.state_dict())
     _, u = evaluate(model, chemistry, pose, pocket)
     _, u_half = evaluate(half, chemistry, pose, pocket)
-    np.testing.assert_allclose(u_half, 0.5 * u, atol=1e-12)
+    relief = START_RELIEF * strain_relief(chemistry, pose)
+    np.testing.assert_allclose(u_half - relief, 0.5 * (u - relief), atol=1e-12)
+
+
+def test_without_displacement_the_mean_is_the_pose(model):
+    chemistry, pose, pocket = case()
+    still = NeuralOU(model.settings.model_copy(update={"displaced": False})).double()
+    still.load_state_dict(model.state_dict())
+    assert np.abs(evaluate(still, chemistry, pose, pocket)[1]).max() == 0
 
 
 def test_the_pocket_matters(model):

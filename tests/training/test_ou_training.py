@@ -101,7 +101,7 @@ def test_the_network_learns_the_displacement(statistics):
     e = example(statistics)
     fit_constants(model, [e])
     constants = model.constants.detach().clone()
-    for parameter in model.class_parameters():
+    for parameter, _ in model.class_parameters():
         parameter.requires_grad_(False)
     before = float(statistics_loss(model(e.springs), e).detach())
     fit_member(model, 0, [statistics], OUFitSettings(epochs=30, frames=0))

@@ -69,6 +69,13 @@ def without_displacement(model: NeuralOU) -> NeuralOU:
     return still
 
 
+def strain_alone(model: NeuralOU) -> NeuralOU:
+    """Copy whose mean is displaced by the relief of the pose's strain, and by no network."""
+    held = NeuralOU(model.settings.model_copy(update={"displacement_share": 0.0}))
+    held.load_state_dict(model.state_dict())
+    return held
+
+
 def without_pocket(c: RunStatistics) -> RunStatistics:
     """The complex with no pocket atoms."""
     none = PocketAtoms(

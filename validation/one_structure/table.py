@@ -19,7 +19,14 @@ from pathlib import Path
 import numpy as np
 import torch
 from columns import LAGS, Forecast, Truth, columns, correlation
-from models import fit, shuffled_pocket, without_displacement, without_network, without_pocket
+from models import (
+    fit,
+    shuffled_pocket,
+    strain_alone,
+    without_displacement,
+    without_network,
+    without_pocket,
+)
 from numpy.typing import NDArray
 from rows import (
     conformers,
@@ -178,6 +185,7 @@ def forecasts(
     variants = {
         "20-number H (F = 0)": (bare, [c]),
         "u = 0": (without_displacement(model), [c]),
+        "u = strain relief": (strain_alone(model), [c]),
         "shuffled pocket": (
             model,
             [shuffled_pocket(c, PERMUTATIONS * seed + k) for k in range(PERMUTATIONS)],
