@@ -7,6 +7,8 @@ knows which way each atom goes; the protein is not in it.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from rdkit import Chem
@@ -17,14 +19,17 @@ from .chemistry import LigandChemistry
 
 HOLD = 20.0
 """kcal/mol/Å², of the spring that holds each heavy atom: hydrogen bonds and walls of a pocket."""
+FARTHEST = 1.0
+"""Å, of one atom: beyond it a pose is broken rather than strained."""
 STEPS = 1000
 
 
 def strain_relief(chemistry: LigandChemistry, x: ArrayLike) -> NDArray[np.float64]:
     """Displacement (n, 3) in Å of held heavy atoms at x (n, 3) Å by the molecule's own forces.
 
-    Hydrogens are placed anew, relax first, and are free.  Zero for a molecule that MMFF94
-    (Halgren, J. Comput. Chem. 17, 490, 1996) has no parameters for, and for a part of a molecule.
+    Hydrogens are placed anew, relax first, and are free.  At most `FARTHEST` for one atom.  Zero
+    for a molecule that MMFF94 (Halgren, J. Comput. Chem. 17, 490, 1996) has no parameters for,
+    for a part of a molecule, and where atoms are in one place.
 
     Examples
     --------
@@ -41,7 +46,7 @@ def strain_relief(chemistry: LigandChemistry, x: ArrayLike) -> NDArray[np.float6
     True
     """
     positions = np.asarray(x, dtype=np.float64)
-    if chemistry.molecule is None:
+    if chemistry.molecule is None or not np.isfinite(positions).all():
         return np.zeros_like(positions)
     centred = positions - positions.mean(axis=0)
     axes = _principal_axes(centred)
@@ -50,18 +55,29 @@ def strain_relief(chemistry: LigandChemistry, x: ArrayLike) -> NDArray[np.float6
     properties = rdForceFieldHelpers.MMFFGetMoleculeProperties(molecule)
     if properties is None:
         return np.zeros_like(positions)
-    heavy = range(len(start))
+    try:
+        relaxed = _relaxed(molecule, properties, len(start))
+    except RuntimeError:  # atoms in one place: the minimiser finds no direction
+        return np.zeros_like(positions)
+    away = (relaxed - start) @ axes
+    size = np.linalg.norm(away, axis=1, keepdims=True)
+    bounded: NDArray[np.float64] = away / np.maximum(size / FARTHEST, 1.0)
+    return bounded
+
+
+def _relaxed(molecule: Chem.Mol, properties: Any, heavy: int) -> NDArray[np.float64]:
+    """Positions (n, 3) of the first atoms, which springs hold, after the hydrogens and after all."""
     field = rdForceFieldHelpers.MMFFGetMoleculeForceField(molecule, properties)
-    for atom in heavy:
+    for atom in range(heavy):
         field.AddFixedPoint(atom)
     field.Minimize(maxIts=STEPS)
     field = rdForceFieldHelpers.MMFFGetMoleculeForceField(molecule, properties)
     field.Initialize()
-    for atom in heavy:
+    for atom in range(heavy):
         field.MMFFAddPositionConstraint(atom, 0.0, HOLD)
     field.Minimize(maxIts=STEPS, forceTol=1e-6, energyTol=1e-9)
-    relaxed: NDArray[np.float64] = molecule.GetConformer().GetPositions()[: len(start)]
-    return (relaxed - start) @ axes
+    positions: NDArray[np.float64] = molecule.GetConformer().GetPositions()[:heavy]
+    return positions
 
 
 def _principal_axes(x: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -9,7 +9,7 @@ from rdkit.Chem import AllChem
 from scipy.spatial.transform import Rotation
 
 from openmm_neuralmd.bindingnet.chemistry import LigandChemistry, ligand_chemistry
-from openmm_neuralmd.bindingnet.strain import HOLD, strain_relief
+from openmm_neuralmd.bindingnet.strain import FARTHEST, HOLD, strain_relief
 
 AMIDE = "CC[C@H](O)C(=O)NCc1ccccc1"
 
@@ -85,3 +85,12 @@ def test_a_part_of_a_molecule_has_none() -> None:
     _, chemistry, x = relaxed(AMIDE)
     part = chemistry.part(np.arange(4))
     assert not strain_relief(part, x[:4] + np.arange(4)[:, None]).any()
+
+
+def test_a_broken_pose_moves_a_little_or_not_at_all() -> None:
+    _, chemistry, x = relaxed(AMIDE)
+    together, apart = x.copy(), 3.0 * x
+    together[3] = together[2]
+    assert not strain_relief(chemistry, together).any()
+    assert np.linalg.norm(strain_relief(chemistry, apart), axis=1).max() <= FARTHEST + 1e-9
+    assert not strain_relief(chemistry, np.full_like(x, np.nan)).any()
