@@ -66,7 +66,7 @@ def strain_relief(chemistry: LigandChemistry, x: ArrayLike) -> NDArray[np.float6
 
 
 def _relaxed(molecule: Chem.Mol, properties: Any, heavy: int) -> NDArray[np.float64]:
-    """Positions (n, 3) of the first atoms, which springs hold, after the hydrogens and after all."""
+    """Positions (n, 3) of the first atoms, held by springs; hydrogens relax before and with them."""
     field = rdForceFieldHelpers.MMFFGetMoleculeForceField(molecule, properties)
     for atom in range(heavy):
         field.AddFixedPoint(atom)
