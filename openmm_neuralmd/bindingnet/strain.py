@@ -66,7 +66,7 @@ def strain_relief(chemistry: LigandChemistry, x: ArrayLike) -> NDArray[np.float6
 
 
 def _relaxed(molecule: Chem.Mol, properties: Any, heavy: int) -> NDArray[np.float64]:
-    """Positions (n, 3) of the first atoms, held by springs; hydrogens relax before and with them."""
+    """Positions (n, 3) of the first atoms, held by springs; the hydrogens relax first, too."""
     field = rdForceFieldHelpers.MMFFGetMoleculeForceField(molecule, properties)
     for atom in range(heavy):
         field.AddFixedPoint(atom)
