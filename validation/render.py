@@ -19,6 +19,7 @@ from force_tables import FORCE
 from goal_tables import GOAL_TABLES
 from hybrid_tables import HYBRID
 from mechanics_tables import MECHANICS
+from one_structure_tables import ONE_STRUCTURE
 from openmm_neuralmd.analysis.markdown import table
 from platform_tables import PLATFORM_TABLES
 from result_files import ROOT
@@ -34,6 +35,7 @@ PAGES = (
     ROOT / "docs" / "energy.md",
     ROOT / "docs" / "hybrid.md",
     ROOT / "docs" / "mechanics.md",
+    ROOT / "docs" / "one-structure.md",
     ROOT / "docs" / "platforms.md",
     ROOT / "docs" / "reference.md",
     ROOT / "docs" / "reference-sets.md",
@@ -83,6 +85,7 @@ TABLES: dict[str, Callable[[], str]] = {
     **SUMMARY,
     **PLATFORM_TABLES,
     **SCALE,
+    **ONE_STRUCTURE,
     "set-pocket": lambda: reference_set("pocket"),
     "set-fine": lambda: reference_set("fine"),
     "set-dry": lambda: reference_set("dry"),

@@ -1,15 +1,15 @@
-"""Print the tables of docs/one-structure.md from the results.
-
-python validation/one_structure/render.py
-"""
+"""Tables of docs/one-structure.md, from the results of validation/one_structure/, for render.py."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-RESULTS = Path(__file__).parent / "results"
+from openmm_neuralmd.analysis.markdown import table
+
+RESULTS = Path(__file__).parent / "one_structure" / "results"
 COLUMNS = {
     "nll": "NLL",
     "nll_gaussian": "NLL, Gaussian",
@@ -43,26 +43,6 @@ POCKET = {
 }
 MINUS = ("log_rmsf_error", "displacement_error", "contact_brier")
 PAIRED = {"nll": "NLL", "energy_score": "energy score, Å", "log_rmsf_error": "ln RMSF error"}
-
-
-def main() -> None:
-    """Print both protocols, the rivals and the learning curve."""
-    for name in ("many", "leave-out"):
-        path = RESULTS / f"{name}.json"
-        if path.is_file():
-            result = json.loads(path.read_text())
-            print(f"\n### {name}\n\n{medians(result)}\n\n{paired(result)}\n")
-            print({k: round(v) for k, v in result["md_equivalent_ps"].items()})
-    print(rivals(json.loads((RESULTS / "rivals.json").read_text())))
-    print(unseen(json.loads((RESULTS / "unseen.json").read_text())))
-    print(pocket(json.loads((RESULTS / "pocket.json").read_text())))
-    print(stability(json.loads((RESULTS / "stability.json").read_text())["judged"]))
-    curve = json.loads((RESULTS / "learning_curve.json").read_text())["curve"]
-    for size, one in curve.items():
-        cells = [
-            interval(one[f"{key}_mean_and_interval"]) for key in ("gain", "shuffled", "cosine")
-        ]
-        print(f"| {size} | " + " | ".join(cells) + " |")
 
 
 def stability(judged: dict[str, Any]) -> str:
@@ -131,9 +111,77 @@ def unseen(result: dict[str, Any]) -> str:
             interval(part[row][key]["mean"]) if key in part[row] else "–" for part, key in columns
         ]
         lines.append(f"| {row} | " + " | ".join(cells) + " |")
-    for row, errors in result["rmsf_errors_with_set_pocket"].items():
-        lines.append(f"{row}: profile {errors['profile']:.3f}, size {errors['size']:.3f}")
     return "\n".join(lines)
+
+
+def rmsf_errors(result: dict[str, Any]) -> str:
+    """RMSF error over the atoms of a complex, and that of its overall size, of both sets."""
+    header = ["ln RMSF error, both sets", "profile over the atoms", "overall size"]
+    errors = result["rmsf_errors_with_set_pocket"].items()
+    return table(
+        header, [[row, f"{one['profile']:.3f}", f"{one['size']:.3f}"] for row, one in errors]
+    )
+
+
+def learning_curve(result: dict[str, Any]) -> str:
+    """Gain of the network against the number of training complexes."""
+    keys = ("gain", "shuffled", "cosine")
+    rows = [
+        [size, *(interval(one[f"{key}_mean_and_interval"]) for key in keys)]
+        for size, one in result["curve"].items()
+    ]
+    return table(["complexes in training", "gain", "shuffled pocket", "cosine of u"], rows)
+
+
+def kinases(result: dict[str, Any]) -> str:
+    """Models that learned from all targets, from no kinase, and from as many at random."""
+    rows = [
+        [
+            f"{name} ({count})",
+            *(
+                interval(result[part][name][f"{key}_mean_and_interval"])
+                for part in ("kinases", "others")
+                for key in ("gain", "cosine")
+            ),
+        ]
+        for name, count in result["learned_from"].items()
+    ]
+    header = ["trained on", "kinases: gain", "cosine of u", "others: gain", "cosine of u"]
+    return table(header, rows)
+
+
+def protocols(result: dict[str, Any]) -> str:
+    """Both modes of each complex: the model, MD, and how far the mean goes."""
+    cases = [(name, mode, one) for name, one in result["complexes"].items() for mode in one["rows"]]
+    header = ["", *(f"{name}, {mode}" for name, mode, _ in cases)]
+    lines = [
+        [f"{label}: {row}", *(f"{one['rows'][mode][row][key]:.2f}" for _, mode, one in cases)]
+        for key, label, rows in (
+            ("nll", "NLL", ("network", "u = 0", "20-number H (F = 0)", "other half of the MD")),
+            ("log_rmsf_error", "ln RMSF error", ("network", "other half of the MD")),
+            ("u_cosine", "cosine of u", ("network",)),
+        )
+        for row in rows
+    ]
+    moved = [f"{one['displacement_angstrom'][mode]:.2f}" for _, mode, one in cases]
+    return table(header, [*lines, ["displacement of the MD, Å", *moved]])
+
+
+def history(key: str) -> Callable[[dict[str, Any]], str]:
+    """Errors of forecasts from known snapshots, at 10 and 100 ps."""
+
+    def rendered(result: dict[str, Any]) -> str:
+        rows = result[key]
+        columns = [
+            one for h in ("10 ps", "100 ps") for one in rows["network"] if one.endswith(f" {h}")
+        ]
+        lines = [
+            [row, *(f"{values[one]:.2f}" if one in values else "–" for one in columns)]
+            for row, values in rows.items()
+        ]
+        return table(["", *columns], lines)
+
+    return rendered
 
 
 def pocket(result: dict[str, Any]) -> str:
@@ -162,5 +210,22 @@ def interval(values: list[float], digits: int = 2) -> str:
     return f"{mean} ({low} to {high})"
 
 
-if __name__ == "__main__":
-    main()
+def _of(name: str, text: Callable[[dict[str, Any]], str]) -> Callable[[], str]:
+    """A table of a result file."""
+    return lambda: text(json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8")))
+
+
+ONE_STRUCTURE: dict[str, Callable[[], str]] = {
+    "ou-medians": _of("many", medians),
+    "ou-differences": _of("many", paired),
+    "ou-learning-curve": _of("learning_curve", learning_curve),
+    "ou-kinases": _of("kinases", kinases),
+    "ou-unseen": _of("unseen", unseen),
+    "ou-unseen-rmsf": _of("unseen", rmsf_errors),
+    "ou-side-chains": _of("pocket", pocket),
+    "ou-protocols": _of("protocols", protocols),
+    "ou-stability": _of("stability", lambda result: stability(result["judged"])),
+    "ou-rivals": _of("rivals", rivals),
+    "ou-history": _of("history", history("median")),
+    "ou-history-scores": _of("history", history("median_energy_score")),
+}
