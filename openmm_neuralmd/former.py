@@ -41,7 +41,7 @@ MODULES: dict[str, tuple[str, ...]] = {
     "dynamics.learned": ("dynamics.registry",),
     "dynamics.noise": ("dynamics.generators",),
     "dynamics.rollouts": ("rollouts",),
-    "dynamics.terms": ("dynamics.energy",),
+    "dynamics.terms": ("dynamics.bonded_terms",),
     "dynamics.trivial": ("dynamics.naive",),
     "energy_training": ("training.energy",),
     "files": ("utils.files",),

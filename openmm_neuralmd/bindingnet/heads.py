@@ -33,8 +33,20 @@ class EnergyHead(nn.Module):
 
     def forward(self, s: Tensor, vec: Tensor, s_met: Tensor, vec_met: Tensor, w: Tensor) -> Tensor:
         """Combine (s, vec) of the ligand alone, (s, vec) with the protein, and atom weights w."""
-        atomic = self.internal(s) + self.external(s_met) - self.external(s)
-        return (atomic * w).sum((1, 2))
+        energy, _ = self.keep(s, s_met, w)
+        return energy
+
+    def keep(self, s: Tensor, s_met: Tensor, w: Tensor) -> tuple[Tensor, list[Tensor]]:
+        """See `forward`."""
+        own, first = self.internal.keep(s)
+        met, second = self.external.keep(s_met)
+        apart, third = self.external.keep(s)
+        return ((own + met - apart) * w).sum((1, 2)), [first, second, third]
+
+    def pullback(self, w: Tensor, stored: list[Tensor]) -> tuple[Tensor, Tensor]:
+        """Derivatives of the sum of energies by s and s_met."""
+        apart = self.external.pullback(w, stored[2])
+        return self.internal.pullback(w, stored[0]) - apart, self.external.pullback(w, stored[1])
 
 
 HEADS: dict[str, type[nn.Module]] = {"force": ForceHead, "energy": EnergyHead}

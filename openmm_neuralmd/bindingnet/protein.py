@@ -29,6 +29,7 @@ class ProteinNet(nn.Module):
     def __init__(self, settings: BindingNetSettings) -> None:
         super().__init__()
         h, k, channels = settings.hidden, settings.num_radial, settings.vector_channels
+        self.hidden = h
         self.cutoff = settings.backbone_cutoff
         self.neighbours = settings.backbone_neighbours
         self.atom_embedding = nn.Embedding(NUM_BACKBONE_ATOMS, h)
@@ -61,7 +62,8 @@ class ProteinNet(nn.Module):
         # Neighbours of one kind share an embedding, so that their weights can be summed first.
         kind = receiver * atoms + sender % atoms
         sums = sum_rows(self.radial(length(away)) * u, kind, points * atoms)
-        w = self.neighbour_weight(sums, sum_rows(u, kind, points * atoms))
+        weights = sum_rows(u, kind, points * atoms)
+        w = self.neighbour_weight(sums, weights, 0, self.hidden)
         around = (w.unflatten(0, (points, atoms)) * self.neighbour_embedding.weight).sum(1)
         own = self.atom_embedding.weight.repeat(batch * residues, 1)
         z = self.combine(torch.cat((own, around), dim=-1))

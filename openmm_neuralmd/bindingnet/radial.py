@@ -18,6 +18,12 @@ def envelope(d: Tensor, cutoff: float) -> Tensor:
     return 1.0 - t * t * t * (10.0 - t * (15.0 - 6.0 * t))
 
 
+def envelope_slope(d: Tensor, cutoff: float) -> Tensor:
+    """Derivative of `envelope` by d."""
+    t = (d / cutoff).clamp(max=1.0)
+    return (-30.0 / cutoff) * (t * (1.0 - t)) ** 2
+
+
 class ExpNorm(nn.Module):
     """Exponential-normal radial basis: Gaussians in exp(−α d), denser at short distance.
 
@@ -43,3 +49,9 @@ class ExpNorm(nn.Module):
         """Map distances (...) in Å to basis values (..., K), each in (0, 1]."""
         exponent = -self.beta * (torch.exp(-self.alpha * d).unsqueeze(-1) - self.means) ** 2
         return torch.exp(exponent.clamp(min=self.least))
+
+    def pullback(self, g: Tensor, d: Tensor, values: Tensor) -> Tensor:
+        """Derivative by the distances d (...), where `values` (..., K) are the basis values."""
+        t = torch.exp(-self.alpha * d)
+        slope = (g * values * (t.unsqueeze(-1) - self.means)).sum(-1)
+        return (2.0 * self.alpha * self.beta) * t * slope

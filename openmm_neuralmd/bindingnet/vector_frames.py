@@ -5,7 +5,9 @@ at zero, so a frame whose axes are not defined (collinear or coincident points) 
 instead of becoming NaN.
 """
 
-from __future__ import annotations
+# No postponed annotations: TorchScript does not read them in nested tuples.
+
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -21,9 +23,9 @@ femtosecond step could have followed the energy.
 """
 
 
-def length(v: Tensor, epsilon: float = EPSILON) -> Tensor:
-    """Smooth length sqrt(|v|² + ε²) of vectors (..., 3): finite gradient at v = 0."""
-    return torch.sqrt((v * v).sum(-1) + epsilon * epsilon)
+def length(v: Tensor, epsilon: float = EPSILON, dim: int = -1) -> Tensor:
+    """Smooth length sqrt(|v|² + ε²) of vectors along a dimension: finite gradient at v = 0."""
+    return torch.sqrt((v * v).sum(dim) + epsilon * epsilon)
 
 
 def unit(v: Tensor, epsilon: float = EPSILON) -> Tensor:
@@ -31,9 +33,21 @@ def unit(v: Tensor, epsilon: float = EPSILON) -> Tensor:
     return v / length(v, epsilon).unsqueeze(-1)
 
 
+def unit_pullback(g: Tensor, direction: Tensor, size: Tensor) -> Tensor:
+    """Pullback of `unit`, from its result and the length (...) that v was divided by."""
+    along = (direction * g).sum(-1, keepdim=True)
+    return torch.addcmul(g, along, direction, value=-1.0) / size.unsqueeze(-1)
+
+
 def complete(a: Tensor, b: Tensor) -> Tensor:
     """Frame (..., 3, 3) with the rows a, b and a × b."""
     return torch.stack((a, b, torch.linalg.cross(a, b)), dim=-2)
+
+
+def complete_pullback(g: Tensor, a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
+    """Derivatives by a and b."""
+    g_a, g_b, g_c = g.unbind(-2)
+    return g_a + torch.linalg.cross(b, g_c), g_b + torch.linalg.cross(g_c, a)
 
 
 def pair_frames(direction: Tensor, xi: Tensor, xj: Tensor, collinear: float = COLLINEAR) -> Tensor:
@@ -55,6 +69,17 @@ def pair_frames(direction: Tensor, xi: Tensor, xj: Tensor, collinear: float = CO
         Rows unit(x_i − x_j), unit(x_i × x_j) and their cross product.
     """
     return complete(direction, unit(torch.linalg.cross(xi, xj), collinear))
+
+
+def pair_frames_pullback(
+    g: Tensor, frames: Tensor, xi: Tensor, xj: Tensor, collinear: float = COLLINEAR
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Derivatives by direction, xi and xj."""
+    direction, normal, _ = frames.unbind(-2)
+    g_direction, g_normal = complete_pullback(g, direction, normal)
+    size = length(torch.linalg.cross(xi, xj), collinear)
+    g_normal = unit_pullback(g_normal, normal, size)
+    return g_direction, torch.linalg.cross(xj, g_normal), torch.linalg.cross(g_normal, xi)
 
 
 def backbone_frames(n: Tensor, ca: Tensor, c: Tensor) -> Tensor:
@@ -81,11 +106,57 @@ def residue_frames(points: Tensor, isolated: Tensor) -> Tensor:
     Tensor (..., 3, 3)
         Rows unit(u_r − u_{r−1}), unit(u_r × u_{r−1}) and their cross product.
     """
-    before, here, after = points.unbind(-2)
-    u_before, u_after = unit(here - before), unit(after - here)
-    chain = complete(unit(u_after - u_before), unit(torch.linalg.cross(u_after, u_before)))
-    alone = backbone_frames(before, here, after)
-    return torch.where(isolated[..., None, None], alone, chain)
+    return keep_residue_frames(points, isolated)[0]
+
+
+class KeptFrames(NamedTuple):
+    """Steps w along the chain (..., 2, 3), their directions u, the axes a, b, and three lengths."""
+
+    w: Tensor
+    u: Tensor
+    u_size: Tensor
+    a: Tensor
+    a_size: Tensor
+    b: Tensor
+    b_size: Tensor
+
+
+def keep_residue_frames(points: Tensor, isolated: Tensor) -> tuple[Tensor, KeptFrames]:
+    """Frames of `residue_frames`, and what `residue_frames_pullback` needs."""
+    w = points[..., 1:, :] - points[..., :2, :]
+    u_size = length(w)
+    u = w / u_size.unsqueeze(-1)
+    before, after = u.unbind(-2)
+    alone, last = isolated.unsqueeze(-1), w[..., 1, :]
+    turn = after - before
+    a_size = length(turn)
+    a = torch.where(alone, before, turn / a_size.unsqueeze(-1))
+    rest = last - (last * before).sum(-1, keepdim=True) * before
+    normal = torch.where(alone, rest, torch.linalg.cross(after, before))
+    b_size = length(normal)
+    b = normal / b_size.unsqueeze(-1)
+    return complete(a, b), KeptFrames(w, u, u_size, a, a_size, b, b_size)
+
+
+def residue_frames_pullback(g: Tensor, isolated: Tensor, stored: KeptFrames) -> Tensor:
+    """Derivative by the points (..., 3, 3)."""
+    before, after = stored.u.unbind(-2)
+    alone, last = isolated.unsqueeze(-1), stored.w[..., 1, :]
+    g_a, g_b = complete_pullback(g, stored.a, stored.b)
+    g_normal = unit_pullback(g_b, stored.b, stored.b_size)
+    g_turn = unit_pullback(g_a, stored.a, stored.a_size).masked_fill(alone, 0.0)
+    # In a chain b is along after × before, else along the last step without its part along a.
+    across = g_normal.masked_fill(alone, 0.0)
+    g_rest = g_normal - across
+    along = (g_rest * before).sum(-1, keepdim=True)
+    g_before = torch.linalg.cross(across, after) - g_turn + g_a.masked_fill(~alone, 0.0)
+    g_before = g_before - along * last - (last * before).sum(-1, keepdim=True) * g_rest
+    g_after = torch.linalg.cross(before, across) + g_turn
+    first, second = unit_pullback(
+        torch.stack((g_before, g_after), dim=-2), stored.u, stored.u_size
+    ).unbind(-2)
+    second = second + g_rest - along * before
+    return torch.stack((-first, first - second, second), dim=-2)
 
 
 def frame_atoms(linked: Tensor) -> tuple[Tensor, Tensor]:

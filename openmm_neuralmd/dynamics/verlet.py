@@ -90,11 +90,12 @@ class VerletMD(Dynamics):
 
     def acceleration(self, c: ComplexTensors, protein: Protein, x: Tensor) -> Tensor:
         """−∇E/m, (B, n, 3) in Å/Δ²; differentiable while gradients are on."""
-        training = torch.is_grad_enabled()
-        with torch.enable_grad():
+        if torch.is_grad_enabled():
             place = x if x.requires_grad else x.detach().requires_grad_()
             energy = self.network(c.z, place, c.mask, protein).sum()
-            (gradient,) = torch.autograd.grad(energy, place, create_graph=training)
+            (gradient,) = torch.autograd.grad(energy, place, create_graph=True)
+        else:
+            gradient = self.network.gradient(c.z, x, c.mask, protein)[1].x
         return -gradient / c.mass.unsqueeze(-1)
 
     def integrate(

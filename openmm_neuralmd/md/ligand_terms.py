@@ -9,7 +9,7 @@ import openmm
 import torch
 from openmm import unit
 
-from ..dynamics.energy import BondedTerms, Counts
+from ..dynamics.bonded_terms import BondedTerms, Counts
 from ..errors import InputError
 from ..structure.complex import Complex
 from ..units import ANGSTROM_PER_NM

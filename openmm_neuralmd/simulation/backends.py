@@ -147,8 +147,7 @@ class ForceCallback:
 
         points = tensor(state.getPositions(asNumpy=True))
         box = tensor(state.getPeriodicBoxVectors(asNumpy=True)) if self.periodic else None
-        with torch.enable_grad():  # an energy is differentiated, whatever the caller's setting
-            energy, forces = module.evaluate(points, box)
+        energy, forces = module.evaluate(points, box)
         return energy.item(), forces.cpu().numpy()
 
 

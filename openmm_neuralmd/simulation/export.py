@@ -120,10 +120,11 @@ class ForceModule(nn.Module):
 
     def forward(self, positions: Tensor, box: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Energy and forces (N, 3) from the positions (N, 3) in nm of all particles."""
-        energy, forces = self.evaluate(positions[self.particles], box)
-        everywhere = torch.zeros(positions.shape, dtype=forces.dtype, device=forces.device)
-        everywhere[self.particles] = forces
-        return energy.to(positions.dtype), everywhere.to(positions.dtype)
+        with torch.no_grad():  # OpenMM-Torch's positions ask for a gradient, which nobody takes
+            energy, forces = self.evaluate(positions[self.particles], box)
+            everywhere = torch.zeros(positions.shape, dtype=forces.dtype, device=forces.device)
+            everywhere[self.particles] = forces
+            return energy.to(positions.dtype), everywhere.to(positions.dtype)
 
     @torch.jit.export
     def evaluate(self, points: Tensor, box: Tensor | None = None) -> tuple[Tensor, Tensor]:
@@ -150,12 +151,11 @@ class ForceModule(nn.Module):
 
     def gradient(self, points: Tensor, box: Tensor | None) -> tuple[Tensor, Tensor]:
         """Energy and its negative gradient."""
-        points = points.requires_grad_(True)
-        x, ca, frames = self.geometry(points, box)
-        energy = self.field(x, ca, frames)[0].to(points.dtype)
-        gradient = torch.autograd.grad([energy], [points])[0]
-        assert gradient is not None
-        return energy.detach(), -gradient
+        x, ca, frames, stored = self.geometry.keep(points, box)
+        field = self.field.gradient(x, ca, frames)  # type: ignore[operator]
+        energy, g_x, g_ca, g_frames = field
+        gradient = self.geometry.pullback(g_x, g_ca, g_frames, stored)
+        return energy[0].to(points.dtype), -gradient
 
     def diagnosis(self, points: Tensor, forces: Tensor, box: Tensor | None) -> str:
         """Give the reason why a force is not a number; `guard.py` adds step and atom name."""

@@ -12,10 +12,9 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
-from ..bindingnet.heads import EnergyHead
 from ..bindingnet.inputs import ComplexTensors
-from ..bindingnet.network import BindingNet
-from ..dynamics.energy import BondedTerms, Counts
+from ..bindingnet.network import BindingNet, Protein
+from ..dynamics.bonded_terms import BondedTerms, Counts
 from ..errors import ModelError
 
 
@@ -27,12 +26,11 @@ class PocketField(nn.Module):
     Parameters
     ----------
     network : BindingNet
-        Only its ligand, interaction and head are kept, and changed: pass a copy.
+        It loses its protein part: pass a copy.
     c : ComplexTensors
         One complex (B = 1), of the network's dtype.
     """
 
-    __constants__ = ["conservative"]
     if TYPE_CHECKING:  # TorchScript does not read postponed annotations
         z: Tensor
         mask: Tensor
@@ -45,13 +43,9 @@ class PocketField(nn.Module):
         super().__init__()
         with torch.no_grad():
             protein = network.encode(c)
-        self.hidden = network.hidden
-        self.conservative = isinstance(network.head, EnergyHead)
-        self.ligand = network.ligand
-        self.interaction = network.interaction
-        self.pocket = network.pocket
+        del network.protein
+        self.network = network
         self.residues = protein.mask.shape[1]
-        self.head = network.head
         self.register_buffer("z", c.z)
         self.register_buffer("mask", c.mask)
         self.register_buffer("h_r", protein.h)
@@ -65,23 +59,30 @@ class PocketField(nn.Module):
         `ca` (1, R + p, 3) Å are Cα, then pocket atoms, `frames` (1, R + p, 3, 3) those of their
         residues; p is 0 without the fourth grain.
         """
-        start = torch.zeros(1, x.shape[1], 3, self.hidden, dtype=x.dtype, device=x.device)
-        s, vec = self.ligand(self.z, x, self.mask, start)
+        return self.network(self.z, x, self.mask, self.protein(ca, frames))
+
+    def gradient(
+        self, x: Tensor, ca: Tensor, frames: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Energy (1,) of a network with an energy head, and derivatives by x, ca and frames."""
+        energy, places, near = self.network.gradient(self.z, x, self.mask, self.protein(ca, frames))
+        g_ca = torch.cat((places.ca, near.ca), dim=1)
+        return energy, places.x, g_ca, torch.cat((places.frames, near.frames), dim=1)
+
+    def protein(self, ca: Tensor, frames: Tensor) -> Protein:
+        """Protein with Cα, pocket atoms and frames at other places; see `forward`."""
         split = self.residues
-        s_met, vec_met = self.interaction(
-            s, vec, x, self.h_r, ca[:, :split], frames[:, :split], self.residue_mask
+        around, near = frames[:, :split], frames[:, split:]
+        return Protein(
+            self.h_r,
+            ca[:, :split],
+            around,
+            self.residue_mask,
+            self.pocket_h,
+            ca[:, split:],
+            near,
+            self.pocket_mask,
         )
-        if self.pocket is not None:
-            near, around = ca[:, split:], frames[:, split:]
-            s_met, vec_met = self.pocket(
-                s_met, vec_met, x, self.pocket_h, near, around, self.pocket_mask
-            )
-        if self.conservative:
-            # The energy does not use the last vectors.  TorchScript's derivative of chunk() is
-            # wrong ('shapes cannot be multiplied', torch 2.9) where one chunk has no gradient, so
-            # it is given one that is zero.
-            s_met = s_met + 0.0 * vec_met.sum(-2)
-        return self.head(s, vec, s_met, vec_met, self.mask.to(x.dtype).unsqueeze(-1))
 
 
 class RefinementField(nn.Module):
@@ -122,9 +123,13 @@ class EnergyField(nn.Module):
         self.unit = unit
         self.terms = terms
 
-    def forward(self, x: Tensor, ca: Tensor, frames: Tensor) -> Tensor:
-        """Evaluate at ligand x (1, n, 3) Å, with Cα (1, R, 3) Å and residue frames (1, R, 3, 3)."""
-        return self.unit * self.field(x, ca, frames) + self.terms(x)
+    def gradient(
+        self, x: Tensor, ca: Tensor, frames: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Energy, and its derivatives by x (1, n, 3) Å, Cα (1, R, 3) Å and frames (1, R, 3, 3)."""
+        energy, g_x, g_ca, g_frames = self.field.gradient(x, ca, frames)
+        unit, g_own = self.unit, self.terms.gradient(x)
+        return unit * energy + self.terms(x), unit * g_x + g_own, unit * g_ca, unit * g_frames
 
 
 def _force(dynamics: Any, c: ComplexTensors, interval_ps: float) -> nn.Module:

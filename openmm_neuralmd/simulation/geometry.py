@@ -8,8 +8,14 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from ..bindingnet.neighbours import sum_rows
 from ..bindingnet.pocket import ComplexPocket
-from ..bindingnet.vector_frames import frame_atoms, residue_frames
+from ..bindingnet.vector_frames import (
+    KeptFrames,
+    frame_atoms,
+    keep_residue_frames,
+    residue_frames_pullback,
+)
 from ..errors import InputError
 from ..structure.complex import Complex
 from ..structure.imaging import spanning_tree
@@ -46,6 +52,7 @@ class PocketGeometry(nn.Module):
         frame: Tensor
         isolated: Tensor
         residues: Tensor
+        places: Tensor
         starts: Tensor
         ends: Tensor
         paths: Tensor
@@ -69,6 +76,9 @@ class PocketGeometry(nn.Module):
         self.register_buffer("frame", torch.as_tensor(self.n + np.searchsorted(protein, frame)))
         self.register_buffer("isolated", isolated.unsqueeze(0))
         self.register_buffer("residues", torch.as_tensor(residues))
+        places = torch.cat((torch.arange(self.n), self.alpha, self.frame.flatten()))
+        self.register_buffer("places", places)
+        self.count = len(self.particles)
         tree = spanning_tree(complex.positions[complex.ligand_sites], None)
         self.register_buffer("starts", torch.as_tensor(tree[:, 0]))
         self.register_buffer("ends", torch.as_tensor(tree[:, 1]))
@@ -85,6 +95,11 @@ class PocketGeometry(nn.Module):
             Periodic box vectors in rows.  The ligand is made whole along the shortest tree through
             its atoms, Cα taken in the image nearest to the ligand, frames in that of their Cα.
         """
+        x, ca, frames, _ = self.keep(points, box)
+        return x, ca, frames
+
+    def keep(self, points: Tensor, box: Tensor | None) -> tuple[Tensor, Tensor, Tensor, KeptFrames]:
+        """See `forward`; the last is for `pullback`."""
         ligand, alpha, frame = points[: self.n], points[self.alpha], points[self.frame]
         if box is not None:
             cut = box_shift(ligand[self.ends] - ligand[self.starts], box)
@@ -97,7 +112,15 @@ class PocketGeometry(nn.Module):
         x = self.network_units(ligand - centre).unsqueeze(0)
         ca = self.network_units(alpha - centre).unsqueeze(0)
         corners = self.network_units(frame - centre).unsqueeze(0)
-        return x, ca, residue_frames(corners, self.isolated)[:, self.residues]
+        frames, stored = keep_residue_frames(corners, self.isolated)
+        return x, ca, frames[:, self.residues], stored
+
+    def pullback(self, g_x: Tensor, g_ca: Tensor, g_frames: Tensor, stored: KeptFrames) -> Tensor:
+        """Derivative (P, 3), float64, by the points, if a shift of all changes nothing."""
+        own = sum_rows(g_frames[0], self.residues, len(self.frame)).unsqueeze(0)
+        corners = residue_frames_pullback(own, self.isolated, stored)
+        places = torch.cat((g_x[0], g_ca[0], corners[0].flatten(0, 1))).to(torch.float64)
+        return sum_rows(places * self.scale, self.places, self.count)
 
     def network_units(self, v: Tensor) -> Tensor:
         """Vectors in nm as Å in the network's precision."""

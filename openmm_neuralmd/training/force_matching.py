@@ -12,7 +12,8 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from ..bindingnet.settings import BindingNetSettings, EnergyNetwork
-from ..dynamics.energy import BondedTerms, Counts, EnergyModel, EnergyModelSettings, counts
+from ..dynamics.bonded_terms import BondedTerms, Counts, counts
+from ..dynamics.energy import EnergyModel, EnergyModelSettings
 from ..errors import InputError
 from ..model import ModelCard
 from ..units import ANGSTROM_PER_NM, NM_PER_ANGSTROM

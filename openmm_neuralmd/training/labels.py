@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from ..bindingnet.inputs import ComplexTensors, collate, complex_tensors, species
-from ..dynamics.energy import BondedTerms
+from ..dynamics.bonded_terms import BondedTerms
 from ..structure.complex import Complex
 from ..units import ANGSTROM_PER_NM
 

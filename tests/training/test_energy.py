@@ -18,7 +18,7 @@ from mm_models import bare_system, energy_and_forces
 from openmm_neuralmd import NeuralMDForce, example, load_model, rollout
 from openmm_neuralmd.bindingnet.inputs import complex_tensors
 from openmm_neuralmd.cli import app
-from openmm_neuralmd.dynamics.energy import angles, counts, torsions
+from openmm_neuralmd.dynamics.bonded_terms import angles, counts, torsions
 from openmm_neuralmd.errors import InputError, ModelError
 from openmm_neuralmd.md.production import run_reference
 from openmm_neuralmd.md.settings import MDSettings
