@@ -57,7 +57,7 @@ def settings(few: Path, **more: object) -> OneStructureSettings:
 
 def test_it_learns_holds_out_and_writes_a_model(few: Path, tmp_path: Path) -> None:
     held_out = read_runs([few])[-1].target
-    how = settings(few, held_out=[held_out], fit={"epochs": 12, "frames": 2})
+    how = settings(few, held_out=[held_out], fit={"epochs": 60, "frames": 0})
     trainer = OneStructureTrainer(how, tmp_path / "run")
     steps: list[int] = []
     model = trainer.run(lambda units, note: steps.append(units))
@@ -70,7 +70,7 @@ def test_it_learns_holds_out_and_writes_a_model(few: Path, tmp_path: Path) -> No
     learned = errors(model.dynamics, trainer.train)
     assert learned["nll"] < learned["nll_constants"] - 0.02  # the network learns what it is shown
     rows = (tmp_path / "run/log.csv").read_text().splitlines()
-    assert len(rows) == 1 + 2 * 12
+    assert len(rows) == 1 + 2 * 60
 
 
 def test_an_interrupted_training_goes_on_exactly(few: Path, tmp_path: Path) -> None:
