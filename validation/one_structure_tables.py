@@ -151,7 +151,7 @@ def kinases(result: dict[str, Any]) -> str:
 
 
 def protocols(result: dict[str, Any]) -> str:
-    """Both modes of each complex: the model, MD, and how far the mean goes."""
+    """Tabulate the model, MD, and how far the mean goes, in both modes of each complex."""
     cases = [(name, mode, one) for name, one in result["complexes"].items() for mode in one["rows"]]
     header = ["", *(f"{name}, {mode}" for name, mode, _ in cases)]
     lines = [

@@ -80,7 +80,7 @@ class SpringNetwork(nn.Module):
         )
 
     def class_parameters(self) -> list[tuple[nn.Parameter, Tensor]]:
-        """What is fitted before the network, and the value from which: class constants and ν."""
+        """Return class constants and ν, fitted before the network, each with its start."""
         return [
             (self.constants, torch.log(torch.tensor(START, dtype=torch.float64))),
             (self.log_freedom, torch.tensor(math.log(3.0), dtype=torch.float64)),

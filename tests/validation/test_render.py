@@ -30,8 +30,11 @@ def copy(tmp_path: Path) -> Path:
     sets = (ROOT / "validation/reference_sets").glob("*/manifest.json")
     results += sorted(p.relative_to(ROOT) for p in sets)
     results += sorted(p.relative_to(ROOT) for p in (ROOT / "validation").glob("*_tables.py"))
+    one_structure = ROOT / "validation/one_structure/results"
+    results += sorted(p.relative_to(ROOT) for p in one_structure.glob("*.json"))
     others = (
         "docs/mechanics.md",
+        "docs/one-structure.md",
         "docs/platforms.md",
         "docs/reference.md",
         "docs/reference-sets.md",
