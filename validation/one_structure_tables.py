@@ -137,14 +137,14 @@ def kinases(result: dict[str, Any]) -> str:
     """Models that learned from all targets, from no kinase, and from as many at random."""
     rows = [
         [
-            f"{name} ({count})",
+            name,
             *(
                 interval(result[part][name][f"{key}_mean_and_interval"])
                 for part in ("kinases", "others")
                 for key in ("gain", "cosine")
             ),
         ]
-        for name, count in result["learned_from"].items()
+        for name in result["kinases"]
     ]
     header = ["trained on", "kinases: gain", "cosine of u", "others: gain", "cosine of u"]
     return table(header, rows)
