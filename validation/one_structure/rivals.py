@@ -93,6 +93,7 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", default=list(LEARNED))
     parser.add_argument("--pocket-cutoff", type=float, help="Å: with the fourth grain")
     parser.add_argument("--cache", type=Path, default=Path("runs/one_structure"))
+    parser.add_argument("--output", type=Path, help="another result file than the usual one")
     a = parser.parse_args()
     torch.set_num_threads(1)
     many = train_part(a.many)
@@ -123,7 +124,7 @@ def main() -> None:
         "settings": {"seeds": a.seeds, "epochs": a.epochs, "network": network},
         "machine": machine(),
     }
-    output = HERE / "results" / f"rivals{mark}.json"
+    output = a.output or HERE / "results" / f"rivals{mark}.json"
     output.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
     for row, values in result["rows"].items():
         print(row.ljust(24), {k: round(v, 3) for k, v in values.items()})
