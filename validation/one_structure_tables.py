@@ -226,6 +226,7 @@ ONE_STRUCTURE: dict[str, Callable[[], str]] = {
     "ou-protocols": _of("protocols", protocols),
     "ou-stability": _of("stability", lambda result: stability(result["judged"])),
     "ou-rivals": _of("rivals", rivals),
+    "ou-rivals-four-grains": _of("rivals-four-grains", rivals),
     "ou-history": _of("history", history("median")),
     "ou-history-scores": _of("history", history("median_energy_score")),
 }
