@@ -41,77 +41,65 @@ POCKET = {
     "contact_auroc": "contacts, AUROC",
     "nearest": "nearest atoms (5 %), Å",
 }
+OURS = "neuralmd-ou"
 MINUS = ("log_rmsf_error", "displacement_error", "contact_brier")
 PAIRED = {"nll": "NLL", "energy_score": "energy score, Å", "log_rmsf_error": "ln RMSF error"}
 
 
 def stability(judged: dict[str, Any]) -> str:
     """AUROC of 'stays' and rank correlation, a line for each row."""
-    lines = ["| | AUROC | rank correlation | Brier |", "| --- |" + " ---: |" * 3]
+    rows = []
     for row, values in judged["rows"].items():
         cells = [
             "{:.2f} ({:.2f} to {:.2f})".format(*values[key])
             for key in ("auroc", "rank correlation")
         ]
-        brier = judged["brier"].get(row)
-        cells.append("–" if brier is None else f"{brier:.2f}")
-        lines.append(f"| {row} | " + " | ".join(cells) + " |")
-    return "\n".join(lines)
+        rows.append([row, *cells, number(judged["brier"].get(row))])
+    return table(["", "AUROC", "rank correlation", "Brier"], rows)
 
 
 def medians(result: dict[str, Any]) -> str:
     """Medians over complexes, a line for each row."""
-    lines = ["| | " + " | ".join(COLUMNS.values()) + " | r between |"]
-    lines.append("| --- |" + " ---: |" * (len(COLUMNS) + 1))
-    for row, values in result["rows"].items():
-        cells = [f"{values[key]['median']:.2f}" if key in values else "–" for key in COLUMNS]
-        between = values["r_between"]
-        cells.append("–" if between is None else f"{between:.2f}")
-        lines.append(f"| {row} | " + " | ".join(cells) + " |")
-    return "\n".join(lines)
+    rows = [
+        [
+            row,
+            *(number(values.get(key, {}).get("median")) for key in COLUMNS),
+            number(values["r_between"]),
+        ]
+        for row, values in result["rows"].items()
+    ]
+    return table(["", *COLUMNS.values(), "r between"], rows)
 
 
 def paired(result: dict[str, Any]) -> str:
     """Mean of each row minus the network with its interval."""
-    lines = ["| minus the network | " + " | ".join(PAIRED.values()) + " |"]
-    lines.append("| --- |" + " ---: |" * len(PAIRED))
-    for row, values in result["row_minus_network"].items():
-        cells = [interval(values[key]) if key in values else "–" for key in PAIRED]
-        lines.append(f"| {row} | " + " | ".join(cells) + " |")
-    return "\n".join(lines)
+    rows = [
+        [row, *(interval(values.get(key)) for key in PAIRED)]
+        for row, values in result["row_minus_network"].items()
+    ]
+    return table(["minus the network", *PAIRED.values()], rows)
 
 
 def rivals(result: dict[str, Any]) -> str:
     """Medians of the other dynamics, and their energy score minus that of NeuralMD-OU."""
-    lines = ["| | " + " | ".join(RIVALS.values()) + " | minus NeuralMD-OU |"]
-    lines.append("| --- |" + " ---: |" * (len(RIVALS) + 1))
+    rows = []
     for row, values in result["rows"].items():
-        cells = [
-            f"{values[key]:.{2 if key != 'stability' else 0}f}" if key in values else "–"
-            for key in RIVALS
-        ]
-        away = result["row_minus_ou"][row]["energy_score"]
-        cells.append("–" if row == "neuralmd-ou" else interval(away))
-        lines.append(f"| {row} | " + " | ".join(cells) + " |")
-    return "\n".join(lines)
+        cells = [number(values.get(key), 0 if key == "stability" else 2) for key in RIVALS]
+        away = None if row == OURS else result["row_minus_ou"][row]["energy_score"]
+        rows.append([row, *cells, interval(away)])
+    return table(["", *RIVALS.values(), "minus NeuralMD-OU"], rows)
 
 
 def unseen(result: dict[str, Any]) -> str:
-    """Differences from the network on set 'many' alone and with set 'pocket', and RMSF errors."""
-    own, both = result["over_targets"], result["over_targets_with_set_pocket"]
-    columns = [
-        (part, key) for part in (own, both) for key in ("nll", "energy_score", "log_rmsf_error")
+    """Differences from the network on set 'many' alone and with set 'pocket'."""
+    parts = [result["over_targets"], result["over_targets_with_set_pocket"]]
+    targets = [part["u = 0"]["nll"]["targets"] for part in parts]
+    names = [f"{name}, {count} targets" for count in targets for name in PAIRED.values()]
+    rows = [
+        [row, *(interval(part[row].get(key, {}).get("mean")) for part in parts for key in PAIRED)]
+        for row in parts[0]
     ]
-    count = [part["u = 0"]["nll"]["targets"] for part in (own, both)]
-    names = [f"{name}, {n} targets" for n in count for name in PAIRED.values()]
-    lines = ["| minus the network | " + " | ".join(names) + " |"]
-    lines.append("| --- |" + " ---: |" * len(names))
-    for row in own:
-        cells = [
-            interval(part[row][key]["mean"]) if key in part[row] else "–" for part, key in columns
-        ]
-        lines.append(f"| {row} | " + " | ".join(cells) + " |")
-    return "\n".join(lines)
+    return table(["minus the network", *names], rows)
 
 
 def rmsf_errors(result: dict[str, Any]) -> str:
@@ -186,26 +174,34 @@ def history(key: str) -> Callable[[dict[str, Any]], str]:
 
 def pocket(result: dict[str, Any]) -> str:
     """Medians and differences of the side chains, for each part."""
-    lines = []
+    texts = []
     for part, one in result.items():
         if part in ("settings", "machine") or one is None:
             continue
-        lines += [
-            f"\n{part}: {len(one['complexes']['network'])} complexes, {one['targets']} targets\n"
+        rows = [
+            [
+                row,
+                *(number(values.get(key)) for key in POCKET),
+                *(interval(one["row_minus_network"].get(row, {}).get(key), 3) for key in MINUS),
+            ]
+            for row, values in one["medians"].items()
         ]
-        names = [*POCKET.values(), *(f"{POCKET[key]}, minus the network" for key in MINUS)]
-        lines.append("| | " + " | ".join(names) + " |")
-        lines.append("| --- |" + " ---: |" * len(names))
-        for row, values in one["medians"].items():
-            away = one["row_minus_network"].get(row, {})
-            cells = [f"{values[key]:.2f}" if key in values else "–" for key in POCKET]
-            cells += [interval(away[key], 3) if key in away else "–" for key in MINUS]
-            lines.append(f"| {row} | " + " | ".join(cells) + " |")
-    return "\n".join(lines)
+        header = ["", *POCKET.values(), *(f"{POCKET[key]}, minus the network" for key in MINUS)]
+        count = len(one["complexes"]["network"])
+        title = f"{part}: {count} complexes, {one['targets']} targets"
+        texts.append(f"{title}\n\n{table(header, rows)}")
+    return "\n".join(texts)
 
 
-def interval(values: list[float], digits: int = 2) -> str:
-    """Mean with its 95 % interval."""
+def number(value: float | None, digits: int = 2) -> str:
+    """A number, or a dash where there is none."""
+    return "–" if value is None else f"{value:.{digits}f}"
+
+
+def interval(values: list[float] | None, digits: int = 2) -> str:
+    """Mean with its 95 % interval, or a dash where there is none."""
+    if values is None:
+        return "–"
     mean, low, high = (f"{value:+.{digits}f}" for value in values)
     return f"{mean} ({low} to {high})"
 

@@ -4,49 +4,52 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from typing import Any
 
 from openmm_neuralmd.analysis.markdown import rounded, table
 from result_files import ROOT, missing, origin
 
-RESULT = ROOT / "benchmarks" / "results" / "training.json"
-STEP = RESULT.with_name("training_step.json")
+RESULTS = ROOT / "benchmarks" / "results"
+Columns = dict[str, Callable[[dict[str, Any]], str]]
+"""Title of each column, and its cell for a row."""
 
 
 def training_speed() -> str:
     """Speed and memory for batches of several complexes."""
-    if not RESULT.is_file():
-        return missing("python benchmarks/training.py")
-    content = json.loads(RESULT.read_text(encoding="utf-8"))
-    rows = [
-        [
-            f"{row['network']}, {row['complexes']}",
-            rounded(row["snapshots_per_second"]),
-            f"{row['rate_over_one_complex']:.2f}",
-            f"{row['ms']['least']:,.0f} to {row['ms']['greatest']:,.0f}",
-            f"{row['peak_mb']:,.0f}",
-        ]
-        for row in content["rows"]
-    ]
-    header = ["network, complexes", "snapshots/s", "over one complex", "ms a gradient", "peak, MB"]
-    return f"{content['what']}.\n\n{table(header, rows)}\n{origin(content['provenance'])}"
+    columns: Columns = {
+        "network, complexes": lambda row: f"{row['network']}, {row['complexes']}",
+        "snapshots/s": lambda row: rounded(row["snapshots_per_second"]),
+        "over one complex": lambda row: f"{row['rate_over_one_complex']:.2f}",
+        "ms a gradient": spread,
+        "peak, MB": lambda row: f"{row['peak_mb']:,.0f}",
+    }
+    return tabulated("training", columns)
 
 
 def training_step() -> str:
     """One training step over one of the published code."""
-    if not STEP.is_file():
-        return missing("python benchmarks/training_step.py")
-    content = json.loads(STEP.read_text(encoding="utf-8"))
-    rows = [
-        [
-            f"{row['complex']}, {row['window']}",
-            f"{row['over_published']:.2f}",
-            f"{row['ms']['least']:,.0f} to {row['ms']['greatest']:,.0f}",
-            f"{row['peak_mb']:,.0f}",
-        ]
-        for row in content["rows"]
-    ]
-    header = ["complex, snapshots", "over the published step", "CPU ms", "peak, MB"]
-    return f"{table(header, rows)}\n{origin(content['provenance'])}"
+    columns: Columns = {
+        "complex, snapshots": lambda row: f"{row['complex']}, {row['window']}",
+        "over the published step": lambda row: f"{row['over_published']:.2f}",
+        "CPU ms": spread,
+        "peak, MB": lambda row: f"{row['peak_mb']:,.0f}",
+    }
+    return tabulated("training_step", columns)
+
+
+def spread(row: dict[str, Any]) -> str:
+    """Least and greatest of the repeats."""
+    return f"{row['ms']['least']:,.0f} to {row['ms']['greatest']:,.0f}"
+
+
+def tabulated(name: str, columns: Columns) -> str:
+    """A table of a benchmark's rows, or what to do where it was not run."""
+    path = RESULTS / f"{name}.json"
+    if not path.is_file():
+        return missing(f"python benchmarks/{name}.py")
+    content = json.loads(path.read_text(encoding="utf-8"))
+    rows = [[cell(row) for cell in columns.values()] for row in content["rows"]]
+    return f"{content['what']}.\n\n{table(list(columns), rows)}\n{origin(content['provenance'])}"
 
 
 TRAINING: dict[str, Callable[[], str]] = {

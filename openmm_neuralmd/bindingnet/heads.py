@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from .layers import VectorHead, mlp
+from .layers import MLP, VectorHead
 
 
 class ForceHead(nn.Module):
@@ -28,8 +28,8 @@ class EnergyHead(nn.Module):
 
     def __init__(self, hidden: int) -> None:
         super().__init__()
-        self.internal = mlp(hidden, hidden, 1)
-        self.external = mlp(hidden, hidden, 1)
+        self.internal = MLP(hidden, hidden, 1)
+        self.external = MLP(hidden, hidden, 1)
 
     def forward(self, s: Tensor, vec: Tensor, s_met: Tensor, vec_met: Tensor, w: Tensor) -> Tensor:
         """Combine (s, vec) of the ligand alone, (s, vec) with the protein, and atom weights w."""

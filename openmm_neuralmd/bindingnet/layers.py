@@ -41,11 +41,6 @@ class MLP(nn.Sequential):
         return torch.matmul(hidden, first)  # type: ignore[arg-type]
 
 
-def mlp(inputs: int, hidden: int, outputs: int) -> MLP:
-    """Two linear layers with a SiLU between them, on the last dimension."""
-    return MLP(inputs, hidden, outputs)
-
-
 class Activated(nn.Sequential):
     """A linear layer between two SiLUs."""
 
@@ -113,7 +108,7 @@ class VectorUpdate(nn.Module):
         super().__init__()
         self.hidden = hidden
         self.mix = nn.Linear(hidden, 2 * hidden, bias=False)
-        self.gate = mlp(2 * hidden, hidden, 3 * hidden)
+        self.gate = MLP(2 * hidden, hidden, 3 * hidden)
 
     def forward(self, s: Tensor, vec: Tensor) -> tuple[Tensor, Tensor]:
         """Invariants s (B, n, h) and vectors vec (B, n, 3, h), both updated."""
@@ -148,7 +143,7 @@ class VectorHead(nn.Module):
     def __init__(self, hidden: int) -> None:
         super().__init__()
         self.mix = nn.Linear(hidden, 2 * hidden, bias=False)
-        self.gate = mlp(2 * hidden, hidden, hidden)
+        self.gate = MLP(2 * hidden, hidden, hidden)
 
     def forward(self, s: Tensor, vec: Tensor) -> Tensor:
         """One vector per atom."""

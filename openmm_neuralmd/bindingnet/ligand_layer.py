@@ -7,7 +7,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from .layers import KeptUpdate, VectorUpdate, edge_linear, mlp
+from .layers import MLP, KeptUpdate, VectorUpdate, edge_linear
 from .neighbours import sum_rows
 
 
@@ -67,7 +67,7 @@ class LigandLayer(nn.Module):
         self.invariant = edge_linear(hidden, hidden, bias=False)
         self.carry = edge_linear(hidden, hidden, bias=False)
         self.create = edge_linear(hidden, hidden, bias=False)
-        self.source = mlp(hidden, hidden, 2 * hidden)
+        self.source = MLP(hidden, hidden, 2 * hidden)
         self.update = VectorUpdate(hidden)
 
     def forward(

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from .heads import HEADS
 from .inputs import ComplexTensors
 from .interaction import InteractionNet, Places
-from .layers import VectorHead, mlp
+from .layers import MLP, VectorHead
 from .ligand import LigandNet
 from .pocket import POCKET_FEATURES
 from .protein import ProteinNet
@@ -57,7 +57,7 @@ class PocketNet(InteractionNet):
 
     def __init__(self, settings: BindingNetSettings, cutoff: float) -> None:
         super().__init__(settings, cutoff, settings.pocket_neighbours)
-        self.atom = mlp(POCKET_FEATURES, settings.hidden, settings.hidden)
+        self.atom = MLP(POCKET_FEATURES, settings.hidden, settings.hidden)
 
 
 class BindingNet(nn.Module):
@@ -233,7 +233,7 @@ class LigandScalarNet(nn.Module):
         super().__init__()
         self.hidden = settings.hidden
         self.ligand = LigandNet(settings)
-        self.head = mlp(settings.hidden, settings.hidden, outputs)
+        self.head = MLP(settings.hidden, settings.hidden, outputs)
         last = self.head[-1]
         assert isinstance(last, nn.Linear)
         nn.init.zeros_(last.weight)

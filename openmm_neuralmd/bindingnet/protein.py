@@ -8,7 +8,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from .layers import SummedLinear, mlp
+from .layers import MLP, SummedLinear
 from .neighbours import neighbours, sum_rows
 from .radial import ExpNorm, envelope
 from .settings import BindingNetSettings
@@ -39,9 +39,9 @@ class ProteinNet(nn.Module):
         self.neighbour_weight = SummedLinear(k, h)
         self.combine = nn.Linear(2 * h, h)
         self.feature = nn.Linear(h, channels, bias=False)
-        self.edge = mlp(2 * 6 * channels, h, h)
+        self.edge = MLP(2 * 6 * channels, h, h)
         self.norm = nn.LayerNorm(h)
-        self.output = mlp(2 * h, h, h)
+        self.output = MLP(2 * h, h, h)
 
     def forward(self, residue_type: Tensor, backbone: Tensor, mask: Tensor) -> Tensor:
         """Encode residues of types (B, R) with backbone N, Cα, C at (B, R, 3, 3) Å.
@@ -92,7 +92,8 @@ class ProteinNet(nn.Module):
         d = length(x.index_select(0, receiver) - x.index_select(0, sender))
 
         # Sorted by atom and then by distance, the place in an atom's own stretch is the rank.
-        order = torch.argsort(2.0 * self.cutoff * receiver + d.detach().double())
+        # Not a number comes first, so that it is among the nearest and goes on.
+        order = torch.argsort(2.0 * self.cutoff * receiver + d.detach().double().nan_to_num(0.0))
         receiver, sender, d = receiver[order], sender[order], d[order]
         count = torch.bincount(receiver, minlength=len(x))
         rank = torch.arange(len(d), device=x.device) - (count.cumsum(0) - count)[receiver]

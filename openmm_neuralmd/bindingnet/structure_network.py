@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 
 from .chemistry import ATOM_FEATURES
-from .layers import mlp
+from .layers import MLP
 from .pocket import POCKET_FEATURES
 from .radial import ExpNorm, envelope
 from .structure import (
@@ -110,7 +110,7 @@ class _Update(nn.Module):
         h, c = settings.hidden, settings.vectors
         self.left = nn.Linear(c, c, bias=False)
         self.right = nn.Linear(c, c, bias=False)
-        self.mix = mlp(h + 2 * c, h, h + 2 * c)
+        self.mix = MLP(h + 2 * c, h, h + 2 * c)
         self.sizes = [h, c, c]
         self.norm = nn.LayerNorm(h)
 
@@ -137,8 +137,8 @@ class StructureNet(nn.Module):
         h = settings.hidden
         self.ligand_radial = ExpNorm(settings.num_radial, LIGAND_CUTOFF)
         self.pocket_radial = ExpNorm(settings.num_radial, POCKET_CUTOFF)
-        self.atom = mlp(ATOM_FEATURES, h, h)
-        self.pocket = mlp(POCKET_FEATURES, h, h)
+        self.atom = MLP(ATOM_FEATURES, h, h)
+        self.pocket = MLP(POCKET_FEATURES, h, h)
         layers = range(settings.layers)
         self.bonded = nn.ModuleList(
             [_Messages(settings, LIGAND_EDGE_FEATURES, vectors=True) for _ in layers]

@@ -7,7 +7,7 @@ so that the motion is an Ornstein–Uhlenbeck process, known in closed form at a
     u = a e + H⁻¹ f             f = Σ_c k_c δ_c g_c + forces of the network
     x − x0 − u ~ N(0, s² H⁻¹)   1/s² ~ Gamma(ν/2, ν/2), one scale s for each complex
 
-e is the displacement that relieves the pose's strain (`bindingnet/strain.py`), a its share.
+e is the displacement that relieves the pose's strain (`strain.py`), a its share.
 How far a ligand moves in all is known less well than the shape of its motion; with the scale s
 integrated out a snapshot has a multivariate t distribution with ν degrees of freedom.
 """

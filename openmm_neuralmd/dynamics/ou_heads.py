@@ -9,7 +9,7 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 
-from ..bindingnet.layers import mlp
+from ..bindingnet.layers import MLP
 from ..bindingnet.radial import ExpNorm
 from ..bindingnet.structure import CONTACT_FEATURES, POCKET_CUTOFF, Structure
 from ..bindingnet.structure_network import Encoding, StructureNet, StructureNetSettings
@@ -79,12 +79,12 @@ class Member(nn.Module):
         h, c = network.hidden, network.vectors
         self.network = StructureNet(network)
         self.radial = ExpNorm(network.num_radial, POCKET_CUTOFF)
-        self.inner = mlp(2 * h + len(CLASSES) + network.num_radial, h, 4)
-        self.contact = mlp(2 * h + network.num_radial + CONTACT_FEATURES + c, h, 2)
-        self.anchor = mlp(h, h, 1)
-        self.scale = mlp(h, h, 1)
+        self.inner = MLP(2 * h + len(CLASSES) + network.num_radial, h, 4)
+        self.contact = MLP(2 * h + network.num_radial + CONTACT_FEATURES + c, h, 2)
+        self.anchor = MLP(h, h, 1)
+        self.scale = MLP(h, h, 1)
         self.force = nn.Linear(c, 1, bias=False)
-        self.wells = mlp(2 * h + len(CLASSES), h, 2)
+        self.wells = MLP(2 * h + len(CLASSES), h, 2)
         for head in (self.inner, self.contact, self.anchor, self.scale, self.wells):
             nn.init.zeros_(head[-1].weight)  # type: ignore[arg-type]
             nn.init.zeros_(head[-1].bias)  # type: ignore[arg-type]

@@ -12,7 +12,7 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 
-from ..bindingnet.layers import mlp
+from ..bindingnet.layers import MLP
 
 DESCRIPTORS = 5
 """Numbers that a mode's weights depend on, see `mode_descriptors`."""
@@ -51,7 +51,7 @@ class Relaxation(nn.Module):
         self.log_times = nn.Parameter(torch.log(times[:-1]))
         self.register_buffer("slowest", times[-1:].clone())
         self.linear = nn.Linear(DESCRIPTORS, len(times))
-        self.network = mlp(DESCRIPTORS, settings.hidden, len(times))
+        self.network = MLP(DESCRIPTORS, settings.hidden, len(times))
         for layer in (self.linear, self.network[-1]):
             nn.init.zeros_(layer.weight)  # type: ignore[arg-type]
             nn.init.zeros_(layer.bias)  # type: ignore[arg-type]

@@ -16,10 +16,10 @@ from torch import Tensor
 from ..bindingnet.chemistry import LigandChemistry
 from ..bindingnet.pocket import PocketAtoms
 from ..bindingnet.radial import envelope
-from ..bindingnet.strain import strain_relief
 from ..bindingnet.structure import POCKET_CUTOFF, Structure, structure
 from ..bindingnet.vector_frames import length
 from .internal_coordinates import CLASSES, InternalCoordinates, internal_coordinates
+from .strain import strain_relief
 
 POLAR_NODES = (2.9, 3.4, 4.2)
 OTHER_NODES = (3.4, 4.0, 4.8, 6.0)
@@ -60,7 +60,7 @@ class Springs(NamedTuple):
     directions : Tensor (C, 3)
         Unit vectors from pocket to ligand atoms.
     relief : Tensor (3n,)
-        Displacement by which the pose's strain is relieved, Å; see `bindingnet/strain.py`.
+        Displacement by which the pose's strain is relieved, Å; see `strain.py`.
     """
 
     structure: Structure

@@ -8,7 +8,6 @@ from rdkit import Chem
 from one_structure_cases import case, molecule, protein, rotation
 from openmm_neuralmd.bindingnet.chemistry import ATOM_FEATURES, ligand_chemistry
 from openmm_neuralmd.bindingnet.pocket import POCKET_FEATURES, pocket_atoms
-from openmm_neuralmd.bindingnet.strain import strain_relief
 from openmm_neuralmd.dynamics.internal_coordinates import CLASSES, internal_coordinates
 from openmm_neuralmd.dynamics.ou import START_RELIEF, NeuralOU, NeuralOUSettings
 from openmm_neuralmd.dynamics.ou_prediction import predict_ensemble, predict_pose
@@ -19,6 +18,7 @@ from openmm_neuralmd.dynamics.springs import (
     springs,
     stiffness,
 )
+from openmm_neuralmd.dynamics.strain import strain_relief
 
 
 @pytest.fixture(scope="module")

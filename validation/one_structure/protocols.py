@@ -23,6 +23,7 @@ from columns import columns
 from models import without_displacement, without_network
 from numpy.typing import NDArray
 from openmm import app
+from rows import true_rmsf
 from summary import machine
 from table import HERE, POCKET, molecular_dynamics, of_model, truth
 
@@ -65,7 +66,7 @@ def compared(name: str, model: NeuralOU) -> dict[str, Any]:
     }
     late = {mode: c.part(0.5, 1.0) for mode, c in runs.items()}
     moves = {mode: c.mean - c.start for mode, c in late.items()}
-    rmsf = {m: np.log(c.runs[0].std(axis=0) ** 2 @ np.ones(3)) / 2 for m, c in late.items()}
+    rmsf = {mode: np.log(true_rmsf(c)) for mode, c in late.items()}
     away = rmsf["flexible"] - rmsf["pocket"]
     return {
         "ps": length / 2,

@@ -9,7 +9,7 @@ from rdkit.Chem import AllChem
 from scipy.spatial.transform import Rotation
 
 from openmm_neuralmd.bindingnet.chemistry import LigandChemistry, ligand_chemistry
-from openmm_neuralmd.bindingnet.strain import FARTHEST, HOLD, strain_relief
+from openmm_neuralmd.dynamics.strain import HOLD, LARGEST, strain_relief
 
 AMIDE = "CC[C@H](O)C(=O)NCc1ccccc1"
 
@@ -92,5 +92,5 @@ def test_a_broken_pose_moves_a_little_or_not_at_all() -> None:
     together, apart = x.copy(), 3.0 * x
     together[3] = together[2]
     assert not strain_relief(chemistry, together).any()
-    assert np.linalg.norm(strain_relief(chemistry, apart), axis=1).max() <= FARTHEST + 1e-9
+    assert np.linalg.norm(strain_relief(chemistry, apart), axis=1).max() <= LARGEST + 1e-9
     assert not strain_relief(chemistry, np.full_like(x, np.nan)).any()

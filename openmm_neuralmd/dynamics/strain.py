@@ -15,11 +15,11 @@ from rdkit import Chem
 from rdkit.Chem import rdForceFieldHelpers
 from rdkit.Geometry import Point3D
 
-from .chemistry import LigandChemistry
+from ..bindingnet.chemistry import LigandChemistry
 
 HOLD = 20.0
 """kcal/mol/Å², of the spring that holds each heavy atom: hydrogen bonds and walls of a pocket."""
-FARTHEST = 1.0
+LARGEST = 1.0
 """Å, of one atom: beyond it a pose is broken rather than strained."""
 STEPS = 1000
 
@@ -27,7 +27,7 @@ STEPS = 1000
 def strain_relief(chemistry: LigandChemistry, x: ArrayLike) -> NDArray[np.float64]:
     """Displacement (n, 3) in Å of held heavy atoms at x (n, 3) Å by the molecule's own forces.
 
-    Hydrogens are placed anew, relax first, and are free.  At most `FARTHEST` for one atom.  Zero
+    Hydrogens are placed anew, relax first, and are free.  At most `LARGEST` for one atom.  Zero
     for a molecule that MMFF94 (Halgren, J. Comput. Chem. 17, 490, 1996) has no parameters for,
     for a part of a molecule, and where atoms are in one place.
 
@@ -61,7 +61,7 @@ def strain_relief(chemistry: LigandChemistry, x: ArrayLike) -> NDArray[np.float6
         return np.zeros_like(positions)
     away = (relaxed - start) @ axes
     size = np.linalg.norm(away, axis=1, keepdims=True)
-    bounded: NDArray[np.float64] = away / np.maximum(size / FARTHEST, 1.0)
+    bounded: NDArray[np.float64] = away / np.maximum(size / LARGEST, 1.0)
     return bounded
 
 
